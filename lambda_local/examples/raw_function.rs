@@ -1,0 +1,85 @@
+//! A function without a runtime that misuses the Runtime API as its event asks for: the subject of the tests.
+//!
+//! `{"do": "not_json" | "noise" | "wrong_id" | "twice" | "next_instead" | "half" | "linger" | "leave"}`.
+
+use std::io::{Read, Result, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+const PREFIX: &str = "/2018-06-01/runtime/invocation";
+
+fn main() -> Result<()> {
+    loop {
+        let next = call(&format!("GET {PREFIX}/next HTTP/1.1\r\n"), b"")?;
+        let id = header(&next, "lambda-runtime-aws-request-id");
+        let action =
+            next.rsplit_once("\"do\":\"").map_or("", |(_, rest)| rest.split('"').next().unwrap_or_default());
+        act(action, id)?;
+    }
+}
+
+fn act(action: &str, id: &str) -> Result<()> {
+    let answer = |id: &str, body: &[u8]| call(&format!("POST {PREFIX}/{id}/response HTTP/1.1\r\n"), body);
+    match action {
+        "not_json" => drop(answer(id, b"<html>\xff")?),
+        "noise" => {
+            connect()?.write_all(b"\x16\x03\x01 this is not HTTP \x00\xff\r\n\r\n")?;
+            answer(id, b"\"after noise\"")?;
+        }
+        "wrong_id" => {
+            let refused = answer("00000000-0000-0000-0000-000000000000", b"1")?;
+            answer(id, format!("{:?}", status(&refused)).as_bytes())?;
+        }
+        "twice" => {
+            answer(id, b"\"first\"")?;
+            answer(id, b"\"second\"")?;
+        }
+        "next_instead" => {
+            let refused = call(&format!("GET {PREFIX}/next HTTP/1.1\r\n"), b"")?;
+            answer(id, format!("{:?}", status(&refused)).as_bytes())?;
+        }
+        "half" => {
+            let mut stream = connect()?;
+            write!(
+                stream,
+                "POST {PREFIX}/{id}/response HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n\"half"
+            )?;
+            drop(stream);
+            answer(id, b"\"whole\"")?;
+        }
+        "linger" => {
+            answer(id, b"\"lingering\"")?;
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        "leave" => {
+            answer(id, b"\"leaving\"")?;
+            std::process::exit(0);
+        }
+        _ => drop(answer(id, b"\"plain\"")?),
+    }
+    Ok(())
+}
+
+fn connect() -> Result<TcpStream> {
+    TcpStream::connect(std::env::var("AWS_LAMBDA_RUNTIME_API").map_err(std::io::Error::other)?)
+}
+
+/// Makes one call on a connection of its own and returns the whole answer.
+fn call(request_line: &str, body: &[u8]) -> Result<String> {
+    let mut stream = connect()?;
+    let head =
+        format!("{request_line}Host: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), body].concat())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+fn header<'a>(answer: &'a str, name: &str) -> &'a str {
+    let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_default()
+}

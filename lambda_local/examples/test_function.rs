@@ -1,0 +1,89 @@
+//! A Lambda function on AWS's own Rust runtime that does what its event asks for: the subject of the tests.
+//!
+//! `{"do": ACTION, ...}`; without an action the event is the answer. The variable `INIT` makes the initialisation
+//! fail: `exit`, `hang`, or `first` to fail only where the file named by `MARKER` does not exist yet.
+
+#![expect(clippy::print_stdout, reason = "the output goes to the function's log")]
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    println!("initialising");
+    initialise()?;
+    let mut invocations = 0_u64;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        invocations += 1;
+        act(event, invocations)
+    }))
+    .await
+}
+
+fn initialise() -> Result<(), Error> {
+    match std::env::var("INIT").unwrap_or_default().as_str() {
+        "exit" => std::process::exit(9),
+        "hang" => std::thread::sleep(Duration::from_secs(3600)),
+        "first" => {
+            let marker = std::env::var("MARKER")?;
+            if !Path::new(&marker).exists() {
+                std::fs::write(&marker, "")?;
+                std::process::exit(9);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn act(event: LambdaEvent<Value>, invocations: u64) -> Result<Value, Error> {
+    let LambdaEvent { payload, context } = event;
+    let number = |name: &str| payload[name].as_u64().unwrap_or_default();
+    match payload["do"].as_str().unwrap_or_default() {
+        "sleep" => tokio::time::sleep(Duration::from_millis(number("ms"))).await,
+        "exit" => std::process::exit(i32::try_from(number("code"))?),
+        "exit_every_third" if invocations.is_multiple_of(3) => std::process::exit(1),
+        "hang" => std::thread::sleep(Duration::from_secs(3600)),
+        "abort" => std::process::abort(),
+        "fail" => return Err("as the event asked".into()),
+        "print" => println!("{}", payload["text"].as_str().unwrap_or_default()),
+        "flood" => (0..number("lines")).for_each(|line| println!("line {line}")),
+        "record" => {
+            let path = payload["path"].as_str().unwrap_or_default();
+            std::fs::File::options().create(true).append(true).open(path)?.write_all(b"invoked\n")?;
+            if payload["fail"] == true {
+                return Err("as the event asked".into());
+            }
+        }
+        "large" => return Ok("x".repeat(usize::try_from(number("bytes"))?).into()),
+        "allocate" => {
+            let memory = vec![1_u8; usize::try_from(number("bytes"))?];
+            std::hint::black_box(&memory);
+        }
+        "child" => {
+            let child = std::process::Command::new("sleep").arg("3600").spawn()?;
+            return Ok(json!({ "child": child.id() }));
+        }
+        "describe" => return Ok(describe(&context)),
+        _ => {}
+    }
+    Ok(json!({ "event": payload, "pid": std::process::id(), "invocations": invocations }))
+}
+
+fn describe(context: &lambda_runtime::Context) -> Value {
+    let variables: serde_json::Map<_, _> =
+        std::env::vars().map(|(name, value)| (name, value.into())).collect();
+    json!({
+        "request_id": context.request_id,
+        "deadline_ms": context.deadline,
+        "arn": context.invoked_function_arn,
+        "trace_id": context.xray_trace_id,
+        "client_context": context.client_context,
+        "working_directory": std::env::current_dir().unwrap_or_default(),
+        "environment": variables,
+    })
+}

@@ -1,0 +1,152 @@
+//! The log of an environment: what the function prints, and the lines that Lambda adds.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use bytes::Bytes;
+use tokio::net::unix::pipe::Receiver;
+
+/// How much of the end of the log a client gets with an answer, in bytes.
+const TAIL_BYTES: usize = 4096;
+/// How much is read from the pipe at a time.
+const CHUNK_BYTES: usize = 16 * 1024;
+/// A longer line is forwarded in pieces.
+const LINE_BYTES: usize = 8 * 1024;
+/// How many chunks are read before an answer goes out; a function that floods its log does not hold it up.
+const DRAIN_CHUNKS: usize = 64;
+
+/// Collects the log, keeps its tail, and forwards the function's lines to the server's own log.
+#[derive(Debug)]
+pub(crate) struct Log {
+    function: String,
+    /// `None` once all writers have closed it.
+    output: Option<Receiver>,
+    tail: VecDeque<u8>,
+    line: Vec<u8>,
+}
+
+impl Log {
+    /// A log of `function`.
+    pub(crate) fn new(function: String) -> Self {
+        Self { function, output: None, tail: VecDeque::with_capacity(TAIL_BYTES), line: Vec::new() }
+    }
+
+    /// Follows the output of a new process.
+    ///
+    /// # Errors
+    /// If the pipe cannot be watched.
+    pub(crate) fn attach(&mut self, output: OwnedFd) -> io::Result<()> {
+        self.output = Some(Receiver::from_owned_fd(output)?);
+        Ok(())
+    }
+
+    /// Reads output as it comes; never ready when there is none to come. May be cancelled.
+    pub(crate) async fn follow(&mut self) {
+        let Some(output) = &self.output else { return std::future::pending().await };
+        match output.readable().await {
+            Ok(()) => _ = self.read_chunk(Receiver::try_read),
+            Err(_) => self.output = None,
+        }
+    }
+
+    /// Reads what has been printed so far.
+    pub(crate) fn drain(&mut self) {
+        for _ in 0..DRAIN_CHUNKS {
+            // Asks the system itself: the async runtime may not have heard of the latest output yet.
+            if !self.read_chunk(|output, chunk| Ok(rustix::io::read(output, chunk)?)) {
+                return;
+            }
+        }
+    }
+
+    /// Adds a line of Lambda's own.
+    pub(crate) fn platform(&mut self, lines: &str) {
+        tracing::debug!(function = self.function, "{}", lines.trim_end());
+        self.remember(lines.as_bytes());
+    }
+
+    /// The end of the log since the last call.
+    pub(crate) fn take_tail(&mut self) -> Bytes {
+        Bytes::from(Vec::from(std::mem::take(&mut self.tail)))
+    }
+
+    /// Whether something was read.
+    fn read_chunk(&mut self, read: impl Fn(&Receiver, &mut [u8]) -> io::Result<usize>) -> bool {
+        let Some(output) = &self.output else { return false };
+        let mut chunk = [0; CHUNK_BYTES];
+        match read(output, &mut chunk) {
+            Ok(length) if length > 0 => {
+                self.remember(&chunk[..length]);
+                self.forward(&chunk[..length]);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            _ => {
+                self.output = None;
+                self.flush_line();
+                false
+            }
+        }
+    }
+
+    fn remember(&mut self, bytes: &[u8]) {
+        self.tail.extend(bytes);
+        let surplus = self.tail.len().saturating_sub(TAIL_BYTES);
+        self.tail.drain(..surplus);
+    }
+
+    fn forward(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend(piece);
+            if piece.ends_with(b"\n") || self.line.len() >= LINE_BYTES {
+                self.flush_line();
+            }
+        }
+    }
+
+    fn flush_line(&mut self) {
+        if !self.line.is_empty() {
+            let text = String::from_utf8_lossy(&self.line);
+            tracing::info!(function = self.function, "{}", text.trim_end());
+            self.line.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn output_and_platform_lines_stay_in_order() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut log = Log::new("f".to_owned());
+        log.attach(reader.into()).unwrap();
+        log.platform("START\n");
+        writer.write_all(b"one\ntwo").unwrap();
+        log.drain();
+        log.platform("END\n");
+        assert_eq!(log.take_tail(), "START\none\ntwoEND\n");
+        assert_eq!(log.take_tail(), "");
+    }
+
+    #[tokio::test]
+    async fn only_the_end_of_a_long_log_is_kept() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut log = Log::new("f".to_owned());
+        log.attach(reader.into()).unwrap();
+        let flood = std::thread::spawn(move || writer.write_all(&[b'x'; 1 << 20]).unwrap());
+        while log.output.is_some() {
+            log.follow().await;
+        }
+        flood.join().unwrap();
+        log.platform("END\n");
+        let tail = log.take_tail();
+        assert_eq!(tail.len(), TAIL_BYTES);
+        assert!(tail.ends_with(b"xEND\n"));
+        assert!(log.line.capacity() < 4 * LINE_BYTES.max(CHUNK_BYTES));
+    }
+}

@@ -1,0 +1,99 @@
+//! How a client names a function: by name, partial ARN or ARN, each with or without a version.
+
+use crate::config::{ACCOUNT_ID, VERSION, function_arn};
+use crate::service_error::ServiceError;
+
+/// The longest name of a function, in characters.
+const MAX_NAME: usize = 64;
+
+/// Finds the name of the function that `reference` and `qualifier` ask for, in `region`.
+///
+/// # Errors
+/// `InvalidParameter` if it cannot be the name of a function; `FunctionNotFound` if it names another account,
+/// region or version than there are here.
+pub(crate) fn resolve(
+    reference: &str,
+    qualifier: Option<&str>,
+    region: &str,
+) -> Result<String, ServiceError> {
+    let own_arn_prefix = function_arn(region, "");
+    let own_partial_prefix = format!("{ACCOUNT_ID}:function:");
+    let local = reference
+        .strip_prefix(&own_arn_prefix)
+        .or_else(|| reference.strip_prefix(&own_partial_prefix))
+        .or_else(|| reference.strip_prefix("function:"))
+        .unwrap_or(reference);
+    if local.starts_with("arn:") {
+        return Err(ServiceError::FunctionNotFound(reference.to_owned()));
+    }
+    let (name, version) = match local.split_once(':') {
+        Some((name, version)) => (name, Some(version)),
+        None => (local, None),
+    };
+    check_name(name, reference)?;
+    match version.or(qualifier) {
+        None | Some("" | VERSION) => Ok(name.to_owned()),
+        Some(other) => Err(ServiceError::FunctionNotFound(format!("{}:{other}", function_arn(region, name)))),
+    }
+}
+
+fn check_name(name: &str, reference: &str) -> Result<(), ServiceError> {
+    if is_name(name) {
+        return Ok(());
+    }
+    Err(ServiceError::InvalidParameter(format!(
+        "the function is {reference:?}; expected a name of 1 to {MAX_NAME} letters, digits, - and _, or an ARN"
+    )))
+}
+
+/// Whether Lambda would take `name` as the name of a function.
+pub(crate) fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_ways_to_name_a_function() {
+        for reference in [
+            "f",
+            "f:$LATEST",
+            "function:f",
+            "123456789012:function:f",
+            "arn:aws:lambda:us-east-1:123456789012:function:f",
+            "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST",
+        ] {
+            assert_eq!(resolve(reference, None, "us-east-1"), Ok("f".to_owned()), "{reference}");
+        }
+        assert_eq!(resolve("f", Some("$LATEST"), "us-east-1"), Ok("f".to_owned()));
+    }
+
+    #[test]
+    fn other_regions_accounts_and_versions_are_not_found() {
+        for reference in [
+            "arn:aws:lambda:eu-west-1:123456789012:function:f",
+            "arn:aws:lambda:us-east-1:000000000000:function:f",
+            "f:3",
+        ] {
+            let error = resolve(reference, None, "us-east-1").unwrap_err();
+            assert!(matches!(error, ServiceError::FunctionNotFound(_)), "{reference}: {error:?}");
+        }
+        assert_eq!(
+            resolve("f", Some("prod"), "us-east-1"),
+            Err(ServiceError::FunctionNotFound(
+                "arn:aws:lambda:us-east-1:123456789012:function:f:prod".to_owned()
+            ))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_refused() {
+        for reference in ["", "a b", "ä", &"x".repeat(65), "../etc/passwd"] {
+            let error = resolve(reference, None, "us-east-1").unwrap_err();
+            assert!(matches!(error, ServiceError::InvalidParameter(_)), "{reference}: {error:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `lambda-local`: the binary of the local Lambda.
+
+mod cli;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use lambda_local::{Config, FunctionConfig};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Args, FunctionArg, VariableArg};
+
+/// AWS credentials are passed on to the functions, as Lambda gives them those of their role.
+const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    log_to_stderr();
+    raise_open_files();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?
+        .block_on(run(args))
+}
+
+async fn run(args: Args) -> Result<()> {
+    let config = resolve(&args)?;
+    let shutdown = shutdown(args.exit_with_stdin)?;
+    let listener =
+        TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let address = listener.local_addr().context("cannot tell the address listened on")?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "{address} can be reached from other machines: whoever reaches it can run the functions"
+        );
+    }
+    announce(&format!("listening on http://{address}"))?;
+    lambda_local::serve(listener, config, shutdown).await.context("serving failed")
+}
+
+fn resolve(args: &Args) -> Result<Config> {
+    let mut names = BTreeSet::new();
+    if let Some(twice) = args.functions.iter().find(|function| !names.insert(&function.name)) {
+        bail!("--function: the name {:?} is given twice; expected names that differ", twice.name);
+    }
+    let credentials = CREDENTIALS.map(|key| VariableArg { key: key.to_owned(), value: None });
+    let environment = variables(&credentials).chain(variables(&args.variables)).collect::<Vec<_>>();
+    let functions = args.functions.iter().map(|FunctionArg { name, path }| {
+        let executable = executable(path).with_context(|| format!("--function {name}={}", path.display()))?;
+        Ok(FunctionConfig {
+            memory_mb: args.memory,
+            timeout: args.timeout(),
+            environment: environment.clone(),
+            ..FunctionConfig::new(name, executable)
+        })
+    });
+    Ok(Config {
+        region: args.region.clone(),
+        concurrency: args.concurrency.try_into().context("--concurrency is too large")?,
+        idle_timeout: Duration::from_secs(args.idle_timeout),
+        ..Config::new(functions.collect::<Result<_>>()?)
+    })
+}
+
+/// The variables that have a value, given or in the own environment.
+fn variables(args: &[VariableArg]) -> impl Iterator<Item = (String, String)> {
+    args.iter().filter_map(|VariableArg { key, value }| {
+        let value = value.clone().or_else(|| env::var(key).ok())?;
+        Some((key.clone(), value))
+    })
+}
+
+/// The absolute path of a program that can be run.
+fn executable(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).context("not a path")?;
+    let metadata = path.metadata().with_context(|| format!("cannot find the program {}", path.display()))?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        bail!("{} is not a program that may be executed", path.display());
+    }
+    Ok(path)
+}
+
+/// Ready on Ctrl-C, SIGTERM, SIGHUP and, if wanted, at the end of standard input.
+fn shutdown(with_stdin: bool) -> Result<impl Future<Output = ()> + Send + 'static> {
+    let watch = |kind| signal(kind).context("cannot watch for signals");
+    let (mut interrupt, mut terminate, mut hang_up) =
+        (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?, watch(SignalKind::hangup())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+            () = end_of_stdin(), if with_stdin => {}
+        }
+    })
+}
+
+/// Ready when standard input has ended. A thread of its own reads it, since a blocked read would keep the async
+/// runtime from stopping.
+async fn end_of_stdin() {
+    let (ended, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        // An input that cannot be read has ended as well.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        ended.send(())
+    });
+    let _ = end.await;
+}
+
+#[expect(clippy::print_stdout, reason = "the address is the result that callers read")]
+fn announce(line: &str) -> Result<()> {
+    println!("{line}");
+    std::io::stdout().flush().context("cannot write to standard output")
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Every environment takes about five descriptors; the usual soft limit of 1024 is there for programs that use
+/// `select`, which this one does not.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!("cannot raise the limit of open files above {:?}: {error}", limit.current);
+    }
+}

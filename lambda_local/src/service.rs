@@ -1,0 +1,151 @@
+//! The account: its functions, their environments, and the requests under way.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, FunctionConfig};
+use crate::environment::{Environment, Spawner};
+use crate::events::EventQueue;
+use crate::invocation::{Completed, Invocation, Request};
+use crate::pool::{Decision, EnvironmentId, Pool};
+
+/// All functions and environments.
+#[derive(Debug)]
+pub(crate) struct Service {
+    config: Config,
+    spawner: Spawner,
+    /// Cancelled when the server stops.
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+    state: Mutex<State>,
+    /// Told when a request has been served, for events that wait for that.
+    released: Notify,
+    events: EventQueue,
+}
+
+#[derive(Debug)]
+struct State {
+    pool: Pool,
+    mailboxes: HashMap<EnvironmentId, mpsc::Sender<Invocation>>,
+}
+
+/// As many requests are being served as may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Throttled;
+
+impl Service {
+    /// A service without environments.
+    ///
+    /// # Errors
+    /// If the thread that starts processes cannot be started.
+    pub(crate) fn new(config: Config) -> io::Result<Self> {
+        let pool = Pool::new(config.functions.len(), config.concurrency);
+        Ok(Self {
+            config,
+            spawner: Spawner::new()?,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            state: Mutex::new(State { pool, mailboxes: HashMap::new() }),
+            released: Notify::new(),
+            events: EventQueue::new(),
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The function number `index`.
+    pub(crate) fn function(&self, index: usize) -> &FunctionConfig {
+        &self.config.functions[index]
+    }
+
+    /// The number of the function `name`.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.config.functions.iter().position(|function| function.name == name)
+    }
+
+    pub(crate) fn spawner(&self) -> &Spawner {
+        &self.spawner
+    }
+
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    /// Work that has to end before the server has stopped.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    pub(crate) fn event_queue(&self) -> &EventQueue {
+        &self.events
+    }
+
+    /// Gives the request to an environment. The result comes even if nobody waits for it any more; it never comes
+    /// if the server stops.
+    pub(crate) fn invoke(
+        self: &Arc<Self>,
+        function: usize,
+        request: Request,
+    ) -> Result<oneshot::Receiver<Completed>, Throttled> {
+        let (reply, result) = oneshot::channel();
+        let mut state = self.state();
+        let id = match state.pool.acquire(function) {
+            Decision::Throttle => return Err(Throttled),
+            Decision::Reuse(id) => id,
+            Decision::Start(id) => {
+                let (mailbox, inbox) = mpsc::channel(1);
+                state.mailboxes.insert(id, mailbox);
+                let environment = Environment::new(Arc::clone(self), function, id, inbox);
+                self.tasks.spawn(environment.run());
+                id
+            }
+        };
+        // An environment has at most one request, so its mailbox is empty; it is gone only when the server stops.
+        if let Some(mailbox) = state.mailboxes.get(&id) {
+            let _ = mailbox.try_send(Invocation { request, reply });
+        }
+        Ok(result)
+    }
+
+    /// Returns when a request has been served since the last call.
+    pub(crate) async fn capacity(&self) {
+        self.released.notified().await;
+    }
+
+    /// The environment can serve another request.
+    pub(crate) fn release(&self, function: usize, id: EnvironmentId) {
+        self.state().pool.release(function, id);
+        self.released.notify_one();
+    }
+
+    /// The environment ended while it had a request.
+    pub(crate) fn end_busy(&self, id: EnvironmentId) {
+        let mut state = self.state();
+        state.pool.end_busy();
+        state.mailboxes.remove(&id);
+        drop(state);
+        self.released.notify_one();
+    }
+
+    /// The environment wants to end because it is idle; false if a request is on its way to it.
+    pub(crate) fn end_idle(&self, function: usize, id: EnvironmentId) -> bool {
+        let mut state = self.state();
+        let ended = state.pool.end_idle(function, id);
+        if ended {
+            state.mailboxes.remove(&id);
+        }
+        ended
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole between any two statements that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,123 @@
+//! A local Lambda with the test functions, and real clients for it.
+
+// Every test binary uses its own part of this module.
+#![allow(dead_code, unreachable_pub)]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
+use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
+use aws_sdk_lambda::primitives::Blob;
+use aws_smithy_http_client::tls;
+use lambda_local::{Config, FunctionConfig};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A server on a port of its own.
+pub struct Server {
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    pub async fn start(config: Config) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(lambda_local::serve(listener, config, async {
+            let _ = stopped.await;
+        }));
+        Self { address, stop, task }
+    }
+
+    /// Stops the server, which has to end by itself.
+    pub async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+
+    pub fn client(&self) -> Client {
+        client(self.address)
+    }
+}
+
+/// The SDK's client, as a user would have it but for retries, which would hide what is tested.
+pub fn client(address: SocketAddr) -> Client {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    // A thousand processes that start at once leave little of two cores to a client.
+    let limit = Duration::from_secs(120);
+    let timeouts = TimeoutConfig::builder().connect_timeout(limit).operation_timeout(limit).build();
+    let config = aws_sdk_lambda::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http)
+        .endpoint_url(format!("http://{address}"))
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .build();
+    Client::from_conf(config)
+}
+
+/// A function on AWS's Rust runtime, that does what its event says.
+pub fn test_function() -> FunctionConfig {
+    FunctionConfig::new("test", example("test_function"))
+}
+
+/// A function that misuses the Runtime API as its event says.
+pub fn raw_function() -> FunctionConfig {
+    FunctionConfig::new("raw", example("raw_function"))
+}
+
+pub fn example(name: &str) -> PathBuf {
+    let profile = PathBuf::from(env!("CARGO_BIN_EXE_lambda-local"));
+    let path = profile.with_file_name("examples").join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build -p lambda_local --examples`", path.display());
+    path
+}
+
+pub async fn invoke(client: &Client, function: &str, event: Value) -> InvokeOutput {
+    let payload = Blob::new(event.to_string());
+    client.invoke().function_name(function).payload(payload).send().await.unwrap()
+}
+
+pub fn payload(output: &InvokeOutput) -> Value {
+    let bytes = output.payload().unwrap().as_ref();
+    serde_json::from_slice(bytes).unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(bytes)))
+}
+
+/// Whether a process of this number runs.
+pub fn runs(pid: u64) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // A zombie has ended; what collects it is up to its parent.
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+/// Waits until a process has ended.
+pub async fn ended(pid: u64) {
+    eventually(|| !runs(pid)).await;
+}
+
+/// Waits until something that nobody announces has happened.
+pub async fn eventually(mut condition: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(tokio::time::Instant::now() < deadline, "it did not happen within 20 s");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// How many lines a file has; none if there is no such file.
+pub fn lines(path: &Path) -> usize {
+    std::fs::read_to_string(path).unwrap_or_default().lines().count()
+}

@@ -1,0 +1,174 @@
+//! The binary: it leaves no process behind, however it ends.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use common::{Server, client, ended, example, invoke, payload, runs, test_function};
+use lambda_local::Config;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_lambda-local");
+
+/// `lambda-local` as a process of its own.
+struct LambdaLocal {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl LambdaLocal {
+    fn start(args: &[&str]) -> Self {
+        Self::listen("127.0.0.1:0", args)
+    }
+
+    fn listen(address: &str, args: &[&str]) -> Self {
+        let function = format!("test={}", example("test_function").display());
+        let mut process = Command::new(BINARY)
+            .args(["--listen", address, "--function", &function])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
+        Self { process, address }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Starts three environments, one of them busy for long, and returns the numbers of the idle ones' processes.
+    async fn occupy(&self) -> Vec<u64> {
+        let client = client(self.address);
+        let slow = json!({ "do": "sleep", "ms": 300 });
+        let idle = tokio::join!(invoke(&client, "test", slow.clone()), invoke(&client, "test", slow));
+        let pids = [idle.0, idle.1].iter().map(|output| payload(output)["pid"].as_u64().unwrap()).collect();
+        let child =
+            payload(&invoke(&client, "test", json!({ "do": "child" })).await)["child"].as_u64().unwrap();
+        assert!(runs(child));
+        tokio::spawn(async move {
+            // Ends with the server.
+            let event = json!({ "do": "sleep", "ms": 60_000 }).to_string().into_bytes();
+            let payload = aws_sdk_lambda::primitives::Blob::new(event);
+            let _ = client.invoke().function_name("test").payload(payload).send().await;
+        });
+        pids
+    }
+}
+
+/// All processes that `parent` has started, by number.
+fn children(parent: u32) -> Vec<u64> {
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).unwrap();
+    let of_task =
+        |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+    let numbers: Vec<_> = tasks.flatten().map(of_task).collect();
+    numbers.iter().flat_map(|line| line.split_whitespace()).map(|number| number.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_way_to_stop_ends_all_processes() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
+        let mut server = LambdaLocal::start(&[]);
+        let idle = server.occupy().await;
+        let environments = children(server.process.id());
+        assert!(idle.iter().all(|pid| environments.contains(pid)), "{idle:?} {environments:?}");
+        server.signal(signal);
+        let status = server.process.wait().unwrap();
+        assert_eq!(status.code(), if signal == Signal::KILL { None } else { Some(0) }, "{signal:?}");
+        for pid in environments {
+            if signal == Signal::KILL {
+                ended(pid).await;
+            } else {
+                assert!(!runs(pid), "process {pid} outlived {signal:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_ends_with_its_standard_input_if_asked_to() {
+    let mut server = LambdaLocal::start(&["--exit-with-stdin"]);
+    server.occupy().await;
+    let environments = children(server.process.id());
+    drop(server.process.stdin.take());
+    assert!(server.process.wait().unwrap().success());
+    assert!(environments.into_iter().all(|pid| !runs(pid)));
+}
+
+#[tokio::test]
+async fn what_a_function_started_ends_with_it() {
+    let server = Server::start(Config::new(vec![test_function()])).await;
+    let client = server.client();
+    let child = payload(&invoke(&client, "test", json!({ "do": "child" })).await)["child"].as_u64().unwrap();
+    assert!(runs(child));
+    let exited = payload(&invoke(&client, "test", json!({ "do": "exit", "code": 1 })).await);
+    assert_eq!(exited["errorType"], "Runtime.ExitError");
+    ended(child).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn idle_environments_are_reaped() {
+    let config = Config { idle_timeout: Duration::from_millis(50), ..Config::new(vec![test_function()]) };
+    let server = Server::start(config).await;
+    let client = server.client();
+    let first = payload(&invoke(&client, "test", json!({})).await)["pid"].as_u64().unwrap();
+    ended(first).await;
+    let second = payload(&invoke(&client, "test", json!({})).await);
+    assert_eq!(second["invocations"], 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn variables_are_passed_on_when_named() {
+    let server =
+        LambdaLocal::start(&["--env", "GIVEN=1", "--env", "PWD", "--region", "eu-west-1", "--memory", "128"]);
+    let seen = payload(&invoke(&client(server.address), "test", json!({ "do": "describe" })).await);
+    let environment = &seen["environment"];
+    assert_eq!(environment["GIVEN"], "1");
+    assert_eq!(environment["PWD"], std::env::var("PWD").unwrap());
+    assert_eq!(environment["AWS_REGION"], "eu-west-1");
+    assert_eq!(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "128");
+    assert_eq!(environment.get("CARGO_MANIFEST_DIR"), None);
+    server.signal(Signal::TERM);
+}
+
+#[test]
+fn an_address_beyond_loopback_is_pointed_out() {
+    let mut server = LambdaLocal::listen("0.0.0.0:0", &[]);
+    server.signal(Signal::TERM);
+    let mut log = String::new();
+    server.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("can be reached from other machines"), "{log}");
+    server.process.wait().unwrap();
+}
+
+fn run(args: &[&str]) -> Output {
+    Command::new(BINARY).args(args).output().unwrap()
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_explained() {
+    for (args, code, expected) in [
+        (&["--function", "f=/no/such/program"][..], 1, "cannot find the program /no/such/program"),
+        (&["--function", "f=/etc/passwd"], 1, "/etc/passwd is not a program that may be executed"),
+        (&["--function", "f=/bin/sh", "--function", "f=/bin/sh"], 1, "the name \"f\" is given twice"),
+        (&["--function", "f=/bin/sh", "--listen", "192.0.2.1:1"], 1, "cannot listen on 192.0.2.1:1"),
+        (&["--function", "f=/bin/sh", "--listen", "here"], 2, "--listen <ADDRESS>"),
+        (&[], 2, "--function <NAME=PATH>"),
+    ] {
+        let output = run(args);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
+        assert!(message.contains(expected), "{args:?}: {message}");
+        assert!(output.stdout.is_empty());
+    }
+}
