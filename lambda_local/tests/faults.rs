@@ -1,5 +1,7 @@
 //! What a client sees when the function misbehaves, and that the next request is served all the same.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Duration;

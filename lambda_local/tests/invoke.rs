@@ -1,5 +1,7 @@
 //! What a client of a healthy function sees, through the AWS SDK.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use aws_sdk_lambda::Client;

@@ -1,5 +1,7 @@
 //! The binary: it leaves no process behind, however it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Read};

@@ -1,7 +1,7 @@
 //! A local Lambda with the test functions, and real clients for it.
 
-// Every test binary uses its own part of this module.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, reason = "every test binary uses its own part")]
+#![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
