@@ -1,1 +1,87 @@
-//! cnn_serving.
+//! Classifies one of four sample images with SqueezeNet v1.1.
+//!
+//! ```text
+//! event ─► event ─► samples ─► image ─► model ─► labels ─► answer
+//!         (index)  (pixels)  (tensor) (scores) (top five) (JSON)
+//! ```
+//!
+//! - [`settings`]: the environment variables, each declared once.
+//! - [`assets`]: where the library, the model and the sample images lie.
+//! - [`image`]: loads a picture of any size within bounds, and prepares it for the network.
+//! - [`model`]: the network, run by ONNX Runtime.
+//! - [`labels`]: the 1000 classes, and the best five of them.
+//! - [`CnnServing`]: the function itself, from the text of an event to the text of the answer.
+
+pub mod answer;
+pub mod assets;
+pub mod classifier;
+pub mod event;
+pub mod image;
+pub mod labels;
+pub mod model;
+pub mod samples;
+pub mod settings;
+
+use std::time::Instant;
+
+use function_common::FunctionError;
+use serde_json::value::RawValue;
+
+use crate::assets::Assets;
+use crate::classifier::Classifier;
+use crate::samples::Samples;
+use crate::settings::Settings;
+
+/// The network failed on a well-formed event.
+pub const INFERENCE_FAILED: &str = "InferenceFailed";
+
+/// The function: initialised once, then called for one event after the other.
+#[derive(Debug)]
+pub struct CnnServing {
+    classifier: Classifier,
+    samples: Samples,
+}
+
+impl CnnServing {
+    /// Initialises the function from the environment variables of the process.
+    ///
+    /// # Errors
+    /// `InitFailed` if a variable, the library, the model or a sample image is missing or broken.
+    pub fn from_env() -> Result<Self, FunctionError> {
+        let settings = Settings::from_env().map_err(init_failed)?;
+        let assets = Assets::find(settings.assets.as_deref()).map_err(init_failed)?;
+        Self::load(&assets, &settings)
+    }
+
+    /// Initialises the function with the files in `assets`.
+    ///
+    /// # Errors
+    /// `InitFailed` if the library, the model or a sample image is missing or broken.
+    pub fn load(assets: &Assets, settings: &Settings) -> Result<Self, FunctionError> {
+        let samples = Samples::open(assets).map_err(init_failed)?;
+        let classifier = Classifier::load(assets, &settings.session).map_err(init_failed)?;
+        Ok(Self { classifier, samples })
+    }
+
+    /// Answers one event, both as JSON.
+    ///
+    /// # Errors
+    /// `InvalidEvent` if the event does not name one of the sample images; `InferenceFailed` if the network
+    /// fails.
+    pub fn answer(&mut self, event: &str) -> Result<Box<RawValue>, FunctionError> {
+        let index = event::sample_index(event)?;
+        let image = self.samples.get(index).map_err(inference_failed)?;
+        // Like the original's, the latency leaves out how the image got into memory.
+        let start = Instant::now();
+        let predictions = self.classifier.classify(image).map_err(inference_failed)?;
+        answer::encode(&predictions, start.elapsed()).map_err(inference_failed)
+    }
+}
+
+fn init_failed(error: impl std::error::Error) -> FunctionError {
+    FunctionError::init_failed(error.to_string())
+}
+
+fn inference_failed(error: impl std::error::Error) -> FunctionError {
+    FunctionError { error_type: INFERENCE_FAILED, message: error.to_string() }
+}

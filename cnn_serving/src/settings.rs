@@ -1,0 +1,156 @@
+//! The environment variables of the function. No other module reads the environment.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::model::{Optimization, SessionOptions};
+
+/// The folder that `scripts/setup.sh` makes. Default: the first folder `assets` beside the executable or in a
+/// folder above it.
+pub const ASSETS: &str = "CNN_SERVING_ASSETS";
+
+/// How many threads compute one convolution, 1 to 64. Default: 1, which is best below two vCPUs (3,538 MB).
+pub const INTRA_THREADS: &str = "CNN_SERVING_INTRA_THREADS";
+
+/// Whether those threads spin while they wait, `0` or `1`. Default: 0. Spinning gains some milliseconds where
+/// each thread has a core, and doubles the time where they share one.
+pub const SPINNING: &str = "CNN_SERVING_SPINNING";
+
+/// How far the network is optimised when it is loaded: `off`, `basic`, `extended` or `all`. Default: `all`.
+/// Less makes a cold start shorter and every run longer.
+pub const OPTIMIZATION: &str = "CNN_SERVING_OPTIMIZATION";
+
+/// Whether ONNX Runtime keeps freed memory for the next run, `0` or `1`. Default: 1. Without, the process is
+/// smaller between runs, and every run is longer.
+pub const ARENA: &str = "CNN_SERVING_ARENA";
+
+const MAX_THREADS: usize = 64;
+
+/// What the variables say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The folder of assets, if named.
+    pub assets: Option<PathBuf>,
+    /// How ONNX Runtime runs the network.
+    pub session: SessionOptions,
+}
+
+/// A variable has a value that makes no sense.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{name} is {value:?}; expected {expected}")]
+pub struct SettingError {
+    name: &'static str,
+    value: OsString,
+    expected: String,
+}
+
+impl Settings {
+    /// Reads the variables of the process.
+    ///
+    /// # Errors
+    /// If a variable has a value that makes no sense.
+    pub fn from_env() -> Result<Self, SettingError> {
+        Self::from_lookup(|name| env::var_os(name))
+    }
+
+    /// Reads the variables from `lookup`. Those that are absent or empty have their defaults.
+    fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingError> {
+        let lookup = |name| lookup(name).filter(|value| !value.is_empty());
+        let default = SessionOptions::default();
+        let read_flag = |name| parse(name, lookup(name), "0 or 1", flag);
+        let threads = format!("a whole number from 1 to {MAX_THREADS}");
+        Ok(Self {
+            assets: lookup(ASSETS).map(PathBuf::from),
+            session: SessionOptions {
+                intra_threads: parse(INTRA_THREADS, lookup(INTRA_THREADS), &threads, thread_count)?
+                    .unwrap_or(default.intra_threads),
+                spinning: read_flag(SPINNING)?.unwrap_or(default.spinning),
+                optimization: parse(OPTIMIZATION, lookup(OPTIMIZATION), "off, basic, extended or all", level)?
+                    .unwrap_or(default.optimization),
+                arena: read_flag(ARENA)?.unwrap_or(default.arena),
+            },
+        })
+    }
+}
+
+fn parse<T>(
+    name: &'static str,
+    value: Option<OsString>,
+    expected: &str,
+    read: fn(&str) -> Option<T>,
+) -> Result<Option<T>, SettingError> {
+    let Some(value) = value else { return Ok(None) };
+    match value.to_str().and_then(read) {
+        Some(read) => Ok(Some(read)),
+        None => Err(SettingError { name, value, expected: expected.to_owned() }),
+    }
+}
+
+fn thread_count(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|count| (1..=MAX_THREADS).contains(count))
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+fn level(text: &str) -> Option<Optimization> {
+    match text {
+        "off" => Some(Optimization::Off),
+        "basic" => Some(Optimization::Basic),
+        "extended" => Some(Optimization::Extended),
+        "all" => Some(Optimization::All),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)]) -> Result<Settings, SettingError> {
+        Settings::from_lookup(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn the_defaults_suit_less_than_two_vcpus() {
+        let session =
+            SessionOptions { intra_threads: 1, spinning: false, optimization: Optimization::All, arena: true };
+        let defaults = Settings { assets: None, session };
+        assert_eq!(with(&[]).unwrap(), defaults);
+        assert_eq!(with(&[(ASSETS, ""), (INTRA_THREADS, ""), (SPINNING, "")]).unwrap(), defaults);
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let variables =
+            [(ASSETS, "/a"), (INTRA_THREADS, "64"), (SPINNING, "1"), (OPTIMIZATION, "basic"), (ARENA, "0")];
+        let session =
+            SessionOptions { intra_threads: 64, spinning: true, optimization: Optimization::Basic, arena: false };
+        assert_eq!(with(&variables).unwrap(), Settings { assets: Some("/a".into()), session });
+    }
+
+    #[test]
+    fn values_without_sense_are_refused() {
+        for (name, value, expected) in [
+            (INTRA_THREADS, "0", "a whole number from 1 to 64"),
+            (INTRA_THREADS, "65", "a whole number from 1 to 64"),
+            (INTRA_THREADS, "two", "a whole number from 1 to 64"),
+            (SPINNING, "yes", "0 or 1"),
+            (OPTIMIZATION, "3", "off, basic, extended or all"),
+            (ARENA, "2", "0 or 1"),
+        ] {
+            let message = with(&[(name, value)]).unwrap_err().to_string();
+            assert_eq!(message, format!("{name} is {value:?}; expected {expected}"));
+        }
+    }
+}
