@@ -25,6 +25,13 @@ pub struct Integer<'a> {
     text: &'a str,
 }
 
+impl<'a> Integer<'a> {
+    /// The integer that an absent field stands for; `text` is `value` as an event would spell it.
+    pub const fn new(value: i64, text: &'a str) -> Self {
+        Self { value, text }
+    }
+}
+
 impl fmt::Display for Integer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shorten(self.text))

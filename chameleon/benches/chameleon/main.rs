@@ -1,0 +1,131 @@
+//! Times rendering, and event bytes to answer bytes, beside the same written by hand and plain copies.
+//!
+//! All variants of one size take turns in one run, so that what disturbs the machine disturbs them alike. Each
+//! turn runs the variant once untimed, to bring caches and allocator into its own state. Ratios are to be
+//! trusted more than times.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use chameleon::{Table, handle};
+
+mod by_hand;
+
+const SIZES: [(usize, usize); 4] = [(1, 3), (10, 15), (100, 100), (1000, 100)];
+
+/// How long all variants of one size are measured together.
+const TIME_PER_SIZE: Duration = Duration::from_secs(3);
+
+/// How long one sample takes at least, so that the clock's resolution does not matter.
+const SAMPLE: Duration = Duration::from_micros(20);
+
+/// What may be slower than its counterpart written by hand, and how many times.
+const TARGETS: [(&str, &str, f64); 2] =
+    [("render", "render by hand", 1.3), ("event to answer", "event to answer by hand", 1.5)];
+
+type Variant<'a> = (&'static str, Box<dyn Fn() + 'a>);
+
+fn main() {
+    for (rows, columns) in SIZES {
+        let event = format!(r#"{{"num_of_rows":{rows},"num_of_cols":{columns}}}"#);
+        let table = Table::new(rows, columns).expect("an answer can hold it");
+        let html = table.render().as_str().to_owned();
+        let answer = handle(&event).expect("the event is valid").as_str().to_owned();
+        check_by_hand(&event, (rows, columns), &html, &answer);
+
+        println!("{rows} rows of {columns}: {} bytes of HTML, {} bytes of answer", html.len(), answer.len());
+        let variants: [Variant<'_>; 7] = [
+            ("render", Box::new(|| drop(black_box(black_box(table).render())))),
+            (
+                "render by hand",
+                Box::new(|| drop(black_box(by_hand::render(black_box(rows), black_box(columns))))),
+            ),
+            ("memcpy of the HTML", Box::new(|| drop(black_box(black_box(&html).clone())))),
+            ("event to answer", Box::new(|| drop(black_box(handle(black_box(&event)))))),
+            (
+                "event to answer by hand",
+                Box::new(|| drop(black_box(by_hand::answer(black_box(event.as_bytes()))))),
+            ),
+            (
+                "event to answer, serialised",
+                Box::new(|| {
+                    drop(black_box(handle(black_box(&event)).map(|answer| serde_json::to_vec(&answer))))
+                }),
+            ),
+            ("memcpy of the answer", Box::new(|| drop(black_box(black_box(&answer).clone())))),
+        ];
+        report(&measure(&variants));
+    }
+}
+
+/// A comparison with something that does other work would be worthless.
+fn check_by_hand(event: &str, (rows, columns): (usize, usize), html: &str, answer: &str) {
+    let data = |answer: &str| answer.split_once("data").map(|(_, data)| data.to_owned());
+    let by_hand = String::from_utf8(by_hand::answer(event.as_bytes())).expect("text");
+    assert_eq!(by_hand::render(rows, columns), html.as_bytes());
+    assert_eq!(data(&by_hand), data(answer));
+}
+
+struct Row {
+    name: &'static str,
+    p5: f64,
+    p50: f64,
+}
+
+/// Nanoseconds of one call.
+fn measure(variants: &[Variant<'_>]) -> Vec<Row> {
+    let calls: Vec<u32> = variants.iter().map(|(_, run)| calls_per_sample(run)).collect();
+    let mut samples = vec![Vec::new(); variants.len()];
+    let started = Instant::now();
+    while started.elapsed() < TIME_PER_SIZE {
+        for (((_, run), calls), samples) in variants.iter().zip(&calls).zip(&mut samples) {
+            run();
+            samples.push(time(run, *calls).as_secs_f64() * 1e9 / f64::from(*calls));
+        }
+    }
+    variants
+        .iter()
+        .zip(&mut samples)
+        .map(|((name, _), samples)| {
+            samples.sort_by(f64::total_cmp);
+            Row { name, p5: samples[samples.len() / 20], p50: samples[samples.len() / 2] }
+        })
+        .collect()
+}
+
+fn calls_per_sample(run: &dyn Fn()) -> u32 {
+    let mut calls = 1;
+    while time(run, calls) < SAMPLE {
+        calls *= 2;
+    }
+    calls
+}
+
+fn time(run: &dyn Fn(), calls: u32) -> Duration {
+    let started = Instant::now();
+    for _ in 0..calls {
+        run();
+    }
+    started.elapsed()
+}
+
+fn report(rows: &[Row]) {
+    println!("  {:30} {:>12} {:>12}", "nanoseconds", "p5", "p50");
+    for row in rows {
+        println!("  {:30} {:12.0} {:12.0}", row.name, row.p5, row.p50);
+    }
+    for (ours, by_hand, limit) in TARGETS {
+        let find = |name| rows.iter().find(|row| row.name == name);
+        if let (Some(ours), Some(by_hand)) = (find(ours), find(by_hand)) {
+            println!(
+                "  {:30} {:12.2} {:12.2}   (at 100 x 100 at most {limit})",
+                format!("ratio {}", ours.name),
+                ours.p5 / by_hand.p5,
+                ours.p50 / by_hand.p50
+            );
+        }
+    }
+    println!();
+}

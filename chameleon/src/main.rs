@@ -1,0 +1,7 @@
+//! chameleon on AWS Lambda, or on a local one.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    function_common::bootstrap::run(|| Ok(chameleon::handle))
+}

@@ -1,0 +1,52 @@
+//! The program outside Lambda says what it needs, and fails.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::{Command, Output};
+
+fn run(variables: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_chameleon"))
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+}
+
+/// Runs the program, which must fail with one clear line, and returns that line.
+fn complaint(variables: &[(&str, &str)]) -> String {
+    let output = run(variables);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(output.stdout.is_empty());
+    stderr
+}
+
+const LAMBDA: [(&str, &str); 4] = [
+    ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "chameleon"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+];
+
+#[test]
+fn a_missing_variable_is_named() {
+    for present in 0..LAMBDA.len() {
+        let complaint = complaint(&LAMBDA[..present]);
+        let expected = format!("{} is not set: this program is a Lambda function", LAMBDA[present].0);
+        assert!(complaint.contains(&expected), "{complaint}");
+    }
+}
+
+#[test]
+fn a_variable_without_sense_is_shown() {
+    for (index, value, expected) in [
+        (0, "not a host", "is \"not a host\", expected HOST:PORT"),
+        (2, "much", "is \"much\", expected megabytes"),
+    ] {
+        let mut variables = LAMBDA;
+        variables[index].1 = value;
+        let complaint = complaint(&variables);
+        assert!(complaint.contains(&format!("{} {expected}", variables[index].0)), "{complaint}");
+    }
+}
