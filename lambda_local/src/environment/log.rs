@@ -62,7 +62,7 @@ impl Log {
 
     /// Adds a line of Lambda's own.
     pub(crate) fn platform(&mut self, lines: &str) {
-        tracing::debug!(function = self.function, "{}", lines.trim_end());
+        tracing::debug!(target: "lambda_local::function", function = self.function, "{}", lines.trim_end());
         self.remember(lines.as_bytes());
     }
 
@@ -108,7 +108,7 @@ impl Log {
     fn flush_line(&mut self) {
         if !self.line.is_empty() {
             let text = String::from_utf8_lossy(&self.line);
-            tracing::info!(function = self.function, "{}", text.trim_end());
+            tracing::info!(target: "lambda_local::function", function = self.function, "{}", text.trim_end());
             self.line.clear();
         }
     }
