@@ -1,5 +1,7 @@
 //! The real binary against the stub server: what it prints, what it leaves, and how it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
 //! What the integration tests share: the stub server, a folder for each run, and readers of what it leaves.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
+#![allow(dead_code, reason = "each test file uses a part")]
 pub(crate) mod stub;
 
 use std::net::SocketAddr;
@@ -18,14 +17,14 @@ pub(crate) struct Bench {
 impl Bench {
     /// An empty folder with an endpoints file of this content, and a stub server.
     pub(crate) fn new(endpoints: &str) -> Self {
-        Self::at(stub::start(), endpoints)
-    }
-
-    /// The same with another server.
-    pub(crate) fn at(address: SocketAddr, endpoints: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("endpoints.json"), endpoints).unwrap();
-        Self { folder, address }
+        Self { folder, address: stub::start() }
+    }
+
+    /// The server's address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -36,7 +35,7 @@ impl Bench {
     /// the user's.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = self.bare_command(line);
-        command.arg("--endpoint-url").arg(format!("http://{}", self.address));
+        command.arg("--endpoint-url").arg(self.url());
         command
     }
 

@@ -2,7 +2,6 @@
 //! does not produce, and for the benchmark, where it must cost as little as possible.
 //!
 //! The bench, which uses a part of it, includes this file too.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "the bench uses a part")]
 
 use std::future::pending;
