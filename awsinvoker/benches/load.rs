@@ -1,0 +1,102 @@
+//! How well the invoker keeps its schedule and what a request costs it, against a stub in a process of its own.
+//!
+//! Runs the real binary. On a machine that does other work the figures say more about that than about the invoker.
+#![expect(clippy::print_stdout, reason = "it prints its figures")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
+
+#[path = "../tests/support/stub.rs"]
+mod stub;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+const RATES: [u32; 4] = [300, 1000, 1001, 3000];
+const SECONDS: u32 = 8;
+const STUB: &str = "--stub";
+
+struct Figures {
+    requests: u64,
+    achieved: f64,
+    lag: Value,
+    service_p50: f64,
+    cpu: Duration,
+}
+
+fn main() {
+    if std::env::args().any(|arg| arg == STUB) {
+        println!("{}", stub::start());
+        // Ends with its standard input, so with the benchmark.
+        std::io::stdin().lines().for_each(drop);
+        return;
+    }
+    let mut stub = Stub::start();
+    println!(
+        "{:>6} {:>9} {:>16} {:>36} {:>12} {:>12}",
+        "rate",
+        "requests",
+        "achieved/target",
+        "schedule lag µs p50/p99/p99.9/max",
+        "service p50",
+        "CPU/request"
+    );
+    for rate in RATES {
+        let Figures { requests, achieved, lag, service_p50, cpu } = measure(rate, &stub.address);
+        let lag =
+            ["p50", "p99", "p999", "max"].map(|key| format!("{:.1}", lag[key].as_f64().unwrap())).join(" / ");
+        let cpu_us = cpu.as_secs_f64() * 1e6 / requests as f64;
+        println!("{rate:>6} {requests:>9} {achieved:>16.5} {lag:>36} {service_p50:>9.1} µs {cpu_us:>9.1} µs");
+    }
+    drop(stub.process.stdin.take());
+    stub.process.wait().unwrap();
+}
+
+struct Stub {
+    process: Child,
+    address: String,
+}
+
+impl Stub {
+    fn start() -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut process = command.arg(STUB).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Self { process, address: address.trim().to_owned() }
+    }
+}
+
+fn measure(rate: u32, address: &str) -> Figures {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("endpoints.json"), r#"[{"hostname": "string"}]"#).unwrap();
+    let line = format!("-rps {rate} -time {SECONDS} --out out --endpoint-url http://{address}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_awsinvoker"));
+    command.args(line.split(' ')).current_dir(folder.path()).stdout(Stdio::null());
+    let before = children_cpu();
+    assert!(command.status().unwrap().success());
+    let cpu = children_cpu() - before;
+    let summary: Value = serde_json::from_slice(&read(folder.path())).unwrap();
+    Figures {
+        requests: summary["issued"].as_u64().unwrap(),
+        achieved: summary["sent_rps"].as_f64().unwrap() / summary["target_rps"].as_f64().unwrap(),
+        lag: summary["schedule_lag_us"].clone(),
+        service_p50: summary["endpoints"][0]["views"]["service"]["p50"].as_f64().unwrap(),
+        cpu,
+    }
+}
+
+fn read(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("out/summary.json")).unwrap()
+}
+
+/// User and system time of all child processes that have ended.
+fn children_cpu() -> Duration {
+    // Fields 16 and 17 of proc(5) `stat`, in ticks of a hundredth of a second; the name in field 2 may hold spaces.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields[13..15].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(10 * ticks)
+}
