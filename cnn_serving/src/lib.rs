@@ -66,11 +66,12 @@ impl CnnServing {
     /// Answers one event, both as JSON.
     ///
     /// # Errors
-    /// `InvalidEvent` if the event does not name one of the sample images; `InferenceFailed` if the network
-    /// fails.
+    /// `InvalidEvent` if the event does not ask for one of the sample images; `InitFailed` if that image turns out
+    /// to be broken; `InferenceFailed` if the network fails.
     pub fn answer(&mut self, event: &str) -> Result<Box<RawValue>, FunctionError> {
         let index = event::sample_index(event)?;
-        let image = self.samples.get(index).map_err(inference_failed)?;
+        // Decoding is initialisation put off, so its errors have the same name.
+        let image = self.samples.get(index).map_err(init_failed)?;
         // Like the original's, the latency leaves out how the image got into memory.
         let start = Instant::now();
         let predictions = self.classifier.classify(image).map_err(inference_failed)?;
