@@ -30,10 +30,10 @@ impl Answer {
         let (head, row, tail) = html.parts();
         let latency = float_repr(latency.as_secs_f64());
         Self {
-            opening: format!(r#""{{\"latency\": {latency}, \"data\": \"{}"#, escape_twice(head)),
+            opening: [r#""{\"latency\": "#, &latency, r#", \"data\": \""#, &escape_twice(head)].concat(),
             row: escape_twice(row),
             rows: html.rows(),
-            closing: format!(r#"{}\"}}""#, escape_twice(tail)),
+            closing: [&escape_twice(tail), r#"\"}""#].concat(),
         }
     }
 }
@@ -52,7 +52,20 @@ impl Serialize for Answer {
 
 /// Spells a part of a table as JSON within JSON. Of all that JSON escapes, a table has only these two.
 fn escape_twice(html: &str) -> String {
-    html.replace('\n', r"\\n").replace('"', r#"\\\""#)
+    let mut escaped = String::with_capacity(html.len() * 3 / 2);
+    let mut copied = 0;
+    for (index, byte) in html.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => r#"\\\""#,
+            b'\n' => r"\\n",
+            _ => continue,
+        };
+        escaped.push_str(&html[copied..index]);
+        escaped.push_str(escape);
+        copied = index + 1;
+    }
+    escaped.push_str(&html[copied..]);
+    escaped
 }
 
 #[cfg(test)]
