@@ -35,7 +35,7 @@ pub fn handle(event: &str) -> Result<Answer, FunctionError> {
     let table = Table::new(event.rows(), event.columns()).ok_or_else(|| too_large(&event))?;
     let html = table.render();
     let latency = started.elapsed();
-    Ok(Answer::new(html, latency))
+    Ok(Answer::new(&html, latency))
 }
 
 fn too_large(event: &Event<'_>) -> FunctionError {

@@ -2,19 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::{Command, Output};
-
-fn run(variables: &[(&str, &str)]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_chameleon"))
-        .env_clear()
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap()
-}
+use std::process::Command;
 
 /// Runs the program, which must fail with one clear line, and returns that line.
 fn complaint(variables: &[(&str, &str)]) -> String {
-    let output = run(variables);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_chameleon"));
+    let output = program.env_clear().envs(variables.iter().copied()).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -49,4 +42,14 @@ fn a_variable_without_sense_is_shown() {
         let complaint = complaint(&variables);
         assert!(complaint.contains(&format!("{} {expected}", variables[index].0)), "{complaint}");
     }
+}
+
+#[test]
+fn an_unreachable_runtime_api_is_reported() {
+    let mut variables = LAMBDA;
+    // Port 1 is reserved, nothing listens there.
+    variables[0].1 = "127.0.0.1:1";
+    let complaint = complaint(&variables);
+    assert!(complaint.contains("the runtime loop failed: client error (Connect): "), "{complaint}");
+    assert!(complaint.contains("Connection refused"), "{complaint}");
 }

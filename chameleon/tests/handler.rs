@@ -7,6 +7,11 @@ use serde_json::{Map, Value, json};
 
 const LAMBDA_LIMIT: usize = 6_291_556;
 
+/// The text of the answer, as it goes to Lambda.
+fn answer(event: &str) -> String {
+    serde_json::to_string(&handle(event).unwrap()).unwrap()
+}
+
 /// Reads an answer as the original's clients do: a JSON string that holds JSON.
 fn decode(answer: &str) -> Map<String, Value> {
     let json: String = serde_json::from_str(answer).unwrap();
@@ -24,21 +29,13 @@ fn refusal(event: &str) -> (&'static str, String) {
 
 #[test]
 fn a_client_of_the_original_finds_latency_and_data() {
-    let answer = handle(r#"{"num_of_rows": 1, "num_of_cols": 3, "other": []}"#).unwrap();
-    assert!(answer.as_str().starts_with(r#""{\"latency\": "#));
-    let fields = decode(answer.as_str());
+    let answer = answer(r#"{"num_of_rows": 1, "num_of_cols": 3, "other": []}"#);
+    assert!(answer.starts_with(r#""{\"latency\": "#), "{answer}");
+    let fields = decode(&answer);
     assert_eq!(fields.len(), 2);
     let latency = fields["latency"].as_f64().unwrap();
     assert!(latency > 0.0 && latency < 60.0, "{latency}");
     assert_eq!(fields["data"], include_str!("goldens/1x3.html"));
-}
-
-#[test]
-fn the_answer_goes_out_as_it_is() {
-    for event in ["{}", &event(100, 20)] {
-        let answer = handle(event).unwrap();
-        assert_eq!(serde_json::to_string(&answer).unwrap(), answer.as_str());
-    }
 }
 
 #[test]
@@ -50,7 +47,7 @@ fn defaults_booleans_and_negative_numbers_are_those_of_the_original() {
         (r#"{"num_of_rows": 3, "num_of_cols": -1}"#, include_str!("goldens/3x0.html")),
         (r#"{"num_of_rows": -7, "num_of_cols": 1180591620717411303424}"#, include_str!("goldens/0x5.html")),
     ] {
-        assert_eq!(decode(handle(event).unwrap().as_str())["data"], golden, "{event}");
+        assert_eq!(decode(&answer(event))["data"], golden, "{event}");
     }
 }
 
@@ -68,8 +65,7 @@ fn what_the_original_refuses_is_an_invalid_event() {
 #[test]
 fn the_largest_answers_pass_and_one_more_row_is_refused() {
     for (columns, rows) in [(0, 349_524), (10, 11_096), (15, 7_384), (100, 1_103), (1000, 106)] {
-        let answer = handle(&event(rows, columns)).unwrap();
-        assert!(answer.as_str().len() <= LAMBDA_LIMIT);
+        assert!(answer(&event(rows, columns)).len() <= LAMBDA_LIMIT);
         let (error_type, message) = refusal(&event(rows + 1, columns));
         assert_eq!(error_type, "ResponseTooLarge");
         assert!(

@@ -1,6 +1,7 @@
 //! The Lambda front end of a function: log set-up, initialisation and the invocation loop.
 
 use std::env::VarError;
+use std::error::Error;
 use std::process::ExitCode;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -76,7 +77,14 @@ where
         }
         error.to_string()
     })?;
-    runtime.block_on(serve(handler)).map_err(|error| format!("the runtime loop failed: {error}"))
+    runtime
+        .block_on(serve(handler))
+        .map_err(|error| format!("the runtime loop failed: {}", with_causes(&*error)))
+}
+
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn check_variable(variable: &Variable) -> Result<(), String> {
