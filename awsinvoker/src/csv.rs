@@ -1,4 +1,4 @@
-//! The lines of `samples.csv`, and the one latency a line of the original invoker.
+//! A sample as a line: of `samples.csv`, of the original invoker's file, and for people.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -36,6 +36,24 @@ pub fn write_sample(out: &mut dyn Write, endpoint: &str, sample: &Sample) -> io:
 /// Writing failed.
 pub fn write_legacy(out: &mut dyn Write, function_latency_s: f64) -> io::Result<()> {
     writeln!(out, "{function_latency_s:.14}")
+}
+
+/// Writes a sample for people.
+///
+/// # Errors
+/// Writing failed.
+pub fn write_debug(out: &mut dyn Write, name: &str, sample: &Sample) -> io::Result<()> {
+    let ms = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| format!("{:.3}", ns as f64 / 1e6));
+    writeln!(
+        out,
+        "{} {name} {} response {} ms, service {} ms, function {} ms, request {}",
+        sample.sequence,
+        sample.outcome.name(),
+        ms(sample.response_ns()),
+        ms(sample.service_ns()),
+        ms(sample.function_ns()),
+        sample.request_id.as_deref().unwrap_or("-"),
+    )
 }
 
 struct OrEmpty<T>(Option<T>);

@@ -11,7 +11,7 @@ use crate::csv;
 use crate::histograms::{Interval, Totals};
 use crate::hlog::{self, LineEncoder};
 use crate::sample::{Outcome, Sample};
-use crate::sink::{Sink, SinkError};
+use crate::sink::{SinkError, Sinks};
 use crate::text::sanitized;
 
 /// The length of an interval of `latency.hlog`; files are flushed as often, so that a crash loses no more.
@@ -22,19 +22,6 @@ const GRACE_NS: u64 = 100_000_000;
 
 /// Samples are taken in batches: waking up for each would cost more CPU than recording it.
 const BATCH: Duration = Duration::from_millis(10);
-
-/// The files that grow during the run.
-#[derive(Debug)]
-pub struct Sinks {
-    /// `samples.csv`.
-    pub samples: Sink,
-    /// `latency.hlog`.
-    pub hlog: Sink,
-    /// The original's file of latencies.
-    pub legacy: Sink,
-    /// A line for each request, if asked for.
-    pub debug: Option<Sink>,
-}
 
 /// What the recorder knows at the end.
 #[derive(Debug)]
@@ -177,7 +164,7 @@ impl Recorder {
             self.sinks.legacy.write(|out| csv::write_legacy(out, latency_s));
         }
         if let Some(debug) = &mut self.sinks.debug {
-            debug.write(|out| write_debug(out, name, sample));
+            debug.write(|out| csv::write_debug(out, name, sample));
         }
     }
 
@@ -204,20 +191,6 @@ impl Recorder {
     }
 }
 
-impl Sinks {
-    fn flush(&mut self) {
-        [&mut self.samples, &mut self.hlog, &mut self.legacy]
-            .into_iter()
-            .chain(&mut self.debug)
-            .for_each(Sink::flush);
-    }
-
-    fn finish(self) -> Vec<SinkError> {
-        let sinks = [self.samples, self.hlog, self.legacy].into_iter().chain(self.debug);
-        sinks.filter_map(|sink| sink.finish().err()).collect()
-    }
-}
-
 /// The tag of a histogram: `NAME:VIEW` for successes, `NAME:VIEW:OUTCOME` for the rest.
 pub fn tag(name: &str, view: &str, outcome: Outcome) -> String {
     let name = sanitized(name, "-_.:#$");
@@ -227,20 +200,6 @@ pub fn tag(name: &str, view: &str, outcome: Outcome) -> String {
     }
 }
 
-fn write_debug(out: &mut dyn std::io::Write, name: &str, sample: &Sample) -> std::io::Result<()> {
-    let ms = |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| format!("{:.3}", ns as f64 / 1e6));
-    writeln!(
-        out,
-        "{} {name} {} response {} ms, service {} ms, function {} ms, request {}",
-        sample.sequence,
-        sample.outcome.name(),
-        ms(sample.response_ns()),
-        ms(sample.service_ns()),
-        ms(sample.function_ns()),
-        sample.request_id.as_deref().unwrap_or("-"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{self, Write};
@@ -248,6 +207,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::sink::Sink;
 
     /// A writer whose content the test can look at, and that is full after so many bytes.
     #[derive(Clone)]

@@ -19,14 +19,13 @@ use crate::interrupt::{Interrupt, Interrupts};
 use crate::local::{LocalError, LocalLambda};
 use crate::machine;
 use crate::pacer::{self, Paced};
-use crate::recorder::{Recorder, Recording, Sinks};
+use crate::recorder::{Recorder, Recording};
 use crate::report;
-use crate::run_dir::{RunDir, RunDirError};
+use crate::run_dir::{RunDir, RunDirError, file_names};
 use crate::run_info::RunInfo;
-use crate::sink::{Sink, SinkError};
+use crate::sink::{Sink, SinkError, Sinks};
 use crate::summary::{SumError, Summary};
 use crate::target::{ClientError, LambdaConfig, LambdaTarget, Target};
-use crate::text::sanitized;
 
 /// Between the making of the clock and its zero, so that all threads wait for the first arrival.
 const LEAD: Duration = Duration::from_millis(20);
@@ -105,10 +104,9 @@ impl Started {
             ..config.lambda.clone()
         };
         let target = LambdaTarget::new(&lambda, &config.endpoints.list).await?;
-        let description = match (&local, &lambda.endpoint_url) {
-            (Some(local), _) => format!("lambda-local at {}", local.url()),
-            (None, Some(url)) => url.clone(),
-            (None, None) => format!("AWS Lambda in {}", target.region()),
+        let description = match &local {
+            Some(local) => format!("lambda-local at {}", local.url()),
+            None => target.place().to_owned(),
         };
         Ok(Self { target: Target::Lambda(target), description, local })
     }
@@ -236,18 +234,6 @@ fn save(config: &Config, run_dir: &RunDir, summary: &Summary, recording: Recordi
     if failures.is_empty() { Ok(()) } else { Err(RunError::NotSaved(failures)) }
 }
 
-/// Names fit for files, different even if the endpoints' names differ only in characters that are not.
-fn file_names(names: &[String]) -> Vec<String> {
-    let mut files: Vec<String> = Vec::new();
-    for name in names {
-        let plain = sanitized(name, "-_.");
-        let numbered = (2..).map(|number| format!("{plain}-{number}"));
-        let file = std::iter::once(plain.clone()).chain(numbered).find(|file| !files.contains(file));
-        files.extend(file);
-    }
-    files
-}
-
 fn start_line(config: &Config, target: &str, run_dir: &Path) -> String {
     let (schedule, endpoints) = (&config.schedule, &config.endpoints);
     let mut line = format!(
@@ -287,16 +273,5 @@ fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, RunError> {
 fn say(out: &mut dyn Write, line: &str) {
     if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
         tracing::warn!("stdout could not be written: {error}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn file_names_stay_apart() {
-        let names = ["f", "f:1", "f_1", "f#1", "../x"].map(str::to_owned);
-        assert_eq!(file_names(&names), ["f", "f_1", "f_1-2", "f_1-3", ".._x"]);
     }
 }

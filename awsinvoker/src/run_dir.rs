@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::sink::Sink;
+use crate::text::sanitized;
 use crate::wall_clock;
 
 /// Where runs go that are not told where.
@@ -86,6 +87,18 @@ impl RunDir {
     }
 }
 
+/// Names fit for files, different even if the endpoints' names differ only in characters that are not.
+pub fn file_names(names: &[String]) -> Vec<String> {
+    let mut files: Vec<String> = Vec::new();
+    for name in names {
+        let plain = sanitized(name, "-_.");
+        let numbered = (2..).map(|number| format!("{plain}-{number}"));
+        let file = std::iter::once(plain.clone()).chain(numbered).find(|file| !files.contains(file));
+        files.extend(file);
+    }
+    files
+}
+
 fn given(out: &Path) -> Result<PathBuf, RunDirError> {
     let unusable = |source| RunDirError::Unusable { path: out.to_owned(), source };
     fs::create_dir_all(out).map_err(unusable)?;
@@ -132,5 +145,11 @@ mod tests {
         let refused = |out: &Path| RunDir::create(Some(out), SystemTime::now()).unwrap_err().to_string();
         assert!(refused(&out).ends_with("the folder is not empty, expected a new or an empty one"));
         assert!(refused(&out.join("run.json")).contains("run.json: cannot be used as a folder: "));
+    }
+
+    #[test]
+    fn file_names_stay_apart() {
+        let names = ["f", "f:1", "f_1", "f#1", "../x"].map(str::to_owned);
+        assert_eq!(file_names(&names), ["f", "f_1", "f_1-2", "f_1-3", ".._x"]);
     }
 }

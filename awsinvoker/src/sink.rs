@@ -10,6 +10,19 @@ pub struct Sink {
     error: Option<io::Error>,
 }
 
+/// The files that grow during the run.
+#[derive(Debug)]
+pub struct Sinks {
+    /// `samples.csv`.
+    pub samples: Sink,
+    /// `latency.hlog`.
+    pub hlog: Sink,
+    /// The original's file of latencies.
+    pub legacy: Sink,
+    /// A line for each request, if asked for.
+    pub debug: Option<Sink>,
+}
+
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("{} could not be written: {source}", path.display())]
@@ -45,6 +58,22 @@ impl Sink {
     pub fn finish(mut self) -> Result<(), SinkError> {
         self.flush();
         self.error.map_or(Ok(()), |source| Err(SinkError { path: self.path, source }))
+    }
+}
+
+impl Sinks {
+    /// Writes the buffers out.
+    pub fn flush(&mut self) {
+        [&mut self.samples, &mut self.hlog, &mut self.legacy]
+            .into_iter()
+            .chain(&mut self.debug)
+            .for_each(Sink::flush);
+    }
+
+    /// Closes the files, and tells which could not be written.
+    pub fn finish(self) -> Vec<SinkError> {
+        let sinks = [self.samples, self.hlog, self.legacy].into_iter().chain(self.debug);
+        sinks.filter_map(|sink| sink.finish().err()).collect()
     }
 }
 

@@ -98,7 +98,7 @@ fn every_outcome_is_told_apart() {
     ];
     let entries: Vec<_> = names.iter().map(|name| json!({ "hostname": name })).collect();
     let bench = Bench::new(&json!(entries).to_string());
-    let output = bench.run("-rps 44 -time 1 --timeout 0.7");
+    let output = bench.run("-rps 44 -time 1 --timeout 4");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let summary = bench.summary();
     let expected = [
@@ -216,9 +216,28 @@ fn calls_that_do_not_end_are_abandoned() {
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     let summary = bench.summary();
     let (answered, hung) = (outcomes(&summary, 0), outcomes(&summary, 1));
-    assert_eq!(answered.keys().collect::<Vec<_>>(), ["ok"]);
+    assert!(answered["ok"] > 0, "{answered:?}");
     assert_eq!(hung.keys().collect::<Vec<_>>(), ["abandoned"]);
-    assert_eq!(summary["issued"], answered["ok"] + hung["abandoned"]);
+    assert_eq!(summary["issued"], answered.values().chain(hung.values()).sum::<u64>());
+}
+
+#[test]
+fn a_killed_run_leaves_its_samples() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let output = interrupted(&bench, "-rps 100", &[Signal::KILL]);
+    assert_eq!(output.status.code(), None);
+    assert!(bench.samples().len() > 2);
+    assert!(bench.read("out/latency.hlog").contains("Tag=string:response,0.000,1.000,"));
+    assert_eq!(bench.files("out"), ["latency.hlog", "run.json", "samples.csv"]);
+}
+
+#[test]
+fn runs_without_a_folder_get_one_each() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    for _ in 0..2 {
+        assert_eq!(bench.command("-rps 10 -time 0.1").output().unwrap().status.code(), Some(0));
+    }
+    assert_eq!(bench.files("runs").len(), 2);
 }
 
 #[test]

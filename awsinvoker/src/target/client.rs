@@ -15,7 +15,8 @@ use aws_sdk_lambda::config::{
 };
 use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 /// A connection that takes longer to be made counts as timed out, whatever the whole call is allowed.
@@ -68,17 +69,18 @@ pub enum ClientError {
     NoCredentials(String),
 }
 
-/// Makes the client and checks that it has a region and credentials, so that a run does not fail call by call.
-pub(super) async fn connect(config: &LambdaConfig) -> Result<Client, ClientError> {
+/// Makes the client and checks that it has a region and credentials, so that a run does not fail call by call. Also
+/// says where the client sends its calls.
+pub(super) async fn connect(config: &LambdaConfig) -> Result<(Client, String), ClientError> {
     let sdk_config = load(config).await;
-    if sdk_config.region().is_none() {
-        return Err(ClientError::NoRegion);
-    }
+    let region = sdk_config.region().ok_or(ClientError::NoRegion)?;
+    // It may come from AWS_ENDPOINT_URL or a profile.
+    let place = sdk_config.endpoint_url().map_or_else(|| format!("AWS Lambda in {region}"), str::to_owned);
     if let Some(provider) = sdk_config.credentials_provider() {
         let credentials = provider.provide_credentials().await;
         credentials.map_err(|error| ClientError::NoCredentials(DisplayErrorContext(error).to_string()))?;
     }
-    Ok(Client::new(&sdk_config))
+    Ok((Client::new(&sdk_config), place))
 }
 
 async fn load(config: &LambdaConfig) -> SdkConfig {
@@ -122,11 +124,16 @@ fn common(config: &LambdaConfig, http_client: SharedHttpClient) -> ConfigLoader 
 }
 
 fn http_client(config: &LambdaConfig) -> SharedHttpClient {
-    Builder::new()
+    let builder = Builder::new()
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(config.connections)
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let plain = config.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
+    // Reading the system's certificates takes milliseconds of the first call, for nothing if there is no TLS.
+    match TlsContext::builder().with_trust_store(TrustStore::empty()).build() {
+        Ok(no_roots) if plain => builder.tls_context(no_roots).build_https(),
+        _ => builder.build_https(),
+    }
 }
 
 /// The region given, or configured in environment or profile, or else any: nothing depends on it on this machine.

@@ -19,6 +19,7 @@ use crate::text::shortened;
 #[derive(Debug)]
 pub struct LambdaTarget {
     client: Client,
+    place: String,
     requests: Vec<Request>,
 }
 
@@ -50,18 +51,18 @@ impl LambdaTarget {
     /// # Errors
     /// No region is configured, or no credentials are found.
     pub async fn new(config: &LambdaConfig, endpoints: &[Endpoint]) -> Result<Self, ClientError> {
-        let client = client::connect(config).await?;
+        let (client, place) = client::connect(config).await?;
         let requests = endpoints.iter().map(|endpoint| Request {
             function: endpoint.hostname.clone(),
             payload: Blob::new(endpoint.payload.as_bytes()),
             asynchronous: endpoint.asynchronous,
         });
-        Ok(Self { client, requests: requests.collect() })
+        Ok(Self { client, place, requests: requests.collect() })
     }
 
-    /// The AWS region that calls are signed for.
-    pub fn region(&self) -> &str {
-        self.client.config().region().map_or("no region", AsRef::as_ref)
+    /// Where calls go, for people.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// Calls the endpoint of this index and waits for the complete answer.
