@@ -30,8 +30,7 @@ main() {
     step check_dependencies
     step cargo clippy --locked --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' step cargo doc --locked --workspace --no-deps
-    # The tests of awsinvoker run the other binaries.
-    step cargo build --locked --workspace --bins
+    # Builds all binaries before the first test: those of awsinvoker run the others.
     step cargo test --locked --workspace
     ((${#left_out[@]} == 0)) || printf 'test.sh: left out: %s\n' "${left_out[@]}"
 }
