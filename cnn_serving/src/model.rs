@@ -164,7 +164,8 @@ fn check_outlets(
     {
         return Ok(());
     }
-    let outlets: Vec<_> = outlets.iter().map(|outlet| format!("{}: {}", outlet.name(), outlet.dtype())).collect();
+    let outlets: Vec<_> =
+        outlets.iter().map(|outlet| format!("{}: {}", outlet.name(), outlet.dtype())).collect();
     Err(ModelError::Shape {
         path: model.to_owned(),
         found: format!("{what} [{}]", outlets.join(", ")),
