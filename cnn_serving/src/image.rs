@@ -6,6 +6,8 @@
 mod decode;
 mod integrity;
 mod resize;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -11,7 +11,7 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use thiserror::Error;
 
 use crate::image::SIDE;
-use crate::labels;
+use crate::{labels, library};
 
 const INPUT: &str = "image";
 const INPUT_SHAPE: [i64; 4] = [1, 3, SIDE as i64, SIDE as i64];
@@ -121,15 +121,16 @@ impl Model {
 }
 
 /// The one ONNX Runtime environment of the process.
-fn environment(library: &Path) -> Result<Environment, ModelError> {
+fn environment(path: &Path) -> Result<Environment, ModelError> {
     static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
-    let failed = |problem: String| ModelError::Library { path: library.to_owned(), problem };
+    let failed = |problem: String| ModelError::Library { path: path.to_owned(), problem };
     let mut loaded = ENVIRONMENT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(environment) = &*loaded {
         return Ok(environment.clone());
     }
+    library::check_whole(path).map_err(|error| failed(error.to_string()))?;
     // Loading the library explicitly gives an error where ort's default would panic.
-    let builder = ort::init_from(library).map_err(|error| failed(error.to_string()))?;
+    let builder = ort::init_from(path).map_err(|error| failed(error.to_string()))?;
     let environment = builder.with_telemetry(false).build().map_err(|error| failed(one_line(&error)))?;
     Ok(loaded.insert(environment).clone())
 }
