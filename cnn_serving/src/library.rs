@@ -55,7 +55,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cut = folder.path().join("cut");
         let bytes = fs::read(program).unwrap();
-        for length in [0, 10, 63, 64, 100, 5000, bytes.len() / 4] {
+        for length in [0, 10, 63, 64, 100, 5000, 50_000] {
             fs::write(&cut, &bytes[..length]).unwrap();
             assert_eq!(check_whole(&cut).unwrap_err().kind(), io::ErrorKind::UnexpectedEof, "{length} bytes");
         }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use ort::environment::Environment;
 use ort::ep;
 use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use thiserror::Error;
 
@@ -143,12 +143,11 @@ fn open_session(environment: &Environment, model: &Path, options: &SessionOption
         Optimization::All => GraphOptimizationLevel::All,
     };
     Session::builder(environment)?
-        .with_execution_providers([ep::CPU::default().with_arena_allocator(options.arena).build()])
-        .and_then(|builder| builder.with_intra_threads(options.intra_threads))
-        .and_then(|builder| builder.with_intra_op_spinning(options.spinning))
-        .and_then(|builder| builder.with_optimization_level(level))
-        .map_err(ort::Error::<SessionBuilder>::into)
-        .and_then(|mut builder| builder.commit_from_file(model))
+        .with_execution_providers([ep::CPU::default().with_arena_allocator(options.arena).build()])?
+        .with_intra_threads(options.intra_threads)?
+        .with_intra_op_spinning(options.spinning)?
+        .with_optimization_level(level)?
+        .commit_from_file(model)
 }
 
 fn check_outlets(

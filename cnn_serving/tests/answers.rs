@@ -1,5 +1,7 @@
 //! The function's answers to events, with the real library, model and images.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::collections::BTreeMap;

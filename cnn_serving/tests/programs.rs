@@ -1,5 +1,7 @@
 //! The programs `infer` and `cnn_serving`: what they print, and what they do when a file is missing or broken.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::fs;

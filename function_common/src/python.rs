@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(float_repr(0.762_631_7_f32), "0.7626317");
         assert_eq!(float_repr(6.096_172_7e-5_f32), "6.0961727e-05");
         assert_eq!(float_repr(0.0001_f32), "1e-04");
-        assert_eq!(float_repr(1_190.031_25_f32), "1190.0312");
+        assert_eq!(float_repr(f32::from_bits(0x4494_c100)), "1190.0312");
     }
 
     proptest! {
