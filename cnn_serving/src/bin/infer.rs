@@ -47,7 +47,7 @@ struct Outcome {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase", untagged)]
+#[serde(untagged)]
 enum Classified {
     /// `latency` in seconds.
     Ok {
@@ -59,12 +59,8 @@ enum Classified {
     },
 }
 
-#[expect(clippy::print_stderr, reason = "errors of a command line program go to standard error")]
 fn main() -> ExitCode {
-    run(&Args::parse()).unwrap_or_else(|error| {
-        eprintln!("infer: {error:#}");
-        ExitCode::FAILURE
-    })
+    run(&Args::parse()).unwrap_or_else(|error| fail(&format!("{error:#}")))
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
@@ -116,14 +112,17 @@ fn print(text: &str) -> Result<()> {
     writeln!(io::stdout(), "{text}").context("cannot write to standard output")
 }
 
-#[expect(clippy::print_stderr, reason = "errors of a command line program go to standard error")]
+/// Reports those that failed; the others are in the output already.
 fn report_failures(outcomes: &[Outcome]) -> ExitCode {
-    let mut status = ExitCode::SUCCESS;
-    for outcome in outcomes {
-        if let Classified::Failed { error } = &outcome.result {
-            eprintln!("infer: {error}");
-            status = ExitCode::FAILURE;
-        }
-    }
-    status
+    let errors = outcomes.iter().filter_map(|outcome| match &outcome.result {
+        Classified::Failed { error } => Some(error),
+        Classified::Ok { .. } => None,
+    });
+    errors.fold(ExitCode::SUCCESS, |_, error| fail(error))
+}
+
+#[expect(clippy::print_stderr, reason = "errors of a command line program go to standard error")]
+fn fail(error: &str) -> ExitCode {
+    eprintln!("infer: {error}");
+    ExitCode::FAILURE
 }
