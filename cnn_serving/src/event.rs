@@ -44,9 +44,7 @@ mod tests {
 
     #[test]
     fn indices_count_from_either_end() {
-        for (seq, index) in
-            [("0", 0), ("3", 3), ("-1", 3), ("-4", 0), ("-0", 0), ("true", 1), ("false", 0)]
-        {
+        for (seq, index) in [("0", 0), ("3", 3), ("-1", 3), ("-4", 0), ("-0", 0), ("true", 1), ("false", 0)] {
             assert_eq!(index_of(seq), Ok(index), "{seq}");
         }
     }

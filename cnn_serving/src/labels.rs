@@ -40,7 +40,7 @@ pub fn top(probabilities: &[f32; COUNT]) -> [Prediction; TOP] {
     })
 }
 
-/// Line N of the file is class N - 1; see `data/README.md` for where the names come from.
+/// Line N of the file is class N - 1; `model/README.md` says where the names come from.
 static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| {
     let lines = include_str!("../data/imagenet_labels.tsv").lines();
     lines.filter_map(|line| line.split_once('\t')).map(|(wnid, name)| Class { wnid, name }).collect()

@@ -18,6 +18,7 @@ pub mod classifier;
 pub mod event;
 pub mod image;
 pub mod labels;
+mod library;
 pub mod model;
 pub mod samples;
 pub mod settings;

@@ -6,12 +6,12 @@ use std::sync::Mutex;
 use ort::environment::Environment;
 use ort::ep;
 use ort::session::Session;
-use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use thiserror::Error;
 
 use crate::image::SIDE;
-use crate::labels;
+use crate::{labels, library};
 
 const INPUT: &str = "image";
 const INPUT_SHAPE: [i64; 4] = [1, 3, SIDE as i64, SIDE as i64];
@@ -121,15 +121,16 @@ impl Model {
 }
 
 /// The one ONNX Runtime environment of the process.
-fn environment(library: &Path) -> Result<Environment, ModelError> {
+fn environment(path: &Path) -> Result<Environment, ModelError> {
     static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
-    let failed = |problem: String| ModelError::Library { path: library.to_owned(), problem };
+    let failed = |problem: String| ModelError::Library { path: path.to_owned(), problem };
     let mut loaded = ENVIRONMENT.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(environment) = &*loaded {
         return Ok(environment.clone());
     }
+    library::check_whole(path).map_err(|error| failed(error.to_string()))?;
     // Loading the library explicitly gives an error where ort's default would panic.
-    let builder = ort::init_from(library).map_err(|error| failed(error.to_string()))?;
+    let builder = ort::init_from(path).map_err(|error| failed(error.to_string()))?;
     let environment = builder.with_telemetry(false).build().map_err(|error| failed(one_line(&error)))?;
     Ok(loaded.insert(environment).clone())
 }
@@ -142,12 +143,11 @@ fn open_session(environment: &Environment, model: &Path, options: &SessionOption
         Optimization::All => GraphOptimizationLevel::All,
     };
     Session::builder(environment)?
-        .with_execution_providers([ep::CPU::default().with_arena_allocator(options.arena).build()])
-        .and_then(|builder| builder.with_intra_threads(options.intra_threads))
-        .and_then(|builder| builder.with_intra_op_spinning(options.spinning))
-        .and_then(|builder| builder.with_optimization_level(level))
-        .map_err(ort::Error::<SessionBuilder>::into)
-        .and_then(|mut builder| builder.commit_from_file(model))
+        .with_execution_providers([ep::CPU::default().with_arena_allocator(options.arena).build()])?
+        .with_intra_threads(options.intra_threads)?
+        .with_intra_op_spinning(options.spinning)?
+        .with_optimization_level(level)?
+        .commit_from_file(model)
 }
 
 fn check_outlets(
@@ -164,7 +164,8 @@ fn check_outlets(
     {
         return Ok(());
     }
-    let outlets: Vec<_> = outlets.iter().map(|outlet| format!("{}: {}", outlet.name(), outlet.dtype())).collect();
+    let outlets: Vec<_> =
+        outlets.iter().map(|outlet| format!("{}: {}", outlet.name(), outlet.dtype())).collect();
     Err(ModelError::Shape {
         path: model.to_owned(),
         found: format!("{what} [{}]", outlets.join(", ")),

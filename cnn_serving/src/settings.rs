@@ -68,8 +68,13 @@ impl Settings {
                 intra_threads: parse(INTRA_THREADS, lookup(INTRA_THREADS), &threads, thread_count)?
                     .unwrap_or(default.intra_threads),
                 spinning: read_flag(SPINNING)?.unwrap_or(default.spinning),
-                optimization: parse(OPTIMIZATION, lookup(OPTIMIZATION), "off, basic, extended or all", level)?
-                    .unwrap_or(default.optimization),
+                optimization: parse(
+                    OPTIMIZATION,
+                    lookup(OPTIMIZATION),
+                    "off, basic, extended or all",
+                    level,
+                )?
+                .unwrap_or(default.optimization),
                 arena: read_flag(ARENA)?.unwrap_or(default.arena),
             },
         })
@@ -123,8 +128,12 @@ mod tests {
 
     #[test]
     fn the_defaults_suit_less_than_two_vcpus() {
-        let session =
-            SessionOptions { intra_threads: 1, spinning: false, optimization: Optimization::All, arena: true };
+        let session = SessionOptions {
+            intra_threads: 1,
+            spinning: false,
+            optimization: Optimization::All,
+            arena: true,
+        };
         let defaults = Settings { assets: None, session };
         assert_eq!(with(&[]).unwrap(), defaults);
         assert_eq!(with(&[(ASSETS, ""), (INTRA_THREADS, ""), (SPINNING, "")]).unwrap(), defaults);
@@ -134,8 +143,12 @@ mod tests {
     fn every_variable_is_read() {
         let variables =
             [(ASSETS, "/a"), (INTRA_THREADS, "64"), (SPINNING, "1"), (OPTIMIZATION, "basic"), (ARENA, "0")];
-        let session =
-            SessionOptions { intra_threads: 64, spinning: true, optimization: Optimization::Basic, arena: false };
+        let session = SessionOptions {
+            intra_threads: 64,
+            spinning: true,
+            optimization: Optimization::Basic,
+            arena: false,
+        };
         assert_eq!(with(&variables).unwrap(), Settings { assets: Some("/a".into()), session });
     }
 

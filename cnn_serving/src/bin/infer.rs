@@ -1,10 +1,128 @@
 //! Runs the function once, or classifies any pictures, without Lambda.
 
-use cnn_serving::CnnServing;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
 
-#[expect(clippy::print_stdout, reason = "the answer is this program's output")]
-fn main() -> anyhow::Result<()> {
-    let mut function = CnnServing::from_env()?;
-    println!("{}", function.answer(&std::env::args().nth(1).unwrap_or("{}".into()))?.get());
-    Ok(())
+use anyhow::{Context, Result};
+use clap::Parser;
+use cnn_serving::CnnServing;
+use cnn_serving::assets::Assets;
+use cnn_serving::classifier::Classifier;
+use cnn_serving::image;
+use cnn_serving::labels::Prediction;
+use cnn_serving::settings::Settings;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+/// Classify pictures with SqueezeNet, or answer one event as the Lambda function does.
+///
+/// Without arguments, answers the event {}. Run ./scripts/setup.sh once before.
+#[derive(Debug, Parser)]
+#[command(name = "infer", version)]
+#[command(
+    after_help = "Exit status: 0 if all went well, 1 if something failed, 2 if the arguments make no sense."
+)]
+struct Args {
+    /// PNG or JPEG files to classify
+    #[arg(value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+
+    /// Answer this event, with exactly what the Lambda function answers
+    #[arg(long, value_name = "JSON", default_value = "{}", conflicts_with = "images")]
+    event: String,
+
+    /// Print plain JSON: for an event what the answer's string holds, for images a list
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of one image.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    image: String,
+    #[serde(flatten)]
+    result: Classified,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Classified {
+    /// `latency` in seconds.
+    Ok {
+        predictions: Vec<Prediction>,
+        latency: f64,
+    },
+    Failed {
+        error: String,
+    },
+}
+
+fn main() -> ExitCode {
+    run(&Args::parse()).unwrap_or_else(|error| fail(&format!("{error:#}")))
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    let settings = Settings::from_env()?;
+    let assets = Assets::find(settings.assets.as_deref())?;
+    if args.images.is_empty() {
+        let mut function = CnnServing::load(&assets, &settings)?;
+        let answer = function.answer(&args.event)?;
+        let inner = || serde_json::from_str(answer.get()).context("the answer is not a JSON string");
+        print(&if args.json { inner()? } else { answer.get().to_owned() })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut classifier = Classifier::load(&assets, &settings.session)?;
+    let outcomes: Vec<_> = args.images.iter().map(|path| classify(&mut classifier, path)).collect();
+    print(&if args.json { serde_json::to_string_pretty(&outcomes)? } else { table(&outcomes) })?;
+    Ok(report_failures(&outcomes))
+}
+
+fn classify(classifier: &mut Classifier, path: &Path) -> Outcome {
+    let result = try_classify(classifier, path)
+        .unwrap_or_else(|error| Classified::Failed { error: format!("{error:#}") });
+    Outcome { image: path.display().to_string(), result }
+}
+
+fn try_classify(classifier: &mut Classifier, path: &Path) -> Result<Classified> {
+    let image = image::load(path)?;
+    let start = Instant::now();
+    let predictions = classifier.classify(&image)?.to_vec();
+    Ok(Classified::Ok { predictions, latency: start.elapsed().as_secs_f64() })
+}
+
+fn table(outcomes: &[Outcome]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["image", "score", "class", "WordNet id"]);
+    for Outcome { image, result } in outcomes {
+        let Classified::Ok { predictions, .. } = result else { continue };
+        for (rank, Prediction { class, score }) in predictions.iter().enumerate() {
+            let image = if rank == 0 { image } else { "" };
+            table.add_row([image, &format!("{score:.4}"), class.name, class.wnid]);
+        }
+    }
+    if let Some(score) = table.column_mut(1) {
+        score.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+fn print(text: &str) -> Result<()> {
+    writeln!(io::stdout(), "{text}").context("cannot write to standard output")
+}
+
+/// Reports those that failed; the others are in the output already.
+fn report_failures(outcomes: &[Outcome]) -> ExitCode {
+    let errors = outcomes.iter().filter_map(|outcome| match &outcome.result {
+        Classified::Failed { error } => Some(error),
+        Classified::Ok { .. } => None,
+    });
+    errors.fold(ExitCode::SUCCESS, |_, error| fail(error))
+}
+
+#[expect(clippy::print_stderr, reason = "errors of a command line program go to standard error")]
+fn fail(error: &str) -> ExitCode {
+    eprintln!("infer: {error}");
+    ExitCode::FAILURE
 }

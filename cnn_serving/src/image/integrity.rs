@@ -20,7 +20,8 @@ pub(super) fn check_png(bytes: &[u8]) -> Result<(), Damage> {
     loop {
         let length;
         (length, rest) = rest.split_first_chunk().ok_or(Damage::EndsEarly)?;
-        let checked_len = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).saturating_add(4);
+        let checked_len =
+            usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).saturating_add(4);
         let (kind_and_data, checksum);
         (kind_and_data, rest) = rest.split_at_checked(checked_len).ok_or(Damage::EndsEarly)?;
         (checksum, rest) = rest.split_first_chunk().ok_or(Damage::EndsEarly)?;

@@ -48,3 +48,39 @@ fn nearest(length: usize) -> [usize; SIDE] {
         index
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made with Pillow by `make_nearest.py`.
+    const TABLE: &str = include_str!("../../tests/data/nearest.tsv");
+
+    #[test]
+    fn the_same_pixels_are_shown_as_by_pillow() {
+        assert_eq!(TABLE.lines().count(), 1800);
+        for line in TABLE.lines() {
+            let (length, expected) = line.split_once('\t').unwrap();
+            let length = length.parse().unwrap();
+            let checksum: usize = nearest(length).iter().enumerate().map(|(k, index)| (k + 1) * index).sum();
+            assert_eq!(checksum.to_string(), expected, "length {length}");
+        }
+    }
+
+    #[test]
+    fn every_length_stays_inside() {
+        for length in (1..2000).chain([65_535, 49_999_999, 50_000_000]) {
+            let shown = nearest(length);
+            assert!(shown.is_sorted() && shown[SIDE - 1] < length, "length {length}");
+        }
+    }
+
+    #[test]
+    fn rows_and_columns_are_not_mixed_up() {
+        let samples = (0..6).flat_map(|i| [i, 10 * i, 100]).collect();
+        let image = Raster { width: 3, height: 2, layout: Layout::Rgb, samples };
+        let Thumbnail(pixels) = resize(&image);
+        let corners = [0, SIDE - 1, SIDE * (SIDE - 1), SIDE * SIDE - 1].map(|index| pixels[index]);
+        assert_eq!(corners, [[0, 0, 100], [2, 20, 100], [3, 30, 100], [5, 50, 100]]);
+    }
+}

@@ -1,0 +1,23 @@
+//! What the tests of the whole function share.
+
+use std::path::{Path, PathBuf};
+
+use cnn_serving::assets::Assets;
+use cnn_serving::settings::ASSETS;
+
+/// The folder that `scripts/setup.sh` makes. Without it these tests fail; they are never skipped.
+pub(crate) fn assets_folder() -> PathBuf {
+    let in_repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets");
+    let folder = std::env::var_os(ASSETS).map_or(in_repository, PathBuf::from);
+    assert!(
+        folder.join("model/squeezenet.onnx").is_file(),
+        "{} does not hold the model; run ./scripts/setup.sh",
+        folder.display()
+    );
+    folder.canonicalize().unwrap()
+}
+
+/// The same as the function sees it.
+pub(crate) fn assets() -> Assets {
+    Assets::find(Some(&assets_folder())).unwrap()
+}
