@@ -7,7 +7,8 @@ use hdrhistogram::Histogram;
 /// Rows while the distance to 100 % halves.
 const TICKS_PER_HALF_DISTANCE: f64 = 5.0;
 const NS_PER_MS: f64 = 1e6;
-const BUCKETS: (u64, u32) = (23, 2048);
+/// Steps in each power of two of a histogram with three digits.
+const SUB_BUCKETS: u32 = 2048;
 
 /// The distribution of a histogram of nanoseconds, in milliseconds.
 pub fn percentile_distribution(histogram: &Histogram<u64>) -> String {
@@ -25,7 +26,7 @@ pub fn percentile_distribution(histogram: &Histogram<u64>) -> String {
     let _ = writeln!(text, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]");
     let _ =
         writeln!(text, "#[Max     = {:12.3}, Total count    = {:12}]", ms(histogram.max()), histogram.len());
-    let _ = writeln!(text, "#[Buckets = {:12}, SubBuckets     = {:12}]", BUCKETS.0, BUCKETS.1);
+    let _ = writeln!(text, "#[Buckets = {:12}, SubBuckets     = {:12}]", histogram.buckets(), SUB_BUCKETS);
     text
 }
 
@@ -72,7 +73,7 @@ mod tests {
 
     #[test]
     fn four_columns_that_end_at_all() {
-        let mut histogram = Histogram::new_with_bounds(1_000, 3_600_000_000_000, 3).unwrap();
+        let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap();
         (1..=10_u64).for_each(|ms| histogram.record(ms * 1_000_000).unwrap());
         insta::assert_snapshot!(percentile_distribution(&histogram), @"
                Value     Percentile TotalCount 1/(1-Percentile)
@@ -99,7 +100,7 @@ mod tests {
               10.002 1.000000000000         10
         #[Mean    =        5.500, StdDeviation   =        2.872]
         #[Max     =       10.002, Total count    =           10]
-        #[Buckets =           23, SubBuckets     =         2048]
+        #[Buckets =           32, SubBuckets     =         2048]
         ");
     }
 }

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn lines_read_back() {
-        let mut histogram = Histogram::new_with_bounds(1_000, 3_600_000_000_000, 3).unwrap();
+        let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap();
         histogram.record(2_500_000).unwrap();
         let mut encoder = LineEncoder::default();
         let line = encoder

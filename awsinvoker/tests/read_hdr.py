@@ -10,7 +10,7 @@ from hdrh.log import HistogramLogReader
 
 
 def intervals(path):
-    reference = HdrHistogram(1000, 3_600_000_000_000, 3)
+    reference = HdrHistogram(1, 3_600_000_000_000, 3)
     reader = HistogramLogReader(path, reference)
     while (histogram := reader.get_next_interval_histogram()) is not None:
         yield histogram
@@ -21,7 +21,7 @@ def read_log(path):
     totals = {}
     for histogram in intervals(path):
         tag = histogram.get_tag()
-        totals.setdefault(tag, HdrHistogram(1000, 3_600_000_000_000, 3)).add(histogram)
+        totals.setdefault(tag, HdrHistogram(1, 3_600_000_000_000, 3)).add(histogram)
     return totals
 
 
