@@ -18,7 +18,9 @@ fn python() -> PathBuf {
 }
 
 fn python_function(name: &str, bootstrap: PathBuf) -> FunctionConfig {
-    let environment = vec![("PYTHON".to_owned(), python().to_str().unwrap().to_owned())];
+    let python = python().to_str().unwrap().to_owned();
+    let environment = [("PYTHON", python), ("PYTHONDONTWRITEBYTECODE", "1".to_owned())];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
     FunctionConfig { environment, ..FunctionConfig::new(name, bootstrap) }
 }
 

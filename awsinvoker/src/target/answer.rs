@@ -13,7 +13,7 @@ struct Answer {
 
 /// Why an answer is of no use.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AnswerError {
+pub enum AnswerError {
     /// Not JSON, or without a number `latency`.
     #[error("expected an object with a number `latency`, or a string that holds one: {0}")]
     Json(#[from] serde_json::Error),
@@ -26,7 +26,7 @@ pub(super) enum AnswerError {
 ///
 /// # Errors
 /// The answer is not JSON, or has no `latency` that is a number of seconds from 0 to 3600.
-pub(super) fn latency_s(payload: &[u8]) -> Result<f64, AnswerError> {
+pub fn latency_s(payload: &[u8]) -> Result<f64, AnswerError> {
     let is_string = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'"');
     let answer: Answer = if is_string {
         serde_json::from_str(&serde_json::from_slice::<String>(payload)?)?

@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 /// What the REPORT line says about the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Start {
+pub struct Start {
     /// The time that the environment took to initialise, or to be restored from a snapshot; absent if it was warm.
-    pub(super) init_ms: Option<f64>,
+    pub init_ms: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ struct Metrics {
 
 /// Finds the REPORT line in a log tail as the service sends it, in base64. `None` if there is none: the log was cut
 /// off, or the header is missing.
-pub(super) fn start(log_result: &str) -> Option<Start> {
+pub fn start(log_result: &str) -> Option<Start> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(log_result).ok()?;
     // The tail is cut at a byte, possibly within a character.
     String::from_utf8_lossy(&bytes).lines().rev().find_map(|line| from_text(line).or_else(|| from_json(line)))

@@ -1,11 +1,11 @@
 //! What is being loaded: it takes one call and says how it ended.
 
-mod answer;
+pub mod answer;
 mod client;
 mod failure;
 pub mod function_name;
 mod lambda;
-mod log_tail;
+pub mod log_tail;
 
 pub use client::{ClientError, Credentials, LambdaConfig};
 pub use lambda::{LambdaAnswer, LambdaTarget};

@@ -1,0 +1,9 @@
+//! awsinvoker looks for the REPORT line in whatever a function prints.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|log_result: &str| {
+    let _ = awsinvoker::target::log_tail::start(log_result);
+});
