@@ -12,10 +12,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use awsinvoker::endpoints::{DEFAULT_PAYLOAD, Endpoint};
+use awsinvoker::target::{Credentials, LambdaConfig, LambdaTarget};
 use serde_json::Value;
 
 const RATES: [u32; 4] = [300, 1000, 1001, 3000];
 const SECONDS: u32 = 8;
+const CLOSED_LOOP_CALLS: u32 = 10_000;
+const WARM_UP_CALLS: u32 = 500;
 const STUB: &str = "--stub";
 
 struct Figures {
@@ -50,6 +54,8 @@ fn main() {
         let cpu_us = cpu.as_secs_f64() * 1e6 / requests as f64;
         println!("{rate:>6} {requests:>9} {achieved:>16.5} {lag:>36} {service_p50:>9.1} µs {cpu_us:>9.1} µs");
     }
+    let alone = closed_loop(&stub.address).as_secs_f64() * 1e6 / f64::from(CLOSED_LOOP_CALLS);
+    println!("the SDK alone, one call after the other on one thread: {alone:.1} µs CPU/request");
     drop(stub.process.stdin.take());
     stub.process.wait().unwrap();
 }
@@ -92,11 +98,47 @@ fn read(folder: &Path) -> Vec<u8> {
     std::fs::read(folder.join("out/summary.json")).unwrap()
 }
 
+/// The CPU time of calls through the same client without pacing, concurrency and recording: what is left of a
+/// request's cost if the invoker itself cost nothing.
+fn closed_loop(address: &str) -> Duration {
+    let config = LambdaConfig {
+        endpoint_url: Some(format!("http://{address}")),
+        credentials: Credentials::Placeholder,
+        region: None,
+        profile: None,
+        timeout: Duration::from_secs(10),
+        connections: 1,
+    };
+    let endpoint = Endpoint {
+        name: "string".to_owned(),
+        hostname: "string".to_owned(),
+        payload: DEFAULT_PAYLOAD.to_owned(),
+        asynchronous: false,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let target = LambdaTarget::new(&config, &[endpoint]).await.unwrap();
+        let mut before = Duration::ZERO;
+        for call in 0..CLOSED_LOOP_CALLS + WARM_UP_CALLS {
+            if call == WARM_UP_CALLS {
+                before = cpu("/proc/thread-self/stat", [14, 15]);
+            }
+            std::hint::black_box(target.call(0).await);
+        }
+        cpu("/proc/thread-self/stat", [14, 15]) - before
+    })
+}
+
 /// User and system time of all child processes that have ended.
 fn children_cpu() -> Duration {
-    // Fields 16 and 17 of proc(5) `stat`, in ticks of a hundredth of a second; the name in field 2 may hold spaces.
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    let ticks: u64 = fields[13..15].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    cpu("/proc/self/stat", [16, 17])
+}
+
+/// The sum of two fields of a `stat` file, numbered as in proc(5), in ticks of a hundredth of a second.
+fn cpu(stat: &str, fields: [usize; 2]) -> Duration {
+    let stat = std::fs::read_to_string(stat).unwrap();
+    // The name in field 2 may hold spaces.
+    let values: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields.iter().map(|field| values[field - 3].parse::<u64>().unwrap()).sum();
     Duration::from_millis(10 * ticks)
 }
