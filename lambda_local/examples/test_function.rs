@@ -54,7 +54,12 @@ async fn act(event: LambdaEvent<Value>, invocations: u64) -> Result<Value, Error
         "flood" => (0..number("lines")).for_each(|line| println!("line {line}")),
         "record" => {
             let path = payload["path"].as_str().unwrap_or_default();
-            std::fs::File::options().create(true).append(true).open(path)?.write_all(b"invoked\n")?;
+            let mut file = std::fs::File::options().create(true).append(true).open(path)?;
+            file.write_all(b"invoked\n")?;
+            if number("ms") > 0 {
+                tokio::time::sleep(Duration::from_millis(number("ms"))).await;
+                file.write_all(b"done\n")?;
+            }
             if payload["fail"] == true {
                 return Err("as the event asked".into());
             }

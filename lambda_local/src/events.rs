@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::invocation::{Completed, Request};
+use crate::invocation::{Completed, Request, Unavailable};
 use crate::service::Service;
 use crate::service_error::ServiceError;
 
@@ -49,8 +49,9 @@ async fn deliver(service: &Arc<Service>, function: usize, request: Request) {
     let mut pauses = service.config().event_retries.iter();
     loop {
         match serve(service, function, request.clone()).await {
-            Some(completed) if completed.failed => {}
-            _ => return,
+            Some(Ok(completed)) if !completed.failed => return,
+            Some(_) => {}
+            None => return,
         }
         let Some(pause) = pauses.next() else {
             tracing::warn!("event {} is dropped: the function failed at every attempt", request.request_id);
@@ -61,7 +62,11 @@ async fn deliver(service: &Arc<Service>, function: usize, request: Request) {
 }
 
 /// Serves the event once, as soon as there is room. `None` if the server stops.
-async fn serve(service: &Arc<Service>, function: usize, request: Request) -> Option<Completed> {
+async fn serve(
+    service: &Arc<Service>,
+    function: usize,
+    request: Request,
+) -> Option<Result<Completed, Unavailable>> {
     loop {
         let capacity = service.capacity();
         match service.invoke(function, request.clone()) {

@@ -31,8 +31,16 @@ pub(crate) fn resolve(
         None => (local, None),
     };
     check_name(name, reference)?;
+    let qualifier = qualifier.filter(|qualifier| !qualifier.is_empty());
+    if let (Some(version), Some(qualifier)) = (version, qualifier)
+        && version != qualifier
+    {
+        return Err(ServiceError::InvalidParameter(format!(
+            "the function's name has the qualifier {version:?} but Qualifier is {qualifier:?}; expected the same"
+        )));
+    }
     match version.or(qualifier) {
-        None | Some("" | VERSION) => Ok(name.to_owned()),
+        None | Some(VERSION) => Ok(name.to_owned()),
         Some(other) => Err(ServiceError::FunctionNotFound(format!("{}:{other}", function_arn(region, name)))),
     }
 }
@@ -87,6 +95,13 @@ mod tests {
                 "arn:aws:lambda:us-east-1:123456789012:function:f:prod".to_owned()
             ))
         );
+    }
+
+    #[test]
+    fn qualifiers_that_differ_are_refused() {
+        assert_eq!(resolve("f:$LATEST", Some("$LATEST"), "us-east-1"), Ok("f".to_owned()));
+        let error = resolve("f:$LATEST", Some("7"), "us-east-1").unwrap_err();
+        assert!(matches!(error, ServiceError::InvalidParameter(_)), "{error:?}");
     }
 
     #[test]

@@ -13,8 +13,12 @@ const TIMED_OUT: &str = "Sandbox.Timedout";
 pub(crate) struct Invocation {
     pub(crate) request: Request,
     /// Where the result goes; the client may have left, which changes nothing for the environment.
-    pub(crate) reply: oneshot::Sender<Completed>,
+    pub(crate) reply: oneshot::Sender<Result<Completed, Unavailable>>,
 }
+
+/// This machine, not the function, is why the request was not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unavailable(pub(crate) String);
 
 /// What the client asked for.
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ pub(crate) enum Fault {
     Function(Bytes),
     /// An error that Lambda words.
     Lambda { error_type: &'static str, message: String },
+    /// Not the function's fault.
+    Unavailable(Unavailable),
 }
 
 impl Fault {
@@ -86,19 +92,20 @@ impl Fault {
     /// As the log shows it; a function's own error is not shown there.
     pub(crate) fn failure(&self) -> Option<Failure<'_>> {
         match self {
-            Self::Function(_) => None,
+            Self::Function(_) | Self::Unavailable(_) => None,
             Self::Lambda { error_type: TIMED_OUT, .. } => Some(Failure::Timeout),
             Self::Lambda { error_type, .. } => Some(Failure::Error(error_type)),
         }
     }
 
     /// The body that the client gets.
-    pub(crate) fn into_payload(self) -> Bytes {
+    pub(crate) fn into_payload(self) -> Result<Bytes, Unavailable> {
         match self {
-            Self::Function(body) => body,
+            Self::Function(body) => Ok(body),
             Self::Lambda { error_type, message } => {
-                Bytes::from(json!({ "errorType": error_type, "errorMessage": message }).to_string())
+                Ok(Bytes::from(json!({ "errorType": error_type, "errorMessage": message }).to_string()))
             }
+            Self::Unavailable(unavailable) => Err(unavailable),
         }
     }
 }

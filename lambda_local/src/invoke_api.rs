@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +20,7 @@ use crate::body::{BodyError, read_body};
 use crate::config::VERSION;
 use crate::events;
 use crate::function_ref;
-use crate::invocation::{Completed, Request};
+use crate::invocation::{Completed, Request, Unavailable};
 use crate::service::Service;
 use crate::service_error::ServiceError;
 
@@ -43,6 +44,7 @@ const TRACE_ID: &str = "x-amzn-trace-id";
 pub(crate) fn routes(service: Arc<Service>) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{function}/invocations", post(invoke))
+        .method_not_allowed_fallback(not_emulated)
         .fallback(not_emulated)
         .with_state(service)
 }
@@ -62,13 +64,19 @@ enum InvocationType {
 
 async fn invoke(
     State(service): State<Arc<Service>>,
-    Path(function): Path<String>,
-    Query(query): Query<InvokeQuery>,
+    function: Result<Path<String>, PathRejection>,
+    query: Result<Query<InvokeQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let request_id = Uuid::new_v4().to_string();
-    let answer = answer(&service, &function, query.qualifier.as_deref(), &headers, body, &request_id).await;
+    let answer = match (function, query) {
+        (Ok(Path(function)), Ok(Query(query))) => {
+            answer(&service, &function, query.qualifier.as_deref(), &headers, body, &request_id).await
+        }
+        (Err(rejection), _) => Err(ServiceError::InvalidParameter(rejection.body_text())),
+        (_, Err(rejection)) => Err(ServiceError::InvalidParameter(rejection.body_text())),
+    };
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     if let Ok(request_id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, request_id);
@@ -108,6 +116,7 @@ async fn answer(
         InvocationType::RequestResponse => {
             let result = service.invoke(function, request).map_err(|_| ServiceError::TooManyRequests)?;
             let completed = result.await.map_err(|_| ServiceError::Stopping)?;
+            let completed = completed.map_err(|Unavailable(reason)| ServiceError::Unavailable(reason))?;
             Ok(completed_response(completed, wants_log))
         }
     }

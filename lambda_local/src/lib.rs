@@ -24,12 +24,17 @@ mod service_error;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 pub use crate::config::{Config, FunctionConfig};
 
 use crate::service::Service;
+
+/// How long clients have to take their answers and go, once the server stops.
+const CLIENT_GRACE: Duration = Duration::from_secs(1);
 
 /// Whether Lambda would take `name` as the name of a function: 1 to 64 letters, digits, `-` and `_`.
 pub fn is_function_name(name: &str) -> bool {
@@ -57,10 +62,18 @@ pub async fn serve(
             stopping.cancel();
         }
     };
-    let served =
-        axum::serve(listener, invoke_api::routes(Arc::clone(&service))).with_graceful_shutdown(stop).await;
+    let server = axum::serve(listener, invoke_api::routes(Arc::clone(&service))).with_graceful_shutdown(stop);
+    let served = tokio::select! {
+        served = server => served,
+        () = grace_is_over(&stopping) => Ok(()),
+    };
     stopping.cancel();
     service.tasks().close();
     service.tasks().wait().await;
     served
+}
+
+async fn grace_is_over(stopping: &CancellationToken) {
+    stopping.cancelled().await;
+    tokio::time::sleep(CLIENT_GRACE).await;
 }

@@ -26,7 +26,7 @@ const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "A
 fn main() -> Result<()> {
     let args = Args::parse();
     log_to_stderr();
-    raise_open_files();
+    raise_open_files(args.concurrency);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -133,10 +133,20 @@ fn log_to_stderr() {
         .init();
 }
 
-/// Every environment takes about five descriptors; the usual soft limit of 1024 is there for programs that use
-/// `select`, which this one does not.
-fn raise_open_files() {
+/// Descriptors for one environment and its client, generously.
+const FILES_PER_ENVIRONMENT: u64 = 8;
+
+/// Allows as many descriptors as possible: the usual soft limit of 1024 is there for programs that use `select`,
+/// which this one does not.
+fn raise_open_files(concurrency: u32) {
     let limit = getrlimit(Resource::Nofile);
+    let needed = FILES_PER_ENVIRONMENT * u64::from(concurrency);
+    if let Some(maximum) = limit.maximum.filter(|maximum| *maximum < needed) {
+        tracing::warn!(
+            "at most {maximum} files may be open, {concurrency} requests at a time may need {needed}: raise the limit \
+             (ulimit -Hn) or lower --concurrency"
+        );
+    }
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!("cannot raise the limit of open files above {:?}: {error}", limit.current);
     }

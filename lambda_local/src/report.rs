@@ -35,7 +35,8 @@ impl fmt::Display for Failure<'_> {
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) request_id: &'a str,
-    /// From handing the event to the runtime until its answer was there.
+    /// From handing the event to the runtime until its answer was there. If the initialisation failed and was tried
+    /// again within the invocation, that counts.
     pub(crate) duration: Duration,
     /// From starting the process until it first asked for an event; only after a cold start.
     pub(crate) init_duration: Option<Duration>,

@@ -102,6 +102,7 @@ fn routes(api: Api) -> Router {
         .route("/2018-06-01/runtime/init/error", post(init_error))
         .route("/2020-01-01/extension/register", post(register_extension))
         .route("/2020-01-01/extension/event/next", get(next_extension_event))
+        .method_not_allowed_fallback(async || Refusal::NotEmulated("the Runtime API has no such method here"))
         .fallback(async || Refusal::NotEmulated("this part of the Runtime API is not emulated"))
         .with_state(api)
 }

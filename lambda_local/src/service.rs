@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, FunctionConfig};
 use crate::environment::{Environment, Spawner};
 use crate::events::EventQueue;
-use crate::invocation::{Completed, Invocation, Request};
+use crate::invocation::{Completed, Invocation, Request, Unavailable};
 use crate::pool::{Decision, EnvironmentId, Pool};
 
 /// All functions and environments.
@@ -93,7 +93,7 @@ impl Service {
         self: &Arc<Self>,
         function: usize,
         request: Request,
-    ) -> Result<oneshot::Receiver<Completed>, Throttled> {
+    ) -> Result<oneshot::Receiver<Result<Completed, Unavailable>>, Throttled> {
         let (reply, result) = oneshot::channel();
         let mut state = self.state();
         let id = match state.pool.acquire(function) {

@@ -24,6 +24,8 @@ pub(crate) enum ServiceError {
     Incomplete,
     /// Lambda would do it; this one does not.
     NotEmulated(String),
+    /// This machine cannot run another environment, for this reason.
+    Unavailable(String),
     /// The server stops.
     Stopping,
 }
@@ -62,13 +64,15 @@ impl ServiceError {
                 "NotEmulatedException",
                 user(format!("lambda-local does not emulate {what}")),
             ),
-            Self::Stopping => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "ServiceException",
-                json!({ "Type": "Service", "Message": "lambda-local is stopping" }),
-            ),
+            Self::Unavailable(reason) => failed(&format!("lambda-local cannot run the function: {reason}")),
+            Self::Stopping => failed("lambda-local is stopping"),
         }
     }
+}
+
+fn failed(message: &str) -> (StatusCode, &'static str, serde_json::Value) {
+    let body = json!({ "Type": "Service", "Message": message });
+    (StatusCode::INTERNAL_SERVER_ERROR, "ServiceException", body)
 }
 
 fn throttled(reason: &str) -> (StatusCode, &'static str, serde_json::Value) {

@@ -15,6 +15,8 @@ use base64::prelude::BASE64_STANDARD;
 use common::{Server, eventually, invoke, lines, payload, test_function};
 use lambda_local::{Config, FunctionConfig};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:test";
 
@@ -250,9 +252,26 @@ async fn what_is_not_emulated_says_so() {
     let error = error.into_service_error();
     assert_eq!(error.code(), Some("NotEmulatedException"));
     assert_eq!(error.message(), Some("lambda-local does not emulate GET /2015-03-31/functions"));
+    let answer = raw(&server, "GET /2015-03-31/functions/test/invocations").await;
+    assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("NotEmulatedException"), "{answer}");
+    for path in ["test/invocations?Qualifier=a&Qualifier=b", "%ff/invocations"] {
+        let answer = raw(&server, &format!("POST /2015-03-31/functions/{path}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("x-amzn-errortype: InvalidParameterValueException"), "{answer}");
+    }
     let invalid =
         client.invoke().function_name("test").invocation_type("Later".into()).send().await.unwrap_err();
     assert_eq!(status(&invalid), 400);
     assert!(invalid.into_service_error().is_invalid_parameter_value_exception());
     server.stop().await;
+}
+
+/// The answer to a request that no client of AWS would send.
+async fn raw(server: &Server, request_line: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(format!("{request_line} {head}").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }

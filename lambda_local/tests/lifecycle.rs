@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -29,14 +29,14 @@ impl LambdaLocal {
 
     fn listen(address: &str, args: &[&str]) -> Self {
         let function = format!("test={}", example("test_function").display());
-        let mut process = Command::new(BINARY)
-            .args(["--listen", address, "--function", &function])
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(BINARY);
+        command.args(["--listen", address, "--function", &function]).args(args);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
@@ -63,6 +63,14 @@ impl LambdaLocal {
             let _ = client.invoke().function_name("test").payload(payload).send().await;
         });
         pids
+    }
+}
+
+impl Drop for LambdaLocal {
+    fn drop(&mut self) {
+        // It has ended already where that is what was tested.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -131,16 +139,56 @@ async fn idle_environments_are_reaped() {
 
 #[tokio::test]
 async fn variables_are_passed_on_when_named() {
-    let server =
-        LambdaLocal::start(&["--env", "GIVEN=1", "--env", "PWD", "--region", "eu-west-1", "--memory", "128"]);
+    let server = LambdaLocal::start(&[
+        "--env",
+        "GIVEN=1",
+        "--env",
+        "PATH",
+        "--region",
+        "eu-west-1",
+        "--memory",
+        "128",
+    ]);
     let seen = payload(&invoke(&client(server.address), "test", json!({ "do": "describe" })).await);
     let environment = &seen["environment"];
     assert_eq!(environment["GIVEN"], "1");
-    assert_eq!(environment["PWD"], std::env::var("PWD").unwrap());
+    assert_eq!(environment["PATH"], std::env::var("PATH").unwrap());
     assert_eq!(environment["AWS_REGION"], "eu-west-1");
     assert_eq!(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "128");
     assert_eq!(environment.get("CARGO_MANIFEST_DIR"), None);
+}
+
+#[tokio::test]
+async fn a_client_that_is_half_way_does_not_keep_it_from_stopping() {
+    let mut server = LambdaLocal::start(&[]);
+    let mut half = std::net::TcpStream::connect(server.address).unwrap();
+    let head =
+        "POST /2015-03-31/functions/test/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
+    half.write_all(head.as_bytes()).unwrap();
+    invoke(&client(server.address), "test", json!({})).await;
     server.signal(Signal::TERM);
+    assert!(server.process.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_shortage_of_files_is_not_the_fault_of_the_function() {
+    let function = example("test_function");
+    let script =
+        format!("ulimit -n 40; exec {BINARY} --listen 127.0.0.1:0 --function test={}", function.display());
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]);
+    let server = LambdaLocal::spawn(command);
+    let client = client(server.address);
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let payload = aws_sdk_lambda::primitives::Blob::new(r#"{"do":"sleep","ms":500}"#);
+        calls.spawn(client.invoke().function_name("test").payload(payload).send());
+    }
+    let results = calls.join_all().await;
+    assert!(results.iter().any(Result::is_err), "40 files were enough");
+    for output in results.into_iter().flatten() {
+        assert_eq!(output.function_error(), None, "{}", payload(&output));
+    }
 }
 
 #[test]

@@ -15,8 +15,8 @@ use tokio::time::{Instant, timeout_at};
 use self::log::Log;
 use self::process::ProcessSpec;
 pub(crate) use self::process::Spawner;
-use self::sandbox::{End, InitFailure, Sandbox, Settled, epoch_ms};
-use crate::invocation::{Completed, Fault, Invocation, Request};
+use self::sandbox::{End, InitFailure, Sandbox, SetUpError, Settled, epoch_ms};
+use crate::invocation::{Completed, Fault, Invocation, Request, Unavailable};
 use crate::pool::EnvironmentId;
 use crate::report::{Report, end_line, init_report, start_line};
 use crate::runtime_api::NextEvent;
@@ -153,11 +153,11 @@ impl Environment {
             Some(Ok(duration)) => (Some(duration), Ok(())),
             Some(Err(_)) => (None, self.start(Phase::Invoke, &request.request_id, timeout).await.map(drop)),
         };
-        let result = match ready {
+        let (result, ended) = match ready {
             Ok(()) => self.invoke(request, started, timeout).await,
-            Err(fault) => Err(fault),
+            Err(fault) => (Err(fault), Instant::now()),
         };
-        Served { result, duration: started.elapsed(), init_duration }
+        Served { result, duration: ended - started, init_duration }
     }
 
     /// Starts a process and waits until the runtime asks for an event. Returns how long that took.
@@ -167,7 +167,7 @@ impl Environment {
         let spec = ProcessSpec { executable: function.executable.clone(), environment: variables };
         let started = Sandbox::start(self.service.spawner(), &function.name, spec, &mut self.log).await;
         // It is kept here while it is waited for, so that it is ended in order if the server stops meanwhile.
-        let sandbox = self.sandbox.insert(started.map_err(|error| Fault::not_started(request_id, error))?);
+        let sandbox = self.sandbox.insert(started.map_err(|error| start_fault(&error, request_id))?);
         let started = sandbox.started();
         let initialised = sandbox.initialised(started + limit, &mut self.log).await;
         let duration = started.elapsed();
@@ -179,27 +179,28 @@ impl Environment {
         Err(fault)
     }
 
-    /// Lets the process handle the request; it is gone afterwards if it exited or timed out.
+    /// Lets the process handle the request; it is gone afterwards if it exited or timed out. Returns when it was done.
     async fn invoke(
         &mut self,
         request: &Request,
         started: Instant,
         timeout: Duration,
-    ) -> Result<Bytes, Fault> {
+    ) -> (Result<Bytes, Fault>, Instant) {
         let event = self.event(request, timeout.saturating_sub(started.elapsed()));
         let Some(sandbox) = &mut self.sandbox else {
-            return Err(Fault::exited(&request.request_id, "Runtime exited without providing a reason"));
+            let fault = Fault::exited(&request.request_id, "Runtime exited without providing a reason");
+            return (Err(fault), Instant::now());
         };
-        let end = sandbox.invoke(event, started + timeout, &mut self.log).await;
+        let (end, at) = sandbox.invoke(event, started + timeout, &mut self.log).await;
         self.peak_memory_mb = sandbox.peak_memory_mb();
         let fault = match end {
-            End::Answer(answer) => return Ok(answer),
-            End::Failed(fault) => return Err(fault),
+            End::Answer(answer) => return (Ok(answer), at),
+            End::Failed(fault) => return (Err(fault), at),
             End::Exited(exit) => Fault::exited(&request.request_id, exit),
             End::TimedOut => Fault::timed_out(&request.request_id, timeout),
         };
         self.kill().await;
-        Err(fault)
+        (Err(fault), at)
     }
 
     async fn kill(&mut self) {
@@ -220,7 +221,7 @@ impl Environment {
     }
 
     /// Closes the log of the invocation and words its result.
-    fn complete(&mut self, request: &Request, served: Served) -> Completed {
+    fn complete(&mut self, request: &Request, served: Served) -> Result<Completed, Unavailable> {
         let Served { result, duration, init_duration } = served;
         if let Err(Fault::Lambda { error_type, message }) = &result {
             self.log.platform(&format!("{message}\n{error_type}\n"));
@@ -237,9 +238,9 @@ impl Environment {
         self.log.platform(&report.to_string());
         let (failed, payload) = match result {
             Ok(answer) => (false, answer),
-            Err(fault) => (true, fault.into_payload()),
+            Err(fault) => (true, fault.into_payload()?),
         };
-        Completed { payload, failed, log_tail: self.log.take_tail() }
+        Ok(Completed { payload, failed, log_tail: self.log.take_tail() })
     }
 }
 
@@ -258,6 +259,14 @@ async fn idle(sandbox: &mut Option<Sandbox>, deadline: Instant, log: &mut Log) {
     if let Ok(exit) = timeout_at(deadline, running.idle(log)).await {
         tracing::debug!("an idle environment ended: {exit}");
         *sandbox = None;
+    }
+}
+
+fn start_fault(error: &SetUpError, request_id: &str) -> Fault {
+    if error.is_shortage() {
+        Fault::Unavailable(Unavailable(error.to_string()))
+    } else {
+        Fault::not_started(request_id, error)
     }
 }
 

@@ -9,9 +9,10 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
+use rustix::io::Errno;
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, getpid, getppid, kill_process_group, set_parent_process_death_signal,
-    setrlimit,
+    Pid, Resource, Rlimit, Signal, getpid, getppid, getrlimit, kill_process_group,
+    set_parent_process_death_signal, setrlimit,
 };
 use thiserror::Error;
 use tokio::process::{Child, Command};
@@ -36,6 +37,14 @@ pub(crate) struct ProcessSpec {
 pub(crate) struct StartError {
     executable: String,
     source: io::Error,
+}
+
+impl StartError {
+    /// Whether the system is short of descriptors, processes or memory.
+    pub(crate) fn is_shortage(&self) -> bool {
+        const SHORTAGES: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
+        Errno::from_io_error(&self.source).is_some_and(|errno| SHORTAGES.contains(&errno))
+    }
 }
 
 /// Starts processes, on a thread of its own.
@@ -113,24 +122,26 @@ fn start(spec: &ProcessSpec) -> io::Result<Started> {
         command.current_dir(folder);
     }
     let server = getpid();
+    let own_limit = getrlimit(Resource::Nofile).maximum.unwrap_or(OPEN_FILES);
+    let open_files = OPEN_FILES.min(own_limit);
     #[expect(unsafe_code, reason = "nothing else ties a process to its parent")]
     // SAFETY: the closure runs in the forked child. It only makes system calls; it neither allocates nor locks.
     unsafe {
-        command.pre_exec(move || tie_to_server(server));
+        command.pre_exec(move || tie_to_server(server, open_files));
     }
     let at = Instant::now();
     let child = command.spawn()?;
     Ok(Started { process: Process { group: group_of(&child), child }, output: PipeReader::into(output), at })
 }
 
-/// Makes the kernel kill this process when the server dies, however it dies.
-fn tie_to_server(server: Pid) -> io::Result<()> {
+/// Makes the kernel kill this process when the server dies, however it dies; limits the files that it may open.
+fn tie_to_server(server: Pid, open_files: u64) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     if getppid() != Some(server) {
         // The server died before the line above.
         return Err(io::ErrorKind::BrokenPipe.into());
     }
-    setrlimit(Resource::Nofile, Rlimit { current: Some(OPEN_FILES), maximum: Some(OPEN_FILES) })?;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(open_files), maximum: Some(open_files) })?;
     Ok(())
 }
 

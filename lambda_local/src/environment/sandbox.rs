@@ -46,6 +46,16 @@ pub(crate) enum SetUpError {
     Start(#[from] StartError),
 }
 
+impl SetUpError {
+    /// Whether this machine is short of something, and the function is not to blame.
+    pub(crate) fn is_shortage(&self) -> bool {
+        match self {
+            Self::Listen(_) => true,
+            Self::Start(error) => error.is_shortage(),
+        }
+    }
+}
+
 /// Why the function did not get as far as asking for an event.
 #[derive(Debug)]
 pub(crate) enum InitFailure {
@@ -122,9 +132,13 @@ impl Sandbox {
     pub(crate) async fn initialised(&mut self, deadline: Instant, log: &mut Log) -> Result<(), InitFailure> {
         while self.waiting.is_none() {
             match timeout_at(deadline, self.occurrence(log)).await {
-                Err(_) => return Err(InitFailure::TimedOut),
+                Err(_) => {
+                    self.sample_memory();
+                    return Err(InitFailure::TimedOut);
+                }
                 Ok(Occurrence::Exited(exit)) => return Err(InitFailure::Exited(exit)),
                 Ok(Occurrence::Call(Call::InitError { body, reply })) => {
+                    self.sample_memory();
                     accept(reply, ());
                     log.drain();
                     return Err(InitFailure::Reported(body));
@@ -137,8 +151,14 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Gives the runtime an event and waits for what it makes of it.
-    pub(crate) async fn invoke(&mut self, event: NextEvent, deadline: Instant, log: &mut Log) -> End {
+    /// Gives the runtime an event and waits for what it makes of it. Returns when that was, too: what is done
+    /// afterwards is not the function's time.
+    pub(crate) async fn invoke(
+        &mut self,
+        event: NextEvent,
+        deadline: Instant,
+        log: &mut Log,
+    ) -> (End, Instant) {
         let request_id = event.request_id.clone();
         let mut undelivered = self.deliver(event);
         loop {
@@ -157,12 +177,13 @@ impl Sandbox {
                 Err(_) if Instant::now() >= deadline => Some(End::TimedOut),
                 Err(_) => None,
             };
-            if end.is_some() || until != deadline {
+            let at = Instant::now();
+            if end.is_some() || at >= until {
                 self.sample_memory();
             }
             if let Some(end) = end {
                 log.drain();
-                return end;
+                return (end, at);
             }
         }
     }
