@@ -77,7 +77,7 @@ check_tools() {
     need rustc 'install Rust with rustup (Debian: apt-get install rustup && rustup default stable)'
     need cc 'apt-get install gcc libc6-dev'
     need git 'apt-get install git'
-    need "${PYTHON:-python3}" 'apt-get install python3 python3-pip python3-venv'
+    [[ -n $(find_python 2>/dev/null) ]] || need "${PYTHON:-python3}" 'apt-get install python3 python3-pip python3-venv'
     ((missing == 0)) || fail 'install what is missing and run this script again'
 }
 
