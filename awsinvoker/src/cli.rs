@@ -34,7 +34,8 @@ pub struct Args {
     /// How long to send requests, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_negative_numbers = true)]
     pub time: f64,
-    /// File for the latencies that the functions report; `rpsX.XX_` with the achieved rate goes before its name
+    /// File for the latencies that the functions report; `rpsX.XX_` goes before its name, with the rate of
+    /// successes
     #[arg(long, value_name = "FILE", default_value = "lat.csv")]
     pub latf: PathBuf,
     /// Print a line for each request

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 /// The payload of an entry that has none: the only one that the original invoker ever sent.
 pub const DEFAULT_PAYLOAD: &str = r#"{"num_of_rows":1,"num_of_cols":3}"#;
 
-/// More different endpoints than this are refused: each may need twenty histograms of 264 KiB.
+/// More different endpoints than this are refused: each may need some forty histograms of 264 KiB.
 pub const MAX_ENDPOINTS: usize = 100;
 
 /// Larger files are refused; the greatest payload that Lambda accepts has 6 MiB.

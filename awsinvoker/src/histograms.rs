@@ -7,7 +7,7 @@ use crate::sample::{Outcome, Sample};
 /// The unit and the upper bound of what is recorded, in nanoseconds. A unit of a microsecond would leave values of a
 /// few microseconds, such as small functions report, with one digit instead of three.
 const BOUNDS_NS: (u64, u64) = (1, 3_600_000_000_000);
-/// From a microsecond to an hour.
+/// Significant digits that are kept of every value, from the unit to the upper bound.
 const DIGITS: u8 = 3;
 
 /// What of an invocation is measured.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::sink::Sink;
 
-/// Where the file goes. Its name holds the achieved rate, so it gets another one while it grows.
+/// Where the file goes. Its name holds the rate of completed requests, so it gets another one while it grows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegacyFile {
     folder: PathBuf,
@@ -37,8 +37,8 @@ impl LegacyFile {
     ///
     /// # Errors
     /// The file cannot be renamed.
-    pub fn finish(&self, achieved_rps: f64) -> io::Result<PathBuf> {
-        let path = self.folder.join(format!("rps{achieved_rps:.2}_{}", self.name));
+    pub fn finish(&self, completed_rps: f64) -> io::Result<PathBuf> {
+        let path = self.folder.join(format!("rps{completed_rps:.2}_{}", self.name));
         fs::rename(self.partial(), &path).map(|()| path)
     }
 

@@ -17,7 +17,8 @@ use crate::text::sanitized;
 /// The length of an interval of `latency.hlog`; files are flushed as often, so that a crash loses no more.
 const INTERVAL_NS: u64 = 1_000_000_000;
 
-/// An interval stays open for this long after its end, for samples that ended in it but are still on their way.
+/// An interval stays open for this long after its end, for samples that ended in it but are still on their way. The next
+/// one is open meanwhile. A sample that comes later still counts in the oldest open interval, so that none is lost.
 const GRACE_NS: u64 = 100_000_000;
 
 /// Samples are taken in batches: waking up for each would cost more CPU than recording it.
@@ -43,7 +44,10 @@ pub struct Recorder {
     window_end_ns: Arc<AtomicU64>,
     sinks: Sinks,
     totals: Totals,
+    /// The oldest open interval.
     interval: Interval,
+    /// The one after it.
+    next_interval: Interval,
     interval_start_ns: u64,
     encoder: LineEncoder,
     sent_in_window: u64,
@@ -65,6 +69,7 @@ impl Recorder {
         Self {
             totals: Totals::new(names.len()),
             interval: Interval::new(names.len()),
+            next_interval: Interval::new(names.len()),
             names,
             window_end_ns,
             sinks,
@@ -106,24 +111,30 @@ impl Recorder {
 
     /// Records one sample.
     pub fn record(&mut self, sample: &Sample) {
-        self.tick(sample.done_ns.unwrap_or(0).saturating_sub(GRACE_NS));
+        let done_ns = sample.done_ns.unwrap_or(0);
+        self.tick(done_ns.saturating_sub(GRACE_NS));
         self.log_first(sample);
         self.totals.record(sample);
-        self.interval.record(sample);
+        let is_next = done_ns >= self.interval_end_ns();
+        let interval = if is_next { &mut self.next_interval } else { &mut self.interval };
+        interval.record(sample);
         self.count_in_window(sample);
         self.write(sample);
     }
 
     /// Closes all intervals that ended long enough before `now_ns`.
     pub fn tick(&mut self, now_ns: u64) {
-        while now_ns >= self.interval_start_ns + INTERVAL_NS + GRACE_NS {
-            self.close_interval(self.interval_start_ns + INTERVAL_NS);
+        while now_ns >= self.interval_end_ns() + GRACE_NS {
+            self.close_interval(self.interval_end_ns());
         }
     }
 
-    /// Closes the last interval and the files.
+    /// Closes the last intervals and the files. No sample ended after `now_ns`.
     pub fn finish(mut self, now_ns: u64) -> Recording {
         self.tick(now_ns);
+        if now_ns >= self.interval_end_ns() {
+            self.close_interval(self.interval_end_ns());
+        }
         self.close_interval(now_ns.max(self.interval_start_ns + 1));
         self.log_counts();
         Recording {
@@ -132,6 +143,10 @@ impl Recorder {
             ok_in_window: self.ok_in_window,
             failures: self.sinks.finish(),
         }
+    }
+
+    fn interval_end_ns(&self) -> u64 {
+        self.interval_start_ns + INTERVAL_NS
     }
 
     fn close_interval(&mut self, end_ns: u64) {
@@ -146,6 +161,7 @@ impl Recorder {
             sinks.hlog.write(|out| out.write_all(encoder.line(&tag, start, length, histogram)?.as_bytes()));
         });
         interval.reset();
+        std::mem::swap(&mut self.interval, &mut self.next_interval);
         self.sinks.flush();
         self.interval_start_ns = end_ns;
     }
@@ -205,6 +221,11 @@ mod tests {
     use std::io::{self, Write};
     use std::path::Path;
     use std::sync::Mutex;
+
+    use base64::Engine as _;
+    use hdrhistogram::Histogram;
+    use hdrhistogram::serialization::Deserializer;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     use super::*;
     use crate::sink::Sink;
@@ -289,6 +310,30 @@ mod tests {
         assert_eq!(legacy.text(), "0.50000000000000\n");
         assert_eq!((recording.sent_in_window, recording.ok_in_window), (2, 1));
         assert!(recording.failures.is_empty());
+    }
+
+    #[test]
+    fn samples_fall_into_the_interval_in_which_they_ended() {
+        let (samples, hlog, legacy) = (disk(1 << 20), disk(1 << 20), disk(1 << 20));
+        let mut recorder = recorder(&samples, &hlog, &legacy);
+        // The last one comes when its interval is closed, and counts in the oldest that is open.
+        for (n, done_ms) in (0..).zip([950, 1_050, 999, 1_000, 2_150, 2_050, 960]) {
+            recorder.record(&sample(n, done_ms, Outcome::Ok));
+        }
+        recorder.finish(2_160_000_000);
+        let counts: Vec<_> = IntervalLogIterator::new(hlog.text().as_bytes())
+            .filter_map(|entry| match entry.unwrap() {
+                LogEntry::Interval(interval) if interval.tag()?.as_str() == "f:response" => {
+                    let bytes =
+                        base64::engine::general_purpose::STANDARD.decode(interval.encoded_histogram());
+                    let histogram: Histogram<u64> =
+                        Deserializer::new().deserialize(&mut bytes.unwrap().as_slice()).unwrap();
+                    Some((interval.start_timestamp().as_secs(), histogram.len()))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(counts, [(0, 2), (1, 3), (2, 2)]);
     }
 
     #[test]

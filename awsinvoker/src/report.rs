@@ -31,7 +31,7 @@ const HEADER: [&str; 12] = [
 /// The end of a run: the original's two lines, a row for each endpoint, and what is not to be trusted.
 pub fn text(summary: &Summary) -> String {
     let mut text = format!("Issued / completed requests: {}, {}\n", summary.issued, summary.completed);
-    let _ = writeln!(text, "Real / target RPS: {:.2} / {}", summary.sent_rps, summary.target_rps);
+    let _ = writeln!(text, "Real / target RPS: {:.2} / {}", summary.completed_rps, summary.target_rps);
     let _ = writeln!(text, "\n{}", table(summary));
     for warning in warnings(summary) {
         let _ = writeln!(text, "warning: {warning}");
@@ -96,8 +96,8 @@ fn three_digits(value: f64) -> String {
 /// Why numbers of this run should not be taken at face value.
 fn warnings(summary: &Summary) -> Vec<String> {
     let mut warnings = Vec::new();
-    if summary.interrupted {
-        warnings.push(format!("the run was ended early, after {:.1} s", summary.window_s));
+    if let Some(seconds) = summary.interrupted_after_s {
+        warnings.push(format!("the run was ended early, after {seconds:.1} s"));
     }
     if let Some(lag) = summary.schedule_lag_us.p99.filter(|&lag| lag > LAG_TO_TRUST_US) {
         warnings.push(format!(
@@ -169,6 +169,7 @@ mod tests {
             completed_rps: 299.5,
             window_s: 10.0,
             interrupted: false,
+            interrupted_after_s: None,
             saturated: 0,
             schedule_lag_us: Lag { p50: Some(9.0), p99: Some(80.0), p999: Some(90.0), max: Some(100.0) },
             endpoints,
@@ -183,7 +184,7 @@ mod tests {
         ];
         insta::assert_snapshot!(text(&summary(endpoints)), @"
         Issued / completed requests: 3000, 3000
-        Real / target RPS: 300.00 / 300
+        Real / target RPS: 299.50 / 300
 
          endpoint       ok  failed  cold  response                            service           function
                                                p50      p99    p99.9     max      p50      p99       p50      p99
@@ -201,14 +202,16 @@ mod tests {
         accepted.asynchronous = true;
         let bad = Summary {
             sent_rps: 290.0,
+            completed_rps: 0.5,
             interrupted: true,
+            interrupted_after_s: Some(2.0),
             saturated: 1,
             schedule_lag_us: Lag { p50: Some(9.0), p99: Some(1234.0), p999: None, max: None },
             ..summary(vec![failing, accepted])
         };
         insta::assert_snapshot!(text(&bad), @"
         Issued / completed requests: 3000, 3000
-        Real / target RPS: 290.00 / 300
+        Real / target RPS: 0.50 / 300
 
          endpoint  ok       failed  cold  response                            service           function
                                                p50      p99    p99.9     max      p50      p99       p50      p99
@@ -217,7 +220,7 @@ mod tests {
                          7 dropped
                        2 abandoned
          g          5            0     2   2.00 µs  40.0 µs  5.00 ms  999 ms  1.00 µs  20.0 µs   3.00 µs  60.0 µs
-        warning: the run was ended early, after 10.0 s
+        warning: the run was ended early, after 2.0 s
         warning: the invoker itself was late (schedule lag p99 1.23 ms): response latencies include it
         warning: 7 requests were not sent, because --max-in-flight calls were in flight: the load was lower than asked for
         warning: only 96.67 % of the requests were sent in time

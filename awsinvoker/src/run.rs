@@ -23,6 +23,7 @@ use crate::recorder::{Recorder, Recording};
 use crate::report;
 use crate::run_dir::{RunDir, RunDirError, file_names};
 use crate::run_info::RunInfo;
+use crate::schedule::Arrivals;
 use crate::sink::{Sink, SinkError, Sinks};
 use crate::summary::{SumError, Summary};
 use crate::target::{ClientError, LambdaConfig, LambdaTarget, Target};
@@ -138,25 +139,26 @@ async fn load(
     let recording = tokio::task::spawn_blocking(|| recorder.join()).await;
     let recording = recording.ok().and_then(Result::ok).ok_or(RunError::Panicked("recorder"))?;
     let target_rps = config.schedule.rate.rps();
-    let summary = Summary::new(&config.endpoints.list, target_rps, paced, interrupt.is_some(), &recording)?;
+    let interrupted_ns = interrupt.map(|(_, at_ns)| at_ns);
+    let summary = Summary::new(&config.endpoints.list, target_rps, paced, interrupted_ns, &recording)?;
     let saved = save(config, &run_dir, &summary, recording);
     say(out, &format!("{}\nresults: {}", report::text(&summary), run_dir.path().display()));
     saved?;
     Ok(match interrupt {
-        Some(interrupt) => Ending::Interrupted(interrupt),
+        Some((interrupt, _)) => Ending::Interrupted(interrupt),
         None if summary.completed == 0 => Ending::NothingSucceeded,
         None => Ending::Complete,
     })
 }
 
-/// Lets the pacer issue the schedule, and waits until every call has ended.
+/// Lets the pacer issue the schedule, and waits until every call has ended. Tells who interrupted it, and when.
 async fn issue_all(
     config: &Config,
     clock: Clock,
     dispatcher: &Arc<Dispatcher>,
     window_end_ns: &Arc<AtomicU64>,
     interrupts: &mut Interrupts,
-) -> Result<(Paced, Option<Interrupt>), RunError> {
+) -> Result<(Paced, Option<(Interrupt, u64)>), RunError> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut paced = spawn_pacer(config, clock, dispatcher, window_end_ns, &stop)?;
     let mut interrupt = None;
@@ -164,7 +166,7 @@ async fn issue_all(
         tokio::select! {
             paced = &mut paced => break paced.map_err(|_| RunError::Panicked("pacer"))?,
             signal = interrupts.next(), if interrupt.is_none() => {
-                interrupt = Some(signal);
+                interrupt = Some((signal, clock.now_ns()));
                 stop.store(true, Ordering::Relaxed);
             }
         }
@@ -172,7 +174,7 @@ async fn issue_all(
     if interrupt.is_none() {
         tokio::select! {
             () = dispatcher.drained() => return Ok((paced, None)),
-            signal = interrupts.next() => interrupt = Some(signal),
+            signal = interrupts.next() => interrupt = Some((signal, clock.now_ns())),
         }
     }
     tokio::select! {
@@ -229,15 +231,16 @@ fn save(config: &Config, run_dir: &RunDir, summary: &Summary, recording: Recordi
             keep(run_dir.write(&format!("{name}.hgrm"), distribution.as_bytes()).map_err(Into::into));
         }
     }
-    let legacy = config.legacy.finish(summary.sent_rps);
+    let legacy = config.legacy.finish(summary.completed_rps);
     keep(legacy.map(|_| ()).map_err(|source| RunError::Legacy { path: config.legacy.partial(), source }));
     if failures.is_empty() { Ok(()) } else { Err(RunError::NotSaved(failures)) }
 }
 
 fn start_line(config: &Config, target: &str, run_dir: &Path) -> String {
     let (schedule, endpoints) = (&config.schedule, &config.endpoints);
+    let about = if schedule.arrivals == Arrivals::Poisson { "about " } else { "" };
     let mut line = format!(
-        "{} requests in {} s ({}/s) to {} on {target}, saved in {}",
+        "{about}{} requests in {} s ({}/s) to {} on {target}, saved in {}",
         schedule.expected(),
         schedule.duration_ns as f64 / 1e9,
         schedule.rate.rps(),

@@ -25,12 +25,15 @@ pub struct Summary {
     pub target_rps: f64,
     /// Requests sent within the window, a second of it.
     pub sent_rps: f64,
-    /// Requests that were sent and succeeded within the window, a second of it.
+    /// Requests that succeeded within the window, a second of it: the "real" rate of the original invoker.
     pub completed_rps: f64,
-    /// The window: from the start of the run to the end of the schedule, or to the interruption.
+    /// The window: from the start of the run to the end of the schedule. That of a run that was stopped ends when it was,
+    /// but not before the first arrival that was left out was due.
     pub window_s: f64,
     /// Whether the run was cut short.
     pub interrupted: bool,
+    /// When it was, in seconds since its start; null if it was not.
+    pub interrupted_after_s: Option<f64>,
     /// Values above an hour, which were recorded as an hour.
     pub saturated: u64,
     /// How late requests were sent.
@@ -106,7 +109,7 @@ pub struct SumError {
 }
 
 impl Summary {
-    /// Sums up a run.
+    /// Sums up a run, which may have been interrupted at a time since its start.
     ///
     /// # Errors
     /// Not every issued invocation was recorded exactly once.
@@ -114,7 +117,7 @@ impl Summary {
         endpoints: &[Endpoint],
         target_rps: f64,
         paced: Paced,
-        interrupted: bool,
+        interrupted_ns: Option<u64>,
         recording: &Recording,
     ) -> Result<Self, SumError> {
         let totals = &recording.totals;
@@ -132,7 +135,8 @@ impl Summary {
             sent_rps: per_second(recording.sent_in_window),
             completed_rps: per_second(recording.ok_in_window),
             window_s,
-            interrupted,
+            interrupted: interrupted_ns.is_some(),
+            interrupted_after_s: interrupted_ns.map(|ns| ns as f64 / 1e9),
             saturated: totals.saturated,
             schedule_lag_us: Lag::new(&totals.lag),
             endpoints: endpoints.iter().zip(&totals.endpoints).map(EndpointSummary::new).collect(),
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn a_rate_that_was_kept_reads_exactly() {
         let paced = Paced { issued: 3000, window_ns: 10_000_000_000 };
-        let summary = Summary::new(&[endpoint()], 300.0, paced, false, &recording(3000)).unwrap();
+        let summary = Summary::new(&[endpoint()], 300.0, paced, None, &recording(3000)).unwrap();
         assert_eq!((summary.sent_rps.to_bits(), summary.completed), (300.0_f64.to_bits(), 3000));
         let views = &summary.endpoints[0].views;
         assert_eq!((views.response.count, views.function.count, views.function.p50), (3000, 0, None));
@@ -254,9 +258,20 @@ mod tests {
     }
 
     #[test]
+    fn an_interrupted_run_ended_when_it_was_and_not_with_its_window() {
+        let paced = Paced { issued: 1, window_ns: 10_000_000_000 };
+        let summary = Summary::new(&[endpoint()], 0.1, paced, Some(2_000_000_000), &recording(1)).unwrap();
+        assert_eq!((summary.interrupted, summary.interrupted_after_s), (true, Some(2.0)));
+        assert_eq!(
+            (summary.window_s.to_bits(), summary.sent_rps.to_bits()),
+            (10_f64.to_bits(), 0.1_f64.to_bits())
+        );
+    }
+
+    #[test]
     fn a_lost_sample_is_an_error() {
         let paced = Paced { issued: 3, window_ns: 1 };
-        let error = Summary::new(&[endpoint()], 1.0, paced, false, &recording(2)).unwrap_err();
+        let error = Summary::new(&[endpoint()], 1.0, paced, None, &recording(2)).unwrap_err();
         assert_eq!(error, SumError { issued: 3, recorded: 2 });
     }
 }

@@ -40,8 +40,8 @@ fn the_original_command_line_as_it_stands() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let files = ["latency.hlog", "object.hgrm", "run.json", "samples.csv", "string.hgrm", "summary.json"];
     assert_eq!(bench.files("out"), files);
-    let sent_rps = bench.summary()["sent_rps"].as_f64().unwrap();
-    let legacy = format!("rps{sent_rps:.2}_180_chameleon_cnn.csv");
+    let completed_rps = bench.summary()["completed_rps"].as_f64().unwrap();
+    let legacy = format!("rps{completed_rps:.2}_180_chameleon_cnn.csv");
     assert_eq!(bench.files("."), ["endpoints.json", "out", &legacy]);
     assert_eq!(bench.read(&legacy), "0.00123456789012\n".repeat(40));
     let first = stdout(&output).lines().next().unwrap();
@@ -50,9 +50,9 @@ fn the_original_command_line_as_it_stands() {
         first.ends_with(r#"2 of 2 endpoints with the default payload {"num_of_rows":1,"num_of_cols":3}"#),
         "{first}"
     );
-    assert!(
-        stdout(&output).contains("\nIssued / completed requests: 40, 40\nReal / target RPS: 40.00 / 40\n")
-    );
+    let counts = "Issued / completed requests: 40, 40";
+    let end = format!("\n{counts}\nReal / target RPS: {completed_rps:.2} / 40\n");
+    assert!(stdout(&output).contains(&end), "{}", stdout(&output));
     assert!(stdout(&output).ends_with("\nresults: out\n"));
     assert_eq!(stderr(&output), "");
 }
@@ -79,6 +79,7 @@ fn a_sample_for_each_request_in_the_order_of_the_schedule() {
     assert_eq!(summary["endpoints"][1]["cold_starts"], 50);
     let in_time = samples.iter().filter(|sample| sample[4].parse::<u64>().unwrap() < 500_000_000).count();
     assert_eq!(summary["sent_rps"].as_f64().unwrap().to_bits(), (in_time as f64 / 0.5).to_bits());
+    assert_eq!(summary["interrupted_after_s"], Value::Null);
 }
 
 #[test]
@@ -200,7 +201,9 @@ fn signals_end_the_run_early_with_everything_saved() {
         assert_eq!(bench.samples().len() as u64, counted);
         assert_eq!(summary["completed"], counted, "calls in flight were waited for");
         assert_eq!(summary["interrupted"], true);
-        assert!(stdout(&output).contains("warning: the run was ended early"));
+        let seconds = summary["interrupted_after_s"].as_f64().unwrap();
+        let warning = format!("warning: the run was ended early, after {seconds:.1} s\n");
+        assert!(stdout(&output).contains(&warning), "{}", stdout(&output));
         assert!(bench.legacy_file(".").ends_with("_lat.csv"));
         // One line a request, because of -dbg, beside the others.
         let lines = stdout(&output).lines().filter(|line| line.contains(" ok response ")).count();
@@ -238,6 +241,13 @@ fn runs_without_a_folder_get_one_each() {
         assert_eq!(bench.command("-rps 10 -time 0.1").output().unwrap().status.code(), Some(0));
     }
     assert_eq!(bench.files("runs").len(), 2);
+}
+
+#[test]
+fn random_arrivals_are_announced_by_their_expected_number() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let output = bench.run("-rps 100 -time 0.3 --arrivals poisson");
+    assert!(stdout(&output).starts_with("about 30 requests in 0.3 s (100/s) to "), "{}", stdout(&output));
 }
 
 #[test]

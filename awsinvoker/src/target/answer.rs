@@ -1,6 +1,7 @@
 //! The functions' answers: the latency that they report.
 
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _, Unexpected};
 
 /// A longer latency is taken for a mistake; no function may run for longer than a quarter of it.
 const MAX_LATENCY_S: f64 = 3600.0;
@@ -29,12 +30,20 @@ pub enum AnswerError {
 pub fn latency_s(payload: &[u8]) -> Result<f64, AnswerError> {
     let is_string = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'"');
     let answer: Answer = if is_string {
-        serde_json::from_str(&serde_json::from_slice::<String>(payload)?)?
+        object(serde_json::from_slice::<String>(payload)?.as_bytes())?
     } else {
-        serde_json::from_slice(payload)?
+        object(payload)?
     };
     let latency = answer.latency;
     if (0.0..=MAX_LATENCY_S).contains(&latency) { Ok(latency) } else { Err(AnswerError::Latency(latency)) }
+}
+
+/// Reads a JSON object. Serde would also take an array of a struct's fields.
+pub(super) fn object<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    if json.trim_ascii_start().starts_with(b"[") {
+        return Err(serde_json::Error::invalid_type(Unexpected::Seq, &"an object"));
+    }
+    serde_json::from_slice(json)
 }
 
 #[cfg(test)]
@@ -64,6 +73,10 @@ mod tests {
             "null",
             "3",
             "[]",
+            "[1.0]",
+            " [1.0]",
+            "\"[1.0]\"",
+            "\" [1.0]\"",
             "{}",
             "\"\"",
             "\"text\"",

@@ -104,7 +104,7 @@ fn reply(output: &InvokeOutput, latency: Result<Option<f64>, (Outcome, String)>)
         outcome,
         request_id: output.request_id().map(str::to_owned),
         function_latency_s,
-        cold: start.map(|start| start.init_ms.is_some()),
+        cold: start.map(|start| start.cold),
         init_ns: start.and_then(|start| start.init_ms).map(|ms| seconds_to_ns(ms / 1e3)),
         error,
     }
@@ -118,7 +118,7 @@ fn sync_latency(output: &InvokeOutput) -> Result<f64, (Outcome, String)> {
 }
 
 fn function_error(kind: &str, payload: &[u8]) -> String {
-    match serde_json::from_slice::<FunctionError>(payload) {
+    match answer::object::<FunctionError>(payload) {
         Ok(FunctionError { error_type, error_message }) => {
             let error_type = error_type.unwrap_or_else(|| kind.to_owned());
             format!("{error_type}: {}", error_message.unwrap_or_else(|| "no message".to_owned()))
@@ -129,4 +129,26 @@ fn function_error(kind: &str, payload: &[u8]) -> String {
 
 fn payload(output: &InvokeOutput) -> &[u8] {
     output.payload().map_or(&[], AsRef::as_ref)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+
+    use super::*;
+
+    #[test]
+    fn function_errors_are_read_from_objects_alone() {
+        let object = br#"{"errorType": "Exit", "errorMessage": "died"}"#;
+        assert_eq!(function_error("Unhandled", object), "Exit: died");
+        assert_eq!(function_error("Unhandled", br#"["Exit", "died"]"#), r#"Unhandled: ["Exit", "died"]"#);
+    }
+
+    #[test]
+    fn a_start_that_was_tried_again_is_cold_without_an_init_duration() {
+        let log = "INIT_REPORT Init Duration: 9.00 ms\tPhase: init\tStatus: error\t\nREPORT RequestId: a\tDuration: 3 ms\t\n";
+        let log = base64::engine::general_purpose::STANDARD.encode(log);
+        let reply = reply(&InvokeOutput::builder().log_result(log).build(), Ok(None));
+        assert_eq!((reply.cold, reply.init_ns), (Some(true), None));
+    }
 }

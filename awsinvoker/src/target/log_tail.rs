@@ -1,13 +1,25 @@
-//! The REPORT line at the end of an invocation's log: whether the function had to be started for it.
+//! The reports in an invocation's log: whether the function had to be started for it.
 
 use base64::Engine as _;
 use serde::Deserialize;
 
-/// What the REPORT line says about the start.
+/// What the reports say about the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Start {
-    /// The time that the environment took to initialise, or to be restored from a snapshot; absent if it was warm.
+    /// Whether there was one: the REPORT line gives its duration, or an INIT_REPORT says that it failed or was tried
+    /// again.
+    pub cold: bool,
+    /// The time in milliseconds that the environment took to initialise, or to be restored from a snapshot; absent if it
+    /// was warm, or if the first attempt failed.
     pub init_ms: Option<f64>,
+}
+
+/// What a line of the log reports.
+enum Report {
+    /// How an attempt to initialise ended.
+    Init,
+    /// How the invocation ended.
+    Invocation { init_ms: Option<f64> },
 }
 
 #[derive(Deserialize)]
@@ -29,28 +41,47 @@ struct Metrics {
     restore_duration_ms: Option<f64>,
 }
 
-/// Finds the REPORT line in a log tail as the service sends it, in base64. `None` if there is none: the log was cut
-/// off, or the header is missing.
+/// Finds the reports in a log tail as the service sends it, in base64. `None` if there is none: the log was cut off, or
+/// the header is missing.
 pub fn start(log_result: &str) -> Option<Start> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(log_result).ok()?;
     // The tail is cut at a byte, possibly within a character.
-    String::from_utf8_lossy(&bytes).lines().rev().find_map(|line| from_text(line).or_else(|| from_json(line)))
+    let text = String::from_utf8_lossy(&bytes);
+    let reports: Vec<Report> =
+        text.lines().rev().filter_map(|line| from_text(line).or_else(|| from_json(line))).collect();
+    let init = reports.iter().any(|report| matches!(report, Report::Init));
+    let last = reports.iter().find_map(|report| match report {
+        Report::Invocation { init_ms } => Some(*init_ms),
+        Report::Init => None,
+    });
+    let init_ms = last.flatten();
+    (!reports.is_empty()).then_some(Start { cold: init || init_ms.is_some(), init_ms })
 }
 
-fn from_text(line: &str) -> Option<Start> {
+fn from_text(line: &str) -> Option<Report> {
+    if line.starts_with("INIT_REPORT ") {
+        return Some(Report::Init);
+    }
     let mut fields = line.strip_prefix("REPORT RequestId:")?.split('\t');
     let init_ms = fields.find_map(|field| {
         let value =
             field.strip_prefix("Init Duration: ").or_else(|| field.strip_prefix("Restore Duration: "))?;
         value.trim().strip_suffix(" ms")?.parse().ok()
     });
-    Some(Start { init_ms })
+    Some(Report::Invocation { init_ms })
 }
 
-fn from_json(line: &str) -> Option<Start> {
+fn from_json(line: &str) -> Option<Report> {
     let event: PlatformEvent = serde_json::from_str(line).ok()?;
-    let metrics = event.record.filter(|_| event.kind == "platform.report")?.metrics?;
-    Some(Start { init_ms: metrics.init_duration_ms.or(metrics.restore_duration_ms) })
+    match event.kind.as_str() {
+        "platform.initReport" => Some(Report::Init),
+        "platform.report" => {
+            let metrics = event.record?.metrics?;
+            let init_ms = metrics.init_duration_ms.or(metrics.restore_duration_ms);
+            Some(Report::Invocation { init_ms })
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -61,18 +92,25 @@ mod tests {
         start(&base64::engine::general_purpose::STANDARD.encode(log))
     }
 
+    const WARM: Start = Start { cold: false, init_ms: None };
+    const RETRIED: Start = Start { cold: true, init_ms: None };
+
+    fn cold(init_ms: f64) -> Option<Start> {
+        Some(Start { cold: true, init_ms: Some(init_ms) })
+    }
+
     #[test]
     fn cold_and_warm_in_text() {
         let warm = "START RequestId: a Version: $LATEST\nhello\nEND RequestId: a\n\
             REPORT RequestId: a\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n";
-        assert_eq!(parse(warm.as_bytes()), Some(Start { init_ms: None }));
-        let cold = warm.replace("36 MB\t", "36 MB\tInit Duration: 110.10 ms\t");
-        assert_eq!(parse(cold.as_bytes()), Some(Start { init_ms: Some(110.1) }));
-        let traced = cold + "XRAY TraceId: 1-5f\tSegmentId: 3\tSampled: true\n";
-        assert_eq!(parse(traced.as_bytes()), Some(Start { init_ms: Some(110.1) }));
+        assert_eq!(parse(warm.as_bytes()), Some(WARM));
+        let started = warm.replace("36 MB\t", "36 MB\tInit Duration: 110.10 ms\t");
+        assert_eq!(parse(started.as_bytes()), cold(110.1));
+        let traced = started + "XRAY TraceId: 1-5f\tSegmentId: 3\tSampled: true\n";
+        assert_eq!(parse(traced.as_bytes()), cold(110.1));
         let restored =
             warm.replace("36 MB\t", "36 MB\tRestore Duration: 250.5 ms\tBilled Restore Duration: 9 ms\t");
-        assert_eq!(parse(restored.as_bytes()), Some(Start { init_ms: Some(250.5) }));
+        assert_eq!(parse(restored.as_bytes()), cold(250.5));
     }
 
     #[test]
@@ -84,9 +122,20 @@ mod tests {
         };
         let warm =
             format!("{}\n{}\n", r#"{"type":"platform.start","record":{}}"#, report(r#"{"durationMs":1.2}"#));
-        assert_eq!(parse(warm.as_bytes()), Some(Start { init_ms: None }));
-        let cold = report(r#"{"durationMs":1.2,"initDurationMs":33.25}"#);
-        assert_eq!(parse(cold.as_bytes()), Some(Start { init_ms: Some(33.25) }));
+        assert_eq!(parse(warm.as_bytes()), Some(WARM));
+        let started = report(r#"{"durationMs":1.2,"initDurationMs":33.25}"#);
+        assert_eq!(parse(started.as_bytes()), cold(33.25));
+    }
+
+    #[test]
+    fn a_start_that_failed_or_was_tried_again_is_cold() {
+        let init = "INIT_REPORT Init Duration: 10008.00 ms\tPhase: init\tStatus: timeout\t\n";
+        let report = "REPORT RequestId: a\tDuration: 3.01 ms\tBilled Duration: 4 ms\t\n";
+        assert_eq!(parse(format!("{init}hello\n{report}").as_bytes()), Some(RETRIED));
+        assert_eq!(parse(init.as_bytes()), Some(RETRIED));
+        let init = r#"{"type":"platform.initReport","record":{"phase":"init","status":"error","metrics":{"durationMs":9}}}"#;
+        let report = r#"{"type":"platform.report","record":{"metrics":{"durationMs":1.2}}}"#;
+        assert_eq!(parse(format!("{init}\n{report}\n").as_bytes()), Some(RETRIED));
     }
 
     #[test]
