@@ -42,6 +42,12 @@ impl LegacyFile {
         fs::rename(self.partial(), &path).map(|()| path)
     }
 
+    /// Removes the file of a run that did not start.
+    pub fn discard(&self) {
+        // One that cannot be removed does no harm: its name is never used again.
+        let _ = fs::remove_file(self.partial());
+    }
+
     /// The file's name during the run.
     pub fn partial(&self) -> PathBuf {
         self.folder.join(format!(".{}.{}.partial", self.name, std::process::id()))

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use awsinvoker::cli::Args;
 use awsinvoker::config::{Config, ConfigError};
 use awsinvoker::env_vars::AWSINVOKER_LOG;
-use awsinvoker::run::{self, Ending};
+use awsinvoker::run::{self, Ending, RunError};
 use tracing_subscriber::EnvFilter;
 
 /// More would only take cores from what is measured; one drives several thousand calls a second.
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the last word of a command")]
             {
-                eprintln!("error: {error:#}");
+                eprintln!("error: {}", message(&error));
             }
             ExitCode::from(if error.is::<ConfigError>() { EXIT_USAGE } else { EXIT_FAILED })
         }
@@ -50,4 +50,9 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
     let runtime =
         runtime.worker_threads(WORKER_THREADS).enable_all().build().context("cannot start the runtime")?;
     Ok(runtime.block_on(run::run(&config, &command_line, &mut io::stdout()))?)
+}
+
+/// The message with its cause, once: the library's own errors name theirs themselves.
+fn message(error: &anyhow::Error) -> String {
+    if error.is::<ConfigError>() || error.is::<RunError>() { error.to_string() } else { format!("{error:#}") }
 }

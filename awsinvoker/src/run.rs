@@ -122,8 +122,12 @@ async fn load(
     interrupts: &mut Interrupts,
     out: &mut dyn Write,
 ) -> Result<Ending, RunError> {
-    let run_dir = RunDir::create(config.out.as_deref(), SystemTime::now())?;
-    let sinks = sinks(config, &run_dir)?;
+    let legacy = config.legacy.sink();
+    let legacy = legacy.map_err(|source| RunError::Legacy { path: config.legacy.partial(), source })?;
+    // A start that fails leaves nothing behind that would be in the way of the next.
+    let run_dir =
+        RunDir::create(config.out.as_deref(), SystemTime::now()).inspect_err(|_| config.legacy.discard())?;
+    let sinks = sinks(config, &run_dir, legacy)?;
     say(out, &start_line(config, description, run_dir.path()));
     let clock = Clock::starting_in(LEAD);
     let info = RunInfo::new(config, description, command_line, clock.start());
@@ -207,13 +211,12 @@ fn spawn_pacer(
     Ok(receiver)
 }
 
-fn sinks(config: &Config, run_dir: &RunDir) -> Result<Sinks, RunError> {
-    let legacy = config.legacy.sink();
+fn sinks(config: &Config, run_dir: &RunDir, legacy: Sink) -> Result<Sinks, RunError> {
     let debug = || Sink::new(Path::new("stdout"), Box::new(io::stdout()));
     Ok(Sinks {
         samples: run_dir.sink("samples.csv")?,
         hlog: run_dir.sink("latency.hlog")?,
-        legacy: legacy.map_err(|source| RunError::Legacy { path: config.legacy.partial(), source })?,
+        legacy,
         debug: config.debug.then(debug),
     })
 }
