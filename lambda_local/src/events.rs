@@ -54,7 +54,7 @@ async fn deliver(service: &Arc<Service>, function: usize, request: Request) {
             None => return,
         }
         let Some(pause) = pauses.next() else {
-            tracing::warn!("event {} is dropped: the function failed at every attempt", request.request_id);
+            tracing::warn!("event {} is dropped: it was not served at any attempt", request.request_id);
             return;
         };
         tokio::time::sleep(*pause).await;
