@@ -45,6 +45,9 @@ pub struct Args {
     /// Start the functions beside this executable on a local Lambda of its own, and load that
     #[arg(long, conflicts_with_all = ["endpoint_url", "region", "profile"])]
     pub local: bool,
+    /// Run the functions of --local from the Docker images of their names (NAME:latest), in containers
+    #[arg(long, requires = "local")]
+    pub images: bool,
     /// Environment variable for the functions of --local; may be repeated, and is saved in run.json
     #[arg(long, value_name = "KEY=VALUE", requires = "local", action = ArgAction::Append)]
     pub env: Vec<String>,
@@ -153,6 +156,14 @@ mod tests {
           --local
 
         Usage: awsinvoker --local --env <KEY=VALUE>
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(message("--images"), @"
+        error: the following required arguments were not provided:
+          --local
+
+        Usage: awsinvoker --local --images
 
         For more information, try '--help'.
         ");

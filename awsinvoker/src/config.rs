@@ -53,10 +53,19 @@ pub enum Place {
 pub struct LocalFunctions {
     /// Its own executable.
     pub lambda_local: PathBuf,
-    /// Name and executable of each function.
-    pub functions: Vec<(String, PathBuf)>,
+    /// Name and program of each function.
+    pub functions: Vec<(String, Program)>,
     /// `KEY=VALUE` for the functions.
     pub env: Vec<String>,
+}
+
+/// What a local Lambda runs a function from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// This executable.
+    Executable(PathBuf),
+    /// The Docker image of this name.
+    Image(String),
 }
 
 /// What is wrong with the command line or with a file that it names.
@@ -171,11 +180,18 @@ fn place(args: &Args, names: &[String], executables: &Path) -> Result<Place, Con
     let mut functions = Vec::new();
     for name in names {
         if !functions.iter().any(|(other, _)| other == name) {
-            let purpose = format!("for the function `{name}`");
-            functions.push((name.clone(), executable(executables, name, &purpose, name)?));
+            functions.push((name.clone(), program(args, name, executables)?));
         }
     }
     Ok(Place::Local(LocalFunctions { lambda_local, functions, env: args.env.clone() }))
+}
+
+fn program(args: &Args, name: &str, executables: &Path) -> Result<Program, ConfigError> {
+    if args.images {
+        return Ok(Program::Image(format!("{name}:latest")));
+    }
+    let purpose = format!("for the function `{name}`");
+    Ok(Program::Executable(executable(executables, name, &purpose, name)?))
 }
 
 fn executable(folder: &Path, name: &str, purpose: &str, package: &str) -> Result<PathBuf, ConfigError> {
@@ -236,6 +252,13 @@ mod tests {
         for url in ["http://localhost:9000", "http://127.0.0.3", "http://[::1]:80/"] {
             assert_eq!(credentials(&format!("--endpoint-url {url}")), Credentials::AwsOrPlaceholder, "{url}");
         }
+    }
+
+    #[test]
+    fn images_have_the_names_of_their_functions() {
+        let config = resolve("--local --images", r#"[{"hostname": "f:prod"}, {"hostname": "f"}]"#).unwrap();
+        let Place::Local(local) = config.place else { panic!("it is local") };
+        assert_eq!(local.functions, [("f".to_owned(), Program::Image("f:latest".to_owned()))]);
     }
 
     #[test]

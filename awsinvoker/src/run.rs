@@ -22,7 +22,7 @@ use crate::pacer::{self, Paced};
 use crate::recorder::{Recorder, Recording};
 use crate::report;
 use crate::run_dir::{RunDir, RunDirError, file_names};
-use crate::run_info::RunInfo;
+use crate::run_info::{Description, RunInfo};
 use crate::schedule::Arrivals;
 use crate::sink::{Sink, SinkError, Sinks};
 use crate::summary::{SumError, Summary};
@@ -89,7 +89,7 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
 /// What is being loaded, ready for the first call.
 struct Started {
     target: Target,
-    description: String,
+    description: Description,
     local: Option<LocalLambda>,
 }
 
@@ -106,8 +106,11 @@ impl Started {
         };
         let target = LambdaTarget::new(&lambda, &config.endpoints.list).await?;
         let description = match &local {
-            Some(local) => format!("lambda-local at {}", local.url()),
-            None => target.place().to_owned(),
+            Some(local) => Description {
+                text: format!("lambda-local at {}", local.url()),
+                images: local.images().clone(),
+            },
+            None => Description { text: target.place().to_owned(), ..Default::default() },
         };
         Ok(Self { target: Target::Lambda(target), description, local })
     }
@@ -117,7 +120,7 @@ impl Started {
 async fn load(
     config: &Config,
     target: Target,
-    description: &str,
+    description: &Description,
     command_line: &[String],
     interrupts: &mut Interrupts,
     out: &mut dyn Write,
@@ -128,7 +131,7 @@ async fn load(
     let run_dir =
         RunDir::create(config.out.as_deref(), SystemTime::now()).inspect_err(|_| config.legacy.discard())?;
     let sinks = sinks(config, &run_dir, legacy)?;
-    say(out, &start_line(config, description, run_dir.path()));
+    say(out, &start_line(config, &description.text, run_dir.path()));
     let clock = Clock::starting_in(LEAD);
     let info = RunInfo::new(config, description, command_line, clock.start());
     run_dir.write("run.json", &json(&info)?)?;

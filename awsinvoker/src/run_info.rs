@@ -1,17 +1,27 @@
 //! What `run.json` holds: all that is needed to make the run again.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::config::{Config, Place};
+use crate::config::{Config, Place, Program};
 use crate::machine::Machine;
 use crate::schedule::Arrivals;
 use crate::wall_clock;
 
 /// The version of the layout of `run.json`.
 const SCHEMA: u32 = 1;
+
+/// What is being loaded, as far as it is known only once it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Description {
+    /// Where it is, for people.
+    pub text: String,
+    /// The id of the image of each function that is one.
+    pub images: BTreeMap<String, String>,
+}
 
 /// How a run was made.
 #[derive(Debug, Serialize)]
@@ -43,7 +53,21 @@ struct Configuration<'a> {
 #[derive(Debug, Serialize)]
 struct Function<'a> {
     name: &'a str,
-    executable: String,
+    #[serde(flatten)]
+    program: ProgramInfo<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ProgramInfo<'a> {
+    Executable {
+        executable: String,
+    },
+    /// The id tells which image the name meant.
+    Image {
+        image: &'a str,
+        image_id: Option<&'a str>,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -64,7 +88,12 @@ struct Versions {
 
 impl<'a> RunInfo<'a> {
     /// Gathers it.
-    pub fn new(config: &'a Config, target: &'a str, command_line: &'a [String], start: SystemTime) -> Self {
+    pub fn new(
+        config: &'a Config,
+        target: &'a Description,
+        command_line: &'a [String],
+        start: SystemTime,
+    ) -> Self {
         Self {
             schema: SCHEMA,
             start: wall_clock::rfc3339(start),
@@ -80,17 +109,15 @@ impl<'a> RunInfo<'a> {
 }
 
 impl<'a> Configuration<'a> {
-    fn new(config: &'a Config, target: &'a str) -> Self {
+    fn new(config: &'a Config, target: &'a Description) -> Self {
         let (functions, env) = match &config.place {
             Place::Local(local) => (local.functions.as_slice(), local.env.as_slice()),
             Place::Endpoint | Place::Aws => Default::default(),
         };
         let functions = functions.iter();
         Self {
-            target,
-            functions: functions
-                .map(|(name, path)| Function { name, executable: path.display().to_string() })
-                .collect(),
+            target: &target.text,
+            functions: functions.map(|(name, program)| function(name, program, target)).collect(),
             env,
             endpoints: endpoints(config),
             rps: config.schedule.rate.rps(),
@@ -102,6 +129,16 @@ impl<'a> Configuration<'a> {
             max_in_flight: config.max_in_flight,
         }
     }
+}
+
+fn function<'a>(name: &'a str, program: &'a Program, target: &'a Description) -> Function<'a> {
+    let program = match program {
+        Program::Executable(path) => ProgramInfo::Executable { executable: path.display().to_string() },
+        Program::Image(image) => {
+            ProgramInfo::Image { image, image_id: target.images.get(name).map(String::as_str) }
+        }
+    };
+    Function { name, program }
 }
 
 fn endpoints(config: &Config) -> Vec<EndpointInfo<'_>> {

@@ -5,7 +5,7 @@
 mod support;
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use support::{Bench, stderr};
@@ -18,14 +18,21 @@ const ENDPOINTS: &str = r#"[
 ]"#;
 
 fn run(bench: &Bench, line: &str) -> Output {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets");
+    command(bench, line)
+        .arg("--env")
+        .arg(format!("CNN_SERVING_ASSETS={}", assets.display()))
+        .output()
+        .unwrap()
+}
+
+fn command(bench: &Bench, line: &str) -> Command {
     let executables = Path::new(env!("CARGO_BIN_EXE_awsinvoker")).parent().unwrap();
     for name in ["lambda-local", "chameleon", "cnn_serving"] {
         let path = executables.join(name);
         assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins`", path.display());
     }
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets");
-    let mut command = bench.bare_command(&format!("--local --out out {line}"));
-    command.arg("--env").arg(format!("CNN_SERVING_ASSETS={}", assets.display())).output().unwrap()
+    bench.bare_command(&format!("--local --out out {line}"))
 }
 
 #[test]
@@ -51,4 +58,22 @@ fn both_functions_on_the_local_lambda() {
     assert!(stderr(&output).contains("ResponseTooLarge"), "{}", stderr(&output));
     let run: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
     assert!(run.to_string().contains("CNN_SERVING_ASSETS="), "what was set is on record: {run}");
+}
+
+/// From `chameleon:latest` and `cnn_serving:latest`, which have to be there.
+#[test]
+#[ignore = "needs Docker"]
+fn both_functions_from_their_images() {
+    let bench = Bench::new(r#"[{"hostname": "chameleon"}, {"hostname": "cnn_serving", "payload": {}}]"#);
+    let output = command(&bench, "--images --rps 10 --time 3").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (summary, run) = (bench.summary(), bench.read("out/run.json"));
+    assert_eq!((&summary["issued"], &summary["completed"]), (&json!(30), &json!(30)), "{}", stderr(&output));
+    let run: Value = serde_json::from_str(&run).unwrap();
+    for (endpoint, name) in [(0, "chameleon"), (1, "cnn_serving")] {
+        assert!(summary["endpoints"][endpoint]["cold_starts"].as_u64() >= Some(1));
+        let function = &run["configuration"]["functions"][endpoint];
+        assert_eq!(function["image"], format!("{name}:latest"));
+        assert!(function["image_id"].as_str().unwrap().starts_with("sha256:"), "{function}");
+    }
 }

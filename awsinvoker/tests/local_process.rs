@@ -66,6 +66,25 @@ fn starts_it_with_the_functions_and_lets_it_end_by_closing_its_stdin() {
 }
 
 #[test]
+fn with_images_it_is_told_their_names_and_tells_their_ids() {
+    let installed = Installed::new(|bench| {
+        let (url, seen) = (bench.url(), bench.path("seen"));
+        format!(
+            "echo \"$@\" >{}; echo image string sha256:1; echo listening on {url}; cat >/dev/null",
+            seen.display()
+        )
+    });
+    std::fs::remove_file(installed.path("string")).unwrap();
+    let output = installed.run("--local --images -rps 20 -time 0.2 --out out");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let expected = "--listen 127.0.0.1:0 --exit-with-stdin --image string=string:latest\n";
+    assert_eq!(installed.bench.read("seen"), expected);
+    let run: serde_json::Value = serde_json::from_str(&installed.bench.read("out/run.json")).unwrap();
+    let function = serde_json::json!({ "name": "string", "image": "string:latest", "image_id": "sha256:1" });
+    assert_eq!(run["configuration"]["functions"], serde_json::json!([function]));
+}
+
+#[test]
 fn says_what_it_did_instead_of_becoming_ready() {
     let message = |script: &str| {
         let installed = Installed::new(|_| script.to_owned());

@@ -1,5 +1,7 @@
 //! Failures that a client of the function sees.
 
+use std::error::Error as StdError;
+
 use lambda_runtime::Diagnostic;
 use thiserror::Error;
 
@@ -36,6 +38,12 @@ impl FunctionError {
     pub fn init_failed(message: impl Into<String>) -> Self {
         Self { error_type: INIT_FAILED, message: message.into() }
     }
+}
+
+/// The error and its causes, outermost first, as one line.
+pub fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl From<FunctionError> for Diagnostic {

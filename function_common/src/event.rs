@@ -49,7 +49,7 @@ pub fn integers<'a, const N: usize>(
     let raw = fields(event, names)?;
     let mut integers = [None; N];
     for ((integer, raw), name) in integers.iter_mut().zip(raw).zip(names) {
-        *integer = raw.map(|raw| parse_integer(name, raw)).transpose()?;
+        *integer = raw.map(|raw| self::integer(name, raw)).transpose()?;
     }
     Ok(integers)
 }
@@ -72,17 +72,32 @@ pub fn fields<'a, const N: usize>(
         })
 }
 
-fn parse_integer<'a>(name: &str, text: &'a str) -> Result<Integer<'a>, FunctionError> {
+/// Reads `text`, the JSON of the field `name`, as an integer.
+///
+/// # Errors
+/// `InvalidEvent` if it is something else.
+pub fn integer<'a>(name: &str, text: &'a str) -> Result<Integer<'a>, FunctionError> {
     let value = match text {
         "true" => Some(1),
         "false" => Some(0),
         _ if is_integer_literal(text) => Some(saturating_parse(text)),
         _ => None,
     };
-    value.map(|value| Integer { value, text }).ok_or_else(|| {
-        let shown = shorten(text);
-        FunctionError::invalid_event(format!("`{name}` is {shown}; expected an integer"))
-    })
+    value.map(|value| Integer { value, text }).ok_or_else(|| refused(name, text, "an integer"))
+}
+
+/// Reads `text`, the JSON of the field `name`, as a string.
+///
+/// # Errors
+/// `InvalidEvent` if it is something else, or a string that is no Unicode text.
+pub fn string(name: &str, text: &str) -> Result<String, FunctionError> {
+    serde_json::from_str(text).map_err(|_| refused(name, text, "a string"))
+}
+
+/// The error for the field `name`, whose JSON is `text`, where `expected` was.
+pub fn refused(name: &str, text: &str, expected: &str) -> FunctionError {
+    let shown = shorten(text);
+    FunctionError::invalid_event(format!("`{name}` is {shown}; expected {expected}"))
 }
 
 /// Whether `text`, which is valid JSON, is a number without fraction and exponent.
@@ -180,6 +195,16 @@ mod tests {
         for event in ["[]", "3", r#""{}""#, "null", "", "{", "{} {}"] {
             let error = one(event).unwrap_err();
             assert_eq!(error.message, format!("the event is {event}; expected a JSON object"));
+        }
+    }
+
+    #[test]
+    fn strings_are_unescaped_and_other_values_refused() {
+        assert_eq!(string("s", r#""a\u00e4\"\n""#), Ok("aä\"\n".to_owned()));
+        for value in ["1", "true", "null", "[]", r#"["a"]"#, "{}", r#""\ud800""#] {
+            let error = string("s", value).unwrap_err();
+            assert_eq!(error.error_type, "InvalidEvent");
+            assert_eq!(error.message, format!("`s` is {value}; expected a string"));
         }
     }
 

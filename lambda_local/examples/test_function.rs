@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "the output goes to the function's log")]
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -69,6 +69,13 @@ async fn act(event: LambdaEvent<Value>, invocations: u64) -> Result<Value, Error
             let memory = vec![1_u8; usize::try_from(number("bytes"))?];
             std::hint::black_box(&memory);
         }
+        "write" => {
+            let path = payload["path"].as_str().unwrap_or_default();
+            return Ok(json!({ "error": std::fs::write(path, "x").err().map(|error| error.to_string()) }));
+        }
+        "listen" => listen()?,
+        "connect" => return Ok(connect(payload["address"].as_str().unwrap_or_default())),
+        "identity" => return Ok(std::fs::read_to_string("/proc/self/status")?.into()),
         "child" => {
             let child = std::process::Command::new("sleep").arg("3600").spawn()?;
             return Ok(json!({ "child": child.id() }));
@@ -76,7 +83,36 @@ async fn act(event: LambdaEvent<Value>, invocations: u64) -> Result<Value, Error
         "describe" => return Ok(describe(&context)),
         _ => {}
     }
-    Ok(json!({ "event": payload, "pid": std::process::id(), "invocations": invocations }))
+    let environment = std::env::var("AWS_LAMBDA_LOG_STREAM_NAME")?;
+    let pid = std::process::id();
+    Ok(json!({ "event": payload, "environment": environment, "pid": pid, "invocations": invocations }))
+}
+
+/// Says hello to whoever connects to port 8000.
+fn listen() -> Result<(), Error> {
+    let listener = std::net::TcpListener::bind("0.0.0.0:8000")?;
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // What is asked is read first, or the connection would be reset.
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(b"hello");
+        }
+    });
+    Ok(())
+}
+
+/// What a server says to a request.
+fn connect(address: &str) -> Value {
+    let talk = || -> Result<String, Error> {
+        let limit = Duration::from_millis(500);
+        let mut stream = std::net::TcpStream::connect_timeout(&address.parse()?, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    json!(talk().unwrap_or_default())
 }
 
 fn describe(context: &lambda_runtime::Context) -> Value {

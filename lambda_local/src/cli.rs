@@ -4,26 +4,32 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use lambda_local::is_function_name;
 
 /// A faithful AWS Lambda on this machine.
 ///
-/// Prints `listening on http://ADDRESS` on standard output once it serves, and logs to standard error (RUST_LOG
-/// selects what; `debug` adds the START, END and REPORT lines). Ends with exit code 0 on Ctrl-C or SIGTERM, and
-/// ends all functions with it.
+/// Prints `image NAME ID` on standard output for every --image, then `listening on http://ADDRESS` once it serves, and
+/// logs to standard error (RUST_LOG selects what; `debug` adds the START, END and REPORT lines). Ends with exit code 0
+/// on Ctrl-C or SIGTERM, and ends all functions with it.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "lambda-local", version)]
+#[command(name = "lambda-local", version, group = ArgGroup::new("any function").required(true).multiple(true))]
 pub(crate) struct Args {
     /// Address to serve the Invoke API on; port 0 picks a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     pub(crate) listen: SocketAddr,
 
     /// A function: its name, and the program that speaks the Runtime API. May be repeated.
-    #[arg(long = "function", value_name = "NAME=PATH", required = true, value_parser = parse_function)]
+    #[arg(long = "function", value_name = "NAME=PATH", group = "any function", value_parser = parse_function)]
     pub(crate) functions: Vec<FunctionArg>,
 
-    /// Memory of a function in MB: reported to it, but processes are not limited to it.
+    /// A function: its name, and the Docker image that holds it, which is run in containers. May be repeated, and
+    /// mixed with --function.
+    #[arg(long = "image", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
+    pub(crate) images: Vec<ImageArg>,
+
+    /// Memory of a function in MB. Containers are limited to it, and to the share of the CPUs that Lambda gives with
+    /// it: one CPU for 1769 MB. To processes it is only reported.
     #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(128..=10240))]
     pub(crate) memory: u32,
 
@@ -60,6 +66,13 @@ pub(crate) struct FunctionArg {
     pub(crate) path: PathBuf,
 }
 
+/// `NAME=IMAGE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ImageArg {
+    pub(crate) name: String,
+    pub(crate) image: String,
+}
+
 /// `KEY=VALUE` or `KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VariableArg {
@@ -75,14 +88,29 @@ impl Args {
 }
 
 fn parse_function(text: &str) -> Result<FunctionArg, String> {
-    let (name, path) = text.split_once('=').ok_or("expected NAME=PATH")?;
-    if !is_function_name(name) {
-        return Err(format!("the name is {name:?}; expected 1 to 64 letters, digits, - and _"));
-    }
+    let (name, path) = parse_pair(text, "NAME=PATH")?;
     if path.is_empty() {
         return Err("the path is empty; expected the path of a program".to_owned());
     }
-    Ok(FunctionArg { name: name.to_owned(), path: PathBuf::from(path) })
+    Ok(FunctionArg { name, path: PathBuf::from(path) })
+}
+
+fn parse_image(text: &str) -> Result<ImageArg, String> {
+    let (name, image) = parse_pair(text, "NAME=IMAGE")?;
+    // Whether there is such an image is for Docker to say; this much keeps the name one part of a path.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
+    if image.is_empty() || !image.bytes().all(allowed) {
+        return Err(format!("the image is {image:?}; expected the name of a Docker image"));
+    }
+    Ok(ImageArg { name, image: image.to_owned() })
+}
+
+fn parse_pair<'a>(text: &'a str, expected: &str) -> Result<(String, &'a str), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("expected {expected}"))?;
+    if !is_function_name(name) {
+        return Err(format!("the name is {name:?}; expected 1 to 64 letters, digits, - and _"));
+    }
+    Ok((name.to_owned(), value))
 }
 
 fn parse_region(text: &str) -> Result<String, String> {
@@ -118,11 +146,16 @@ mod tests {
             (vec!["--function", "chameleon"], "expected NAME=PATH"),
             (vec!["--function", "a b=x"], "the name is \"a b\""),
             (vec!["--function", "f="], "the path is empty"),
+            (vec!["--image", "chameleon"], "expected NAME=IMAGE"),
+            (vec!["--image", "a b=x"], "the name is \"a b\""),
+            (vec!["--image", "f="], "the image is \"\""),
+            (vec!["--image", "f=x y"], "the image is \"x y\""),
+            (vec!["--image", "f=x", "--memory", "64"], "64 is not in 128..=10240"),
             (vec!["--function", "f=x", "--memory", "64"], "64 is not in 128..=10240"),
             (vec!["--function", "f=x", "--timeout", "901"], "901 is not in 1..=900"),
             (vec!["--function", "f=x", "--region", "a/b"], "expected letters, digits and -"),
             (vec!["--function", "f=x", "--env", "=1"], "expected KEY or KEY=VALUE"),
-            (vec![], "--function <NAME=PATH>"),
+            (vec![], "<--function <NAME=PATH>|--image <NAME=IMAGE>>"),
         ] {
             let error = Args::try_parse_from([vec!["lambda-local"], args].concat()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -24,6 +24,9 @@ pub struct Config {
     pub init_timeout: Duration,
     /// The pauses before an asynchronous event, of which the function made an error, is tried again.
     pub event_retries: Vec<Duration>,
+    /// The program `lambda-local`, which is needed if a function is an image: a process of it outlives the server,
+    /// however that ends, and removes what is left of it in Docker.
+    pub reaper: Option<PathBuf>,
 }
 
 impl Config {
@@ -36,6 +39,7 @@ impl Config {
             idle_timeout: Duration::from_secs(300),
             init_timeout: Duration::from_secs(10),
             event_retries: vec![Duration::from_secs(60), Duration::from_secs(120)],
+            reaper: None,
         }
     }
 }
@@ -45,9 +49,10 @@ impl Config {
 pub struct FunctionConfig {
     /// Its name in the Invoke API.
     pub name: String,
-    /// The program, started without arguments in the folder that it lies in.
-    pub executable: PathBuf,
-    /// Reported to the function and in its log; processes are not limited to it. In MB (2^20 bytes).
+    /// What runs it.
+    pub program: Program,
+    /// Reported to the function and in its log, in MB (2^20 bytes). Containers are limited to it, and get the share of
+    /// the CPUs that Lambda gives with it; processes are not limited.
     pub memory_mb: u32,
     /// How long one invocation may take.
     pub timeout: Duration,
@@ -55,15 +60,32 @@ pub struct FunctionConfig {
     pub environment: Vec<(String, String)>,
 }
 
+/// What runs a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// An executable on this machine, started without arguments in the folder that it lies in.
+    Executable(PathBuf),
+    /// The name of an image that Docker has; it is run as it says itself.
+    Image(String),
+}
+
 impl FunctionConfig {
     /// A function with 512 MB that may take 30 s.
-    pub fn new(name: impl Into<String>, executable: impl Into<PathBuf>) -> Self {
+    pub fn new(name: impl Into<String>, program: Program) -> Self {
         Self {
             name: name.into(),
-            executable: executable.into(),
+            program,
             memory_mb: 512,
             timeout: Duration::from_secs(30),
             environment: Vec::new(),
+        }
+    }
+
+    /// The name of its image, if it is one.
+    pub(crate) fn image(&self) -> Option<&str> {
+        match &self.program {
+            Program::Image(name) => Some(name),
+            Program::Executable(_) => None,
         }
     }
 

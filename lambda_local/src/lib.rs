@@ -1,10 +1,18 @@
 //! AWS Lambda on this machine: the Invoke API for clients, the Runtime API for functions, and the execution
 //! environments between the two.
 //!
-//! Every environment is a process that serves one request at a time. A request that finds no idle environment
+//! Every environment is a process or a container that serves one request at a time. A request that finds no idle environment
 //! starts one; idle environments are ended after a while; an environment that timed out or exited is replaced.
 //!
-//! - [`Config`] says what is served; [`serve`] serves it until told to stop.
+//! A container has the memory of its function, the share of the CPUs that Lambda gives with it (in periods of 100 ms,
+//! the kernel's default), a root that cannot be written but for `/tmp`, a user of its own, and a network on which it
+//! finds its Runtime API. What of this machine listens on all addresses can be reached there too; nothing else can.
+//! What is written to `/tmp` counts as memory. Four containers are brought up or removed at a time.
+//!
+//! What a container prints comes by way of Docker: some milliseconds late, perhaps with the next log, and standard
+//! error not always in order with standard output. That a container has exited is known some 100 ms late.
+//!
+//! - [`Config`] says what is served; [`LocalLambda`] serves it until told to stop.
 //! - `invoke_api` and `runtime_api` are the two route tables; `service` gives requests to environments;
 //!   `pool` decides to which; `environment` runs one of them; `report` words Lambda's log lines.
 
@@ -29,7 +37,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use crate::config::{Config, FunctionConfig};
+pub use crate::config::{Config, FunctionConfig, Program};
+pub use crate::environment::{DockerError, PrepareError, REAP_FLAG, reap};
 
 use crate::service::Service;
 
@@ -41,36 +50,61 @@ pub fn is_function_name(name: &str) -> bool {
     function_ref::is_name(name)
 }
 
-/// Serves the Invoke API on `listener` until `shutdown` is ready; then ends all environments and returns.
-///
-/// Requests under way at that moment are answered with `ServiceException`. If the process dies instead, the kernel
-/// ends the environments' processes.
-///
-/// # Errors
-/// If the thread that starts processes cannot be started, or the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    config: Config,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let service = Arc::new(Service::new(config)?);
-    let stopping = service.stopping().clone();
-    let stop = {
-        let stopping = stopping.clone();
-        async move {
-            shutdown.await;
-            stopping.cancel();
-        }
-    };
-    let server = axum::serve(listener, invoke_api::routes(Arc::clone(&service))).with_graceful_shutdown(stop);
-    let served = tokio::select! {
-        served = server => served,
-        () = grace_is_over(&stopping) => Ok(()),
-    };
-    stopping.cancel();
-    service.tasks().close();
-    service.tasks().wait().await;
-    served
+/// A local Lambda that has all it needs to serve.
+#[derive(Debug)]
+pub struct LocalLambda(Arc<Service>);
+
+impl LocalLambda {
+    /// Makes ready what the functions need. If some of them are images, that is Docker: the images' ids are looked up,
+    /// a network is made, and what servers that died have left behind is removed.
+    ///
+    /// # Errors
+    /// If processes cannot be started, or Docker or an image cannot be used.
+    pub async fn prepare(config: Config) -> Result<Self, PrepareError> {
+        Ok(Self(Arc::new(Service::new(config).await?)))
+    }
+
+    /// The name of each function that is an image, and the id of that image.
+    pub fn images(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.config().functions.iter().filter_map(|function| {
+            let image = self.0.launcher().image(function.image()?)?;
+            Some((function.name.as_str(), image.id.as_str()))
+        })
+    }
+
+    /// Serves the Invoke API on `listener` until `shutdown` is ready; then ends all environments and returns.
+    ///
+    /// Requests under way at that moment are answered with `ServiceException`. If the process dies instead, the kernel
+    /// ends the environments' processes, and [`Config::reaper`] removes their containers.
+    ///
+    /// # Errors
+    /// If the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let Self(service) = self;
+        let stopping = service.stopping().clone();
+        let stop = {
+            let stopping = stopping.clone();
+            async move {
+                shutdown.await;
+                stopping.cancel();
+            }
+        };
+        let server =
+            axum::serve(listener, invoke_api::routes(Arc::clone(&service))).with_graceful_shutdown(stop);
+        let served = tokio::select! {
+            served = server => served,
+            () = grace_is_over(&stopping) => Ok(()),
+        };
+        stopping.cancel();
+        service.tasks().close();
+        service.tasks().wait().await;
+        service.launcher().finish().await;
+        served
+    }
 }
 
 async fn grace_is_over(stopping: &CancellationToken) {

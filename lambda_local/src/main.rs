@@ -11,27 +11,40 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use lambda_local::{Config, FunctionConfig};
+use lambda_local::{Config, FunctionConfig, LocalLambda, Program, REAP_FLAG};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Args, FunctionArg, VariableArg};
+use crate::cli::{Args, FunctionArg, ImageArg, VariableArg};
 
 /// AWS credentials are passed on to the functions, as Lambda gives them those of their role.
 const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 fn main() -> Result<()> {
-    let args = Args::parse();
+    let words: Vec<_> = env::args_os().skip(1).collect();
     log_to_stderr();
-    raise_open_files(args.concurrency);
+    match words.as_slice() {
+        // What a server starts beside itself is not for the command line's help.
+        [flag, run] if flag == REAP_FLAG => {
+            block_on(async { Ok(lambda_local::reap(&run.to_string_lossy()).await?) })
+        }
+        _ => {
+            let args = Args::parse();
+            raise_open_files(args.concurrency);
+            block_on(run(args))
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the async runtime")?
-        .block_on(run(args))
+        .block_on(work)
 }
 
 async fn run(args: Args) -> Result<()> {
@@ -45,32 +58,48 @@ async fn run(args: Args) -> Result<()> {
             "{address} can be reached from other machines: whoever reaches it can run the functions"
         );
     }
+    let lambda = LocalLambda::prepare(config).await?;
+    for (function, id) in lambda.images() {
+        announce(&format!("image {function} {id}"))?;
+    }
     announce(&format!("listening on http://{address}"))?;
-    lambda_local::serve(listener, config, shutdown).await.context("serving failed")
+    lambda.serve(listener, shutdown).await.context("serving failed")
 }
 
 fn resolve(args: &Args) -> Result<Config> {
-    let mut names = BTreeSet::new();
-    if let Some(twice) = args.functions.iter().find(|function| !names.insert(&function.name)) {
-        bail!("--function: the name {:?} is given twice; expected names that differ", twice.name);
-    }
+    let programs = programs(args)?;
     let credentials = CREDENTIALS.map(|key| VariableArg { key: key.to_owned(), value: None });
     let environment = variables(&credentials).chain(variables(&args.variables)).collect::<Vec<_>>();
-    let functions = args.functions.iter().map(|FunctionArg { name, path }| {
-        let executable = executable(path).with_context(|| format!("--function {name}={}", path.display()))?;
-        Ok(FunctionConfig {
-            memory_mb: args.memory,
-            timeout: args.timeout(),
-            environment: environment.clone(),
-            ..FunctionConfig::new(name, executable)
-        })
+    let functions = programs.into_iter().map(|(name, program)| FunctionConfig {
+        memory_mb: args.memory,
+        timeout: args.timeout(),
+        environment: environment.clone(),
+        ..FunctionConfig::new(name, program)
     });
     Ok(Config {
         region: args.region.clone(),
         concurrency: args.concurrency.try_into().context("--concurrency is too large")?,
         idle_timeout: Duration::from_secs(args.idle_timeout),
-        ..Config::new(functions.collect::<Result<_>>()?)
+        reaper: Some(env::current_exe().context("cannot find this executable")?),
+        ..Config::new(functions.collect())
     })
+}
+
+/// What runs each function, by name.
+fn programs(args: &Args) -> Result<Vec<(&str, Program)>> {
+    let mut programs = Vec::new();
+    for FunctionArg { name, path } in &args.functions {
+        let executable = executable(path).with_context(|| format!("--function {name}={}", path.display()))?;
+        programs.push((name.as_str(), Program::Executable(executable)));
+    }
+    programs.extend(
+        args.images.iter().map(|ImageArg { name, image }| (name.as_str(), Program::Image(image.clone()))),
+    );
+    let mut names = BTreeSet::new();
+    if let Some((twice, _)) = programs.iter().find(|(name, _)| !names.insert(*name)) {
+        bail!("the function {twice:?} is given twice; expected names that differ");
+    }
+    Ok(programs)
 }
 
 /// The variables that have a value, given or in the own environment.
@@ -118,7 +147,7 @@ async fn end_of_stdin() {
     let _ = end.await;
 }
 
-#[expect(clippy::print_stdout, reason = "the address is the result that callers read")]
+#[expect(clippy::print_stdout, reason = "what callers read")]
 fn announce(line: &str) -> Result<()> {
     println!("{line}");
     std::io::stdout().flush().context("cannot write to standard output")
@@ -134,7 +163,7 @@ fn log_to_stderr() {
 }
 
 /// Descriptors for one environment and its client, generously.
-const FILES_PER_ENVIRONMENT: u64 = 8;
+const FILES_PER_ENVIRONMENT: u64 = 12;
 
 /// Allows as many descriptors as possible: the usual soft limit of 1024 is there for programs that use `select`,
 /// which this one does not.

@@ -10,11 +10,11 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::body::{BodyError, read_body};
+use crate::environment::PeerListener;
 
 /// The largest answer of a function, in bytes.
 pub(crate) const MAX_ANSWER_BYTES: usize = 6_291_556;
@@ -88,7 +88,7 @@ pub(crate) enum Refusal {
 }
 
 /// Serves the Runtime API of one environment, passing all calls on; runs until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, function: String, calls: mpsc::Sender<Call>) {
+pub(crate) async fn serve(listener: PeerListener, function: String, calls: mpsc::Sender<Call>) {
     if let Err(error) = axum::serve(listener, routes(Api { function, calls })).await {
         tracing::error!("a Runtime API failed: {error}");
     }

@@ -1,7 +1,6 @@
 //! The account: its functions, their environments, and the requests under way.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -9,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, FunctionConfig};
-use crate::environment::{Environment, Spawner};
+use crate::environment::{Environment, Launcher, PrepareError};
 use crate::events::EventQueue;
 use crate::invocation::{Completed, Invocation, Request, Unavailable};
 use crate::pool::{Decision, EnvironmentId, Pool};
@@ -18,7 +17,7 @@ use crate::pool::{Decision, EnvironmentId, Pool};
 #[derive(Debug)]
 pub(crate) struct Service {
     config: Config,
-    spawner: Spawner,
+    launcher: Launcher,
     /// Cancelled when the server stops.
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -42,14 +41,15 @@ impl Service {
     /// A service without environments.
     ///
     /// # Errors
-    /// If the thread that starts processes cannot be started.
-    pub(crate) fn new(config: Config) -> io::Result<Self> {
+    /// If processes cannot be started, or Docker or an image cannot be used.
+    pub(crate) async fn new(config: Config) -> Result<Self, PrepareError> {
+        let tasks = TaskTracker::new();
         let pool = Pool::new(config.functions.len(), config.concurrency);
         Ok(Self {
+            launcher: Launcher::new(&config, tasks.clone()).await?,
             config,
-            spawner: Spawner::new()?,
             stopping: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            tasks,
             state: Mutex::new(State { pool, mailboxes: HashMap::new() }),
             released: Notify::new(),
             events: EventQueue::new(),
@@ -70,8 +70,8 @@ impl Service {
         self.config.functions.iter().position(|function| function.name == name)
     }
 
-    pub(crate) fn spawner(&self) -> &Spawner {
-        &self.spawner
+    pub(crate) fn launcher(&self) -> &Launcher {
+        &self.launcher
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

@@ -12,11 +12,21 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use common::{Server, ended, eventually, invoke, lines, payload, raw_function, test_function};
-use lambda_local::{Config, FunctionConfig};
+use common::{Kind, Server, ended, eventually, invoke, lines, payload, test_function};
+use lambda_local::{Config, FunctionConfig, Program};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+
+on_both!(
+    an_exit_is_reported_and_the_next_request_gets_a_new_environment,
+    a_function_that_hangs_is_killed_and_replaced,
+    an_error_of_the_handler_is_passed_on_and_the_environment_goes_on,
+    an_answer_is_at_most_as_large_as_lambda_delivers,
+    a_function_that_exits_at_init_is_tried_again_and_then_reported,
+    a_function_that_never_asks_for_an_event_times_out,
+    misuse_of_the_runtime_api_is_refused_and_loses_nothing,
+);
 
 /// A server whose functions time out after a second.
 async fn server(function: FunctionConfig) -> (Server, Client) {
@@ -43,9 +53,8 @@ fn lambda_error(error_type: &str, message: &str) -> Value {
     json!({ "errorType": error_type, "errorMessage": message })
 }
 
-#[tokio::test]
-async fn an_exit_is_reported_and_the_next_request_gets_a_new_environment() {
-    let (server, client) = server(test_function()).await;
+async fn an_exit_is_reported_and_the_next_request_gets_a_new_environment(kind: Kind) {
+    let (server, client) = server(kind.test_function()).await;
     for (event, message) in [
         (
             json!({ "do": "exit", "code": 127 }),
@@ -66,36 +75,35 @@ async fn an_exit_is_reported_and_the_next_request_gets_a_new_environment() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn a_function_that_hangs_is_killed_and_replaced() {
-    let (server, client) = server(test_function()).await;
-    let first = payload(&invoke(&client, "test", json!({})).await)["pid"].as_u64().unwrap();
+async fn a_function_that_hangs_is_killed_and_replaced(kind: Kind) {
+    let (server, client) = server(kind.test_function()).await;
+    let first = payload(&invoke(&client, "test", json!({})).await);
     let (error, log) = failure(&client, "test", json!({ "do": "hang" })).await;
     assert_eq!(
         error,
         lambda_error("Sandbox.Timedout", "RequestId: ID Error: Task timed out after 1.00 seconds")
     );
     assert!(log.ends_with("\tStatus: timeout\t\n"), "{log}");
-    ended(first).await;
+    if kind == Kind::Process {
+        ended(first["pid"].as_u64().unwrap()).await;
+    }
     let next = payload(&invoke(&client, "test", json!({})).await);
-    assert_ne!(next["pid"], first);
+    assert_ne!(next["environment"], first["environment"]);
     server.stop().await;
 }
 
-#[tokio::test]
-async fn an_error_of_the_handler_is_passed_on_and_the_environment_goes_on() {
-    let (server, client) = server(test_function()).await;
+async fn an_error_of_the_handler_is_passed_on_and_the_environment_goes_on(kind: Kind) {
+    let (server, client) = server(kind.test_function()).await;
     let before = payload(&invoke(&client, "test", json!({})).await);
     let (error, _) = failure(&client, "test", json!({ "do": "fail" })).await;
     assert_eq!(error["errorMessage"], "as the event asked");
     let after = payload(&invoke(&client, "test", json!({})).await);
-    assert_eq!((&after["pid"], &after["invocations"]), (&before["pid"], &json!(3)));
+    assert_eq!((&after["environment"], &after["invocations"]), (&before["environment"], &json!(3)));
     server.stop().await;
 }
 
-#[tokio::test]
-async fn an_answer_is_at_most_as_large_as_lambda_delivers() {
-    let (server, client) = server(test_function()).await;
+async fn an_answer_is_at_most_as_large_as_lambda_delivers(kind: Kind) {
+    let (server, client) = server(kind.test_function()).await;
     let largest = invoke(&client, "test", json!({ "do": "large", "bytes": 6_291_554 })).await;
     assert_eq!(largest.payload().unwrap().as_ref().len(), 6_291_556);
     let (error, _) = failure(&client, "test", json!({ "do": "large", "bytes": 6_291_555 })).await;
@@ -104,13 +112,12 @@ async fn an_answer_is_at_most_as_large_as_lambda_delivers() {
     server.stop().await;
 }
 
-fn with_init(init: &str) -> FunctionConfig {
-    FunctionConfig { environment: vec![("INIT".to_owned(), init.to_owned())], ..test_function() }
+fn with_init(kind: Kind, init: &str) -> FunctionConfig {
+    FunctionConfig { environment: vec![("INIT".to_owned(), init.to_owned())], ..kind.test_function() }
 }
 
-#[tokio::test]
-async fn a_function_that_exits_at_init_is_tried_again_and_then_reported() {
-    let (server, client) = server(with_init("exit")).await;
+async fn a_function_that_exits_at_init_is_tried_again_and_then_reported(kind: Kind) {
+    let (server, client) = server(with_init(kind, "exit")).await;
     for _ in 0..2 {
         let (error, log) = failure(&client, "test", json!({})).await;
         let message = "RequestId: ID Error: Runtime exited with error: exit status 9";
@@ -125,9 +132,8 @@ async fn a_function_that_exits_at_init_is_tried_again_and_then_reported() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn a_function_that_never_asks_for_an_event_times_out() {
-    let (server, client) = server(with_init("hang")).await;
+async fn a_function_that_never_asks_for_an_event_times_out(kind: Kind) {
+    let (server, client) = server(with_init(kind, "hang")).await;
     let (error, log) = failure(&client, "test", json!({})).await;
     assert_eq!(
         error,
@@ -141,7 +147,7 @@ async fn a_function_that_never_asks_for_an_event_times_out() {
 async fn an_init_that_fails_once_costs_the_first_request_time_but_not_its_answer() {
     let folder = tempfile::tempdir().unwrap();
     let marker = folder.path().join("tried").to_str().unwrap().to_owned();
-    let mut function = with_init("first");
+    let mut function = with_init(Kind::Process, "first");
     function.environment.push(("MARKER".to_owned(), marker));
     let (server, client) = server(function).await;
     assert_eq!(payload(&invoke(&client, "test", json!({ "n": 1 })).await)["event"], json!({ "n": 1 }));
@@ -162,7 +168,7 @@ exit 1
 "#;
     std::fs::write(&script, report).unwrap();
     make_executable(&script);
-    let (server, client) = server(FunctionConfig::new("test", script)).await;
+    let (server, client) = server(FunctionConfig::new("test", Program::Executable(script))).await;
     let (error, _) = failure(&client, "test", json!({})).await;
     assert_eq!(error, lambda_error("My.InitError", "no model"));
     server.stop().await;
@@ -179,7 +185,7 @@ async fn a_program_that_cannot_be_started_is_named() {
     let script = folder.path().join("bootstrap");
     std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
     make_executable(&script);
-    let (server, client) = server(FunctionConfig::new("test", &script)).await;
+    let (server, client) = server(FunctionConfig::new("test", Program::Executable(script.clone()))).await;
     let (error, _) = failure(&client, "test", json!({})).await;
     let message = format!(
         "RequestId: ID Error: fork/exec {}: No such file or directory (os error 2)",
@@ -189,9 +195,8 @@ async fn a_program_that_cannot_be_started_is_named() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn misuse_of_the_runtime_api_is_refused_and_loses_nothing() {
-    let (server, client) = server(raw_function()).await;
+async fn misuse_of_the_runtime_api_is_refused_and_loses_nothing(kind: Kind) {
+    let (server, client) = server(kind.raw_function()).await;
     let call = async |action: &str| {
         let output = invoke(&client, "raw", json!({ "do": action })).await;
         assert_eq!(output.function_error(), None, "{action}");

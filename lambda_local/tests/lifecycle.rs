@@ -4,74 +4,31 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{Read, Write};
+use std::process::{Command, Output};
 use std::time::Duration;
 
+use common::binary::{BINARY, LambdaLocal};
 use common::{Server, client, ended, example, invoke, payload, runs, test_function};
 use lambda_local::Config;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_lambda-local");
-
-/// `lambda-local` as a process of its own.
-struct LambdaLocal {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl LambdaLocal {
-    fn start(args: &[&str]) -> Self {
-        Self::listen("127.0.0.1:0", args)
-    }
-
-    fn listen(address: &str, args: &[&str]) -> Self {
-        let function = format!("test={}", example("test_function").display());
-        let mut command = Command::new(BINARY);
-        command.args(["--listen", address, "--function", &function]).args(args);
-        Self::spawn(command)
-    }
-
-    fn spawn(mut command: Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
-        Self { process, address }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).unwrap();
-    }
-
-    /// Starts three environments, one of them busy for long, and returns the numbers of the idle ones' processes.
-    async fn occupy(&self) -> Vec<u64> {
-        let client = client(self.address);
-        let slow = json!({ "do": "sleep", "ms": 300 });
-        let idle = tokio::join!(invoke(&client, "test", slow.clone()), invoke(&client, "test", slow));
-        let pids = [idle.0, idle.1].iter().map(|output| payload(output)["pid"].as_u64().unwrap()).collect();
-        let child =
-            payload(&invoke(&client, "test", json!({ "do": "child" })).await)["child"].as_u64().unwrap();
-        assert!(runs(child));
-        tokio::spawn(async move {
-            // Ends with the server.
-            let event = json!({ "do": "sleep", "ms": 60_000 }).to_string().into_bytes();
-            let payload = aws_sdk_lambda::primitives::Blob::new(event);
-            let _ = client.invoke().function_name("test").payload(payload).send().await;
-        });
-        pids
-    }
-}
-
-impl Drop for LambdaLocal {
-    fn drop(&mut self) {
-        // It has ended already where that is what was tested.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Starts three environments, one of them busy for long, and returns the numbers of the idle ones' processes.
+async fn occupy(server: &LambdaLocal) -> Vec<u64> {
+    let client = client(server.address);
+    let slow = json!({ "do": "sleep", "ms": 300 });
+    let idle = tokio::join!(invoke(&client, "test", slow.clone()), invoke(&client, "test", slow));
+    let pids = [idle.0, idle.1].iter().map(|output| payload(output)["pid"].as_u64().unwrap()).collect();
+    let child = payload(&invoke(&client, "test", json!({ "do": "child" })).await)["child"].as_u64().unwrap();
+    assert!(runs(child));
+    tokio::spawn(async move {
+        // Ends with the server.
+        let event = json!({ "do": "sleep", "ms": 60_000 }).to_string().into_bytes();
+        let payload = aws_sdk_lambda::primitives::Blob::new(event);
+        let _ = client.invoke().function_name("test").payload(payload).send().await;
+    });
+    pids
 }
 
 /// All processes that `parent` has started, by number.
@@ -87,7 +44,7 @@ fn children(parent: u32) -> Vec<u64> {
 async fn every_way_to_stop_ends_all_processes() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
         let mut server = LambdaLocal::start(&[]);
-        let idle = server.occupy().await;
+        let idle = occupy(&server).await;
         let environments = children(server.process.id());
         assert!(idle.iter().all(|pid| environments.contains(pid)), "{idle:?} {environments:?}");
         server.signal(signal);
@@ -106,7 +63,7 @@ async fn every_way_to_stop_ends_all_processes() {
 #[tokio::test]
 async fn it_ends_with_its_standard_input_if_asked_to() {
     let mut server = LambdaLocal::start(&["--exit-with-stdin"]);
-    server.occupy().await;
+    occupy(&server).await;
     let environments = children(server.process.id());
     drop(server.process.stdin.take());
     assert!(server.process.wait().unwrap().success());
@@ -210,10 +167,10 @@ fn mistakes_on_the_command_line_are_explained() {
     for (args, code, expected) in [
         (&["--function", "f=/no/such/program"][..], 1, "cannot find the program /no/such/program"),
         (&["--function", "f=/etc/passwd"], 1, "/etc/passwd is not a program that may be executed"),
-        (&["--function", "f=/bin/sh", "--function", "f=/bin/sh"], 1, "the name \"f\" is given twice"),
+        (&["--function", "f=/bin/sh", "--function", "f=/bin/sh"], 1, "the function \"f\" is given twice"),
         (&["--function", "f=/bin/sh", "--listen", "192.0.2.1:1"], 1, "cannot listen on 192.0.2.1:1"),
         (&["--function", "f=/bin/sh", "--listen", "here"], 2, "--listen <ADDRESS>"),
-        (&[], 2, "--function <NAME=PATH>"),
+        (&[], 2, "<--function <NAME=PATH>|--image <NAME=IMAGE>>"),
     ] {
         let output = run(args);
         let message = String::from_utf8_lossy(&output.stderr);

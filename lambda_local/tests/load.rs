@@ -9,10 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
-use common::{Server, invoke, payload, test_function};
+use common::{Kind, Server, invoke, payload};
 use lambda_local::Config;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+
+on_both!(
+    many_at_once_twice_in_a_row,
+    a_function_that_exits_on_every_third_call,
+    more_requests_than_allowed_are_throttled,
+);
 
 /// Sends `count` requests at once and returns their answers by number.
 async fn burst(client: &Client, count: u64, action: &str) -> BTreeMap<u64, Value> {
@@ -24,28 +30,34 @@ async fn burst(client: &Client, count: u64, action: &str) -> BTreeMap<u64, Value
     calls.join_all().await.into_iter().collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_at_once_twice_in_a_row() {
-    let server = Server::start(Config::new(vec![test_function()])).await;
+async fn many_at_once_twice_in_a_row(kind: Kind) {
+    let many = match kind {
+        Kind::Process => 1000,
+        Kind::Container => 30,
+    };
+    let server = Server::start(Config::new(vec![kind.test_function()])).await;
     let client = server.client();
     let mut invocations = BTreeSet::new();
     for round in 0..2 {
-        let answers = burst(&client, 1000, "sleep").await;
-        assert_eq!(answers.len(), 1000);
+        let answers = burst(&client, many, "sleep").await;
+        assert_eq!(answers.len() as u64, many);
         for (number, answer) in &answers {
             assert_eq!(answer["event"]["number"], *number, "round {round}");
-            let invocation = (answer["pid"].as_u64().unwrap(), answer["invocations"].as_u64().unwrap());
+            let invocation = (answer["environment"].to_string(), answer["invocations"].as_u64().unwrap());
             assert!(invocations.insert(invocation), "two answers from one invocation: {answer}");
         }
     }
-    let environments: BTreeSet<_> = invocations.iter().map(|(pid, _)| pid).collect();
-    assert!(environments.len() <= 1000, "{} environments for 1000 requests at a time", environments.len());
+    let environments: BTreeSet<_> = invocations.iter().map(|(environment, _)| environment).collect();
+    assert!(
+        environments.len() as u64 <= many,
+        "{} environments for {many} requests at a time",
+        environments.len()
+    );
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_that_exits_on_every_third_call() {
-    let server = Server::start(Config::new(vec![test_function()])).await;
+async fn a_function_that_exits_on_every_third_call(kind: Kind) {
+    let server = Server::start(Config::new(vec![kind.test_function()])).await;
     let client = server.client();
     // One client after the other call: the third, the sixth, ... fail, and nothing else does.
     for number in 1..=12_u64 {
@@ -54,9 +66,13 @@ async fn a_function_that_exits_on_every_third_call() {
         assert_eq!(failed, number.is_multiple_of(3), "call {number}: {}", payload(&output));
     }
     // Many at a time: every request has one answer, its own or that its environment exited.
-    for _ in 0..4 {
-        let answers = burst(&client, 50, "exit_every_third").await;
-        assert_eq!(answers.len(), 50);
+    let (bursts, size) = match kind {
+        Kind::Process => (4, 50),
+        Kind::Container => (3, 8),
+    };
+    for _ in 0..bursts {
+        let answers = burst(&client, size, "exit_every_third").await;
+        assert_eq!(answers.len() as u64, size);
         for (number, answer) in answers {
             let exited = answer["errorType"] == "Runtime.ExitError";
             assert!(exited || answer["event"]["number"] == number, "{answer}");
@@ -65,9 +81,8 @@ async fn a_function_that_exits_on_every_third_call() {
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_requests_than_allowed_are_throttled() {
-    let server = Server::start(Config { concurrency: 2, ..Config::new(vec![test_function()]) }).await;
+async fn more_requests_than_allowed_are_throttled(kind: Kind) {
+    let server = Server::start(Config { concurrency: 2, ..Config::new(vec![kind.test_function()]) }).await;
     let client = server.client();
     let mut calls = JoinSet::new();
     for number in 0..6 {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Server, test_function};
-use lambda_local::{Config, FunctionConfig};
+use lambda_local::{Config, FunctionConfig, Program};
 
 /// The interpreter with the packages that the tests use.
 fn python() -> PathBuf {
@@ -21,7 +21,7 @@ fn python_function(name: &str, bootstrap: PathBuf) -> FunctionConfig {
     let python = python().to_str().unwrap().to_owned();
     let environment = [("PYTHON", python), ("PYTHONDONTWRITEBYTECODE", "1".to_owned())];
     let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    FunctionConfig { environment, ..FunctionConfig::new(name, bootstrap) }
+    FunctionConfig { environment, ..FunctionConfig::new(name, Program::Executable(bootstrap)) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

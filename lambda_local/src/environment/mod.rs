@@ -1,7 +1,18 @@
 //! An execution environment: serves one request at a time, one after the other.
 
+mod cleanup;
+mod container;
+mod container_body;
+mod docker;
+mod exit;
+mod image;
+mod launcher;
+mod listener;
 mod log;
+mod owner;
+mod proc;
 mod process;
+mod reaper;
 mod sandbox;
 mod variables;
 
@@ -12,10 +23,14 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::docker::DockerError;
+use self::launcher::LaunchError;
+pub(crate) use self::launcher::Launcher;
+pub use self::launcher::PrepareError;
+pub(crate) use self::listener::PeerListener;
 use self::log::Log;
-use self::process::ProcessSpec;
-pub(crate) use self::process::Spawner;
-use self::sandbox::{End, InitFailure, Sandbox, SetUpError, Settled, epoch_ms};
+pub use self::reaper::{REAP_FLAG, reap};
+use self::sandbox::{End, InitFailure, Sandbox, Settled, epoch_ms};
 use crate::invocation::{Completed, Fault, Invocation, Request, Unavailable};
 use crate::pool::EnvironmentId;
 use crate::report::{Report, end_line, init_report, start_line};
@@ -102,10 +117,10 @@ impl Environment {
     async fn serve(&mut self, Invocation { request, reply }: Invocation) -> bool {
         let deadline_after = self.service.function(self.function).timeout;
         let served = self.handle(&request).await;
-        let completed = self.complete(&request, served);
 
         let answered = Instant::now();
         let mut settled = self.settle(answered + SETTLE_GRACE).await;
+        let completed = self.complete(&request, served);
         // The environment is idle before the client can know, so that its next request finds it.
         self.hand_back(settled);
         // If the client has left, its result is of no use to anybody.
@@ -162,10 +177,9 @@ impl Environment {
 
     /// Starts a process and waits until the runtime asks for an event. Returns how long that took.
     async fn start(&mut self, phase: Phase, request_id: &str, limit: Duration) -> Result<Duration, Fault> {
-        let variables = variables::of(self.service.function(self.function), self.service.config(), self.id);
-        let function = self.service.function(self.function);
-        let spec = ProcessSpec { executable: function.executable.clone(), environment: variables };
-        let started = Sandbox::start(self.service.spawner(), &function.name, spec, &mut self.log).await;
+        let (function, launcher) = (self.service.function(self.function), self.service.launcher());
+        let variables = variables::of(function, self.service.config(), launcher, self.id);
+        let started = Sandbox::start(launcher, function, variables, &mut self.log).await;
         // It is kept here while it is waited for, so that it is ended in order if the server stops meanwhile.
         let sandbox = self.sandbox.insert(started.map_err(|error| start_fault(&error, request_id))?);
         let started = sandbox.started();
@@ -262,7 +276,7 @@ async fn idle(sandbox: &mut Option<Sandbox>, deadline: Instant, log: &mut Log) {
     }
 }
 
-fn start_fault(error: &SetUpError, request_id: &str) -> Fault {
+fn start_fault(error: &LaunchError, request_id: &str) -> Fault {
     if error.is_shortage() {
         Fault::Unavailable(Unavailable(error.to_string()))
     } else {

@@ -1,11 +1,9 @@
 //! The operating-system process of an environment.
 
-use std::fmt;
 use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
 
@@ -19,6 +17,9 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+use super::exit::Exit;
+use super::proc;
 
 /// How many files Lambda lets a function open.
 const OPEN_FILES: u64 = 1024;
@@ -182,8 +183,7 @@ impl Process {
 
     /// The most memory that the process had resident so far, in KiB; `None` once it has exited.
     pub(crate) fn peak_memory_kib(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
-        parse_peak_memory(&status)
+        proc::peak_memory_kib(self.child.id()?)
     }
 
     fn kill_group(&mut self) {
@@ -202,80 +202,5 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill_group();
-    }
-}
-
-fn parse_peak_memory(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim_end().parse().ok()
-}
-
-/// How a process ended, in the words of Lambda.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Status(ExitStatus),
-    /// The operating system could not say.
-    Lost(String),
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => match (status.code(), status.signal()) {
-                (Some(0), _) => f.write_str("Runtime exited without providing a reason"),
-                (Some(code), _) => write!(f, "Runtime exited with error: exit status {code}"),
-                (None, signal) => {
-                    write!(
-                        f,
-                        "Runtime exited with error: signal: {}",
-                        signal_name(signal.unwrap_or_default())
-                    )
-                }
-            },
-            Self::Lost(error) => write!(f, "Runtime exited with error: {error}"),
-        }
-    }
-}
-
-/// Signals as Go's runtime, in which Lambda's is written, names them.
-fn signal_name(signal: i32) -> String {
-    const NAMES: [(Signal, &str); 11] = [
-        (Signal::ABORT, "aborted"),
-        (Signal::ALARM, "alarm clock"),
-        (Signal::BUS, "bus error"),
-        (Signal::FPE, "floating point exception"),
-        (Signal::HUP, "hangup"),
-        (Signal::ILL, "illegal instruction"),
-        (Signal::INT, "interrupt"),
-        (Signal::KILL, "killed"),
-        (Signal::PIPE, "broken pipe"),
-        (Signal::SEGV, "segmentation fault"),
-        (Signal::TERM, "terminated"),
-    ];
-    let known = NAMES.iter().find(|(known, _)| known.as_raw() == signal);
-    known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exits_read_as_on_lambda() {
-        for (status, expected) in [
-            (0, "Runtime exited without providing a reason"),
-            (127 << 8, "Runtime exited with error: exit status 127"),
-            (9, "Runtime exited with error: signal: killed"),
-            (11, "Runtime exited with error: signal: segmentation fault"),
-            (40, "Runtime exited with error: signal: signal 40"),
-        ] {
-            assert_eq!(Exit::Status(ExitStatus::from_raw(status)).to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn the_peak_is_read_from_the_status_of_the_process() {
-        assert_eq!(parse_peak_memory("Name:\tx\nVmHWM:\t   36864 kB\nVmRSS:\t 1 kB\n"), Some(36864));
-        assert_eq!(parse_peak_memory("Name:\tzombie\n"), None);
     }
 }

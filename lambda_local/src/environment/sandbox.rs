@@ -1,18 +1,17 @@
-//! One process with its Runtime API, and what may happen between the two.
+//! One running program with its Runtime API, and what may happen between the two.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::serve::Listener;
 use bytes::Bytes;
-use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::exit::Exit;
+use super::launcher::{LaunchError, Launched, Launcher, Running};
 use super::log::Log;
-use super::process::{Exit, Process, ProcessSpec, Spawner, StartError, Started};
+use crate::config::FunctionConfig;
 use crate::invocation::Fault;
 use crate::runtime_api::{self, Call, FunctionResult, NextEvent, Refusal, Reply, ShutdownEvent};
 
@@ -23,10 +22,10 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 /// How many calls may wait for the environment: its runtime makes one at a time.
 const CALL_QUEUE: usize = 8;
 
-/// A process and its Runtime API. Dropping it kills the process.
+/// A program and its Runtime API. Dropping it kills the program.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
-    process: Process,
+    running: Running,
     #[expect(dead_code, reason = "held to stop serving with the sandbox")]
     api: AbortOnDropHandle<()>,
     calls: mpsc::Receiver<Call>,
@@ -35,25 +34,6 @@ pub(crate) struct Sandbox {
     extensions: Vec<Extension>,
     started: Instant,
     peak_memory_kib: u64,
-}
-
-/// The sandbox could not be brought up.
-#[derive(Debug, Error)]
-pub(crate) enum SetUpError {
-    #[error("cannot open a Runtime API: {0}")]
-    Listen(#[from] io::Error),
-    #[error(transparent)]
-    Start(#[from] StartError),
-}
-
-impl SetUpError {
-    /// Whether this machine is short of something, and the function is not to blame.
-    pub(crate) fn is_shortage(&self) -> bool {
-        match self {
-            Self::Listen(_) => true,
-            Self::Start(error) => error.is_shortage(),
-        }
-    }
 }
 
 /// Why the function did not get as far as asking for an event.
@@ -98,22 +78,25 @@ enum Occurrence {
 }
 
 impl Sandbox {
-    /// Opens a Runtime API and starts the process, which finds the address in its environment.
+    /// Opens a Runtime API and starts the program, which finds the address in its environment.
     pub(crate) async fn start(
-        spawner: &Spawner,
-        function: &str,
-        mut spec: ProcessSpec,
+        launcher: &Launcher,
+        function: &FunctionConfig,
+        mut environment: Vec<(String, String)>,
         log: &mut Log,
-    ) -> Result<Self, SetUpError> {
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        spec.environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), listener.local_addr()?.to_string()));
+    ) -> Result<Self, LaunchError> {
+        let listener = launcher.listen(&function.program).await?;
+        environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), listener.local_addr()?.to_string()));
         let (sender, calls) = mpsc::channel(CALL_QUEUE);
+        let peer = listener.peer();
         let api =
-            AbortOnDropHandle::new(tokio::spawn(runtime_api::serve(listener, function.to_owned(), sender)));
-        let Started { process, output, at } = spawner.start(spec).await?;
+            AbortOnDropHandle::new(tokio::spawn(runtime_api::serve(listener, function.name.clone(), sender)));
+        let Launched { running, output, at, address } = launcher.start(function, environment).await?;
+        // It is set once.
+        let _ = peer.set(address);
         log.attach(output)?;
         Ok(Self {
-            process,
+            running,
             api,
             calls,
             waiting: None,
@@ -211,8 +194,8 @@ impl Sandbox {
     }
 
     /// Ends the process, if it has not exited.
-    pub(crate) async fn kill(mut self) {
-        self.process.kill().await;
+    pub(crate) async fn kill(self) {
+        self.running.kill().await;
     }
 
     /// Ends the process in order: one that asked for it is told first and has a moment to finish.
@@ -224,7 +207,7 @@ impl Sandbox {
                     accept(reply, ShutdownEvent { deadline_ms });
                 }
             }
-            self.process.terminate();
+            self.running.terminate();
             // Whether it ended by itself or not, it is killed now.
             let _ = timeout(SHUTDOWN_GRACE, self.idle(log)).await;
         }
@@ -244,7 +227,7 @@ impl Sandbox {
                 // What a process asked before it exited counts.
                 biased;
                 Some(call) = self.calls.recv() => return Occurrence::Call(call),
-                exit = self.process.exited() => {
+                exit = self.running.exited() => {
                     log.drain();
                     return Occurrence::Exited(exit);
                 }
@@ -318,7 +301,7 @@ impl Sandbox {
     }
 
     fn sample_memory(&mut self) {
-        if let Some(peak) = self.process.peak_memory_kib() {
+        if let Some(peak) = self.running.peak_memory_kib() {
             self.peak_memory_kib = peak;
         }
     }

@@ -3,6 +3,9 @@
 #![allow(dead_code, reason = "every test binary uses its own part")]
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+pub mod binary;
+pub mod docker;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +17,7 @@ use aws_sdk_lambda::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_http_client::tls;
-use lambda_local::{Config, FunctionConfig};
+use lambda_local::{Config, FunctionConfig, LocalLambda, Program};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -32,7 +35,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(lambda_local::serve(listener, config, async {
+        let reaper = Some(PathBuf::from(env!("CARGO_BIN_EXE_lambda-local")));
+        let lambda = LocalLambda::prepare(Config { reaper, ..config }).await.unwrap();
+        let task = tokio::spawn(lambda.serve(listener, async {
             let _ = stopped.await;
         }));
         Self { address, stop, task }
@@ -69,14 +74,59 @@ pub fn client(address: SocketAddr) -> Client {
     Client::from_conf(config)
 }
 
-/// A function on AWS's Rust runtime, that does what its event says.
-pub fn test_function() -> FunctionConfig {
-    FunctionConfig::new("test", example("test_function"))
+/// What functions run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Process,
+    Container,
 }
 
-/// A function that misuses the Runtime API as its event says.
-pub fn raw_function() -> FunctionConfig {
-    FunctionConfig::new("raw", example("raw_function"))
+impl Kind {
+    /// A function on AWS's Rust runtime, that does what its event says.
+    pub fn test_function(self) -> FunctionConfig {
+        self.function("test", "test_function")
+    }
+
+    /// A function that misuses the Runtime API as its event says.
+    pub fn raw_function(self) -> FunctionConfig {
+        self.function("raw", "raw_function")
+    }
+
+    fn function(self, name: &str, program: &str) -> FunctionConfig {
+        match self {
+            Self::Process => FunctionConfig::new(name, Program::Executable(example(program))),
+            // With a whole CPU, so that both kinds are equally fast.
+            Self::Container => {
+                let image = Program::Image(docker::image_of(program));
+                FunctionConfig { memory_mb: 1769, ..FunctionConfig::new(name, image) }
+            }
+        }
+    }
+}
+
+/// The process that does what its event says.
+pub fn test_function() -> FunctionConfig {
+    Kind::Process.test_function()
+}
+
+/// Makes tests of functions that take a `Kind`: one on processes, and one in containers.
+#[macro_export]
+macro_rules! on_both {
+    ($($scenario:ident),+ $(,)?) => {
+        mod on_processes {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                super::$scenario($crate::common::Kind::Process).await;
+            })+
+        }
+        mod in_containers {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "needs Docker"]
+            async fn $scenario() {
+                super::$scenario($crate::common::Kind::Container).await;
+            })+
+        }
+    };
 }
 
 pub fn example(name: &str) -> PathBuf {

@@ -1,0 +1,123 @@
+//! Who made a container or a network: written on it as labels, so that what a dead server left can be told from what
+//! another one uses.
+
+use std::collections::HashMap;
+use std::fs;
+
+use uuid::Uuid;
+
+use super::proc;
+
+/// The label with the server that owns something.
+pub(super) const OWNER_LABEL: &str = "lambda-local.owner";
+/// The label with the run that something was made for.
+const RUN_LABEL: &str = "lambda-local.run";
+
+/// One server's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Run(String);
+
+impl Run {
+    pub(super) fn new() -> Self {
+        Self(Uuid::new_v4().simple().to_string())
+    }
+
+    /// A run that another process began.
+    pub(super) fn named(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.0
+    }
+
+    /// What its network is called, and how its containers' names begin.
+    pub(super) fn name(&self) -> String {
+        format!("lambda-local-{}", self.0)
+    }
+
+    /// What is written on all that it makes.
+    pub(super) fn labels(&self) -> HashMap<String, String> {
+        HashMap::from([
+            (RUN_LABEL.to_owned(), self.0.clone()),
+            (OWNER_LABEL.to_owned(), Owner::current().to_string()),
+        ])
+    }
+
+    /// The label to find it by.
+    pub(super) fn filter(&self) -> String {
+        format!("{RUN_LABEL}={}", self.0)
+    }
+}
+
+/// A process, told from all that had or will have its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// Names the time since the machine was started.
+    boot: String,
+    /// Names the process namespace, in which the number counts.
+    namespace: String,
+    pid: u32,
+    start_ticks: u64,
+}
+
+impl Owner {
+    /// This process.
+    fn current() -> Self {
+        let pid = std::process::id();
+        let boot =
+            fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default().to_string_lossy().into_owned();
+        Self { boot, namespace, pid, start_ticks: proc::start_ticks(pid).unwrap_or_default() }
+    }
+
+    /// Reads a label.
+    pub(super) fn parse(label: &str) -> Option<Self> {
+        let mut words = label.split(' ');
+        let owner = Self {
+            boot: words.next()?.to_owned(),
+            namespace: words.next()?.to_owned(),
+            pid: words.next()?.parse().ok()?,
+            start_ticks: words.next()?.parse().ok()?,
+        };
+        words.next().is_none().then_some(owner)
+    }
+
+    /// Whether it has certainly ended. Of a process in another namespace that cannot be said.
+    pub(super) fn is_dead(&self) -> bool {
+        let current = Self::current();
+        if self.boot != current.boot {
+            return true;
+        }
+        self.namespace == current.namespace && proc::start_ticks(self.pid) != Some(self.start_ticks)
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {} {}", self.boot, self.namespace, self.pid, self.start_ticks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dead_are_told_from_the_living() {
+        let current = Owner::current();
+        assert_eq!(Owner::parse(&current.to_string()), Some(current.clone()));
+        assert!(!current.is_dead());
+        assert!(Owner { start_ticks: current.start_ticks - 1, ..current.clone() }.is_dead());
+        assert!(Owner { boot: "earlier".to_owned(), ..current.clone() }.is_dead());
+        let elsewhere = Owner { namespace: "pid:[1]".to_owned(), start_ticks: 1, ..current };
+        assert!(!elsewhere.is_dead(), "its number means nothing here");
+    }
+
+    #[test]
+    fn what_others_wrote_is_nobody() {
+        for label in ["", "a b c d", "a b 1", "a b 1 2 3"] {
+            assert_eq!(Owner::parse(label), None, "{label}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A process that outlives the server, however that ends, and removes what it left in Docker.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bollard::Docker as Client;
+use bollard::errors::Error;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Mutex;
+
+use super::cleanup;
+use super::docker::{self, DockerError};
+use super::owner::Run;
+
+/// The command line of a reaper: this, and what [`reap`] is to be given.
+pub const REAP_FLAG: &str = "--reap";
+/// What it says once nothing but SIGKILL can end it.
+const READY: &str = "ready\n";
+/// What the server says last if it removed its containers itself.
+const IN_ORDER: &[u8] = b".";
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const FINISHED_WITHIN: Duration = Duration::from_secs(60);
+/// A server that died may have asked for a container that comes a moment later.
+const LATE_ARRIVAL: Duration = Duration::from_secs(1);
+/// How often in a row nothing must have been left.
+const EMPTY_PASSES: u32 = 3;
+
+/// The reaper of a server. It acts when this is dropped, or finished.
+#[derive(Debug)]
+pub(super) struct Reaper(Mutex<Child>);
+
+impl Reaper {
+    /// Starts it, and waits until it can be relied upon.
+    ///
+    /// # Errors
+    /// If the program cannot be started, or is no reaper.
+    pub(super) async fn start(program: &Path, run: &Run) -> Result<Self, DockerError> {
+        let failed = |source| DockerError::Reaper { program: program.to_owned(), source };
+        let mut child = Command::new(program)
+            .args([REAP_FLAG, run.id()])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
+        let mut stdout = BufReader::new(stdout);
+        let read = tokio::time::timeout(READY_WITHIN, stdout.read_line(&mut line)).await;
+        read.map_err(|_| failed(io::ErrorKind::TimedOut.into()))?.map_err(failed)?;
+        if line == READY {
+            Ok(Self(Mutex::new(child)))
+        } else {
+            Err(failed(io::Error::other("it is not ready")))
+        }
+    }
+
+    /// Lets it remove what is left, now that all containers have been removed, and waits until it has.
+    pub(super) async fn finish(&self) {
+        let mut child = self.0.lock().await;
+        if let Some(mut stdin) = child.stdin.take() {
+            // If it is gone, the wait below returns at once.
+            let _ = stdin.write_all(IN_ORDER).await;
+        }
+        match tokio::time::timeout(FINISHED_WITHIN, child.wait()).await {
+            Ok(Ok(status)) if status.success() => {}
+            Ok(Ok(status)) => tracing::warn!("what removes the last of the containers ended with {status}"),
+            Ok(Err(error)) => tracing::warn!("what removes the last of the containers was lost: {error}"),
+            Err(_) => {
+                tracing::warn!("the last of the containers were not removed within {FINISHED_WITHIN:?}")
+            }
+        }
+    }
+}
+
+/// Is the reaper of a run: waits until its server has ended, and removes what is left of the run.
+///
+/// # Errors
+/// If the daemon cannot be reached, or something cannot be removed.
+pub async fn reap(run: &str) -> Result<(), DockerError> {
+    let failed = |source| DockerError::Reaper { program: "the reaper".into(), source };
+    // What ends the server's session or process group must not end this process.
+    rustix::process::setsid().map_err(|error| failed(error.into()))?;
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let client = docker::connect().await?;
+    io::stdout().write_all(READY.as_bytes()).and_then(|()| io::stdout().flush()).map_err(failed)?;
+    let mut last_words = Vec::new();
+    // A pipe that cannot be read has ended as well.
+    let _ = tokio::io::stdin().read_to_end(&mut last_words).await;
+    let removed = remove_left(&client, &Run::named(run).filter(), last_words == IN_ORDER).await;
+    drop(signals);
+    removed.map_err(DockerError::refused("remove what a server left"))
+}
+
+async fn remove_left(client: &Client, filter: &str, in_order: bool) -> Result<(), Error> {
+    cleanup::remove_labelled(client, filter).await?;
+    let mut empty_passes = 0;
+    while !in_order && empty_passes < EMPTY_PASSES {
+        tokio::time::sleep(LATE_ARRIVAL).await;
+        let removed = cleanup::remove_labelled(client, filter).await?;
+        empty_passes = if removed == 0 { empty_passes + 1 } else { 0 };
+    }
+    Ok(())
+}
