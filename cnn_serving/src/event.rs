@@ -1,20 +1,58 @@
-//! Which sample image an event asks for.
+//! Which picture an event asks for.
 
-use function_common::{FunctionError, event};
+use function_common::FunctionError;
+use function_common::event::{fields, integer, refused, string};
 
+use crate::object_store::{BUCKET_FORM, KEY_FORM, ObjectUri, UriError};
 use crate::samples::COUNT;
 
-/// The index of the sample image that `event` asks for, 0 if it does not say.
-///
-/// Negative numbers count from the end, as in a Python list.
-///
-/// # Errors
-/// `InvalidEvent` if the event is not a JSON object, or `input_file_seq` is not an integer or out of range.
-pub fn sample_index(event: &str) -> Result<usize, FunctionError> {
-    let [seq] = event::integers(event, ["input_file_seq"])?;
-    let Some(seq) = seq else { return Ok(0) };
+const SEQ: &str = "input_file_seq";
+const BUCKET: &str = "input_bucket";
+const KEY: &str = "input_object_key";
+
+/// A picture to classify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Picture {
+    /// The sample image of this index.
+    Sample(usize),
+    /// An object in S3.
+    Object(ObjectUri),
+}
+
+impl Picture {
+    /// The picture that the JSON text `event` asks for: the object `input_object_key` in `input_bucket` if there is a
+    /// bucket, whatever else there is. Without one, or if it is null, the key is ignored, as by the original, and
+    /// `input_file_seq` is the index of a sample image, 0 if absent; negative numbers count from the end, as in a
+    /// Python list.
+    ///
+    /// # Errors
+    /// `InvalidEvent` if the event is not a JSON object, or a field that counts is not what is expected, or there is a
+    /// bucket without a key.
+    pub fn of(event: &str) -> Result<Self, FunctionError> {
+        let [seq, bucket, key] = fields(event, [SEQ, BUCKET, KEY])?;
+        match bucket.filter(|bucket| *bucket != "null") {
+            Some(bucket) => object(bucket, key).map(Self::Object),
+            None => seq.map_or(Ok(0), sample_index).map(Self::Sample),
+        }
+    }
+}
+
+/// The object that is named by the JSON of both fields.
+fn object(bucket: &str, key: Option<&str>) -> Result<ObjectUri, FunctionError> {
+    // A client that names a bucket does not want a sample image to be classified instead.
+    let key = key.ok_or_else(|| {
+        FunctionError::invalid_event(format!("`{KEY}` is missing; with `{BUCKET}` it has to name an object"))
+    })?;
+    ObjectUri::new(string(BUCKET, bucket)?, string(KEY, key)?).map_err(|error| match error {
+        UriError::Bucket(_) => refused(BUCKET, bucket, BUCKET_FORM),
+        UriError::Key(_) | UriError::Form(_) => refused(KEY, key, KEY_FORM),
+    })
+}
+
+fn sample_index(seq: &str) -> Result<usize, FunctionError> {
+    let seq = integer(SEQ, seq)?;
     list_index(seq.value).ok_or_else(|| {
-        FunctionError::invalid_event(format!("`input_file_seq` is {seq}; expected -{COUNT} to {}", COUNT - 1))
+        FunctionError::invalid_event(format!("`{SEQ}` is {seq}; expected -{COUNT} to {}", COUNT - 1))
     })
 }
 
@@ -33,13 +71,63 @@ mod tests {
     use super::*;
 
     fn index_of(seq: &str) -> Result<usize, FunctionError> {
-        sample_index(&format!(r#"{{"input_file_seq": {seq}}}"#))
+        match Picture::of(&format!(r#"{{"input_file_seq": {seq}}}"#))? {
+            Picture::Sample(index) => Ok(index),
+            Picture::Object(object) => panic!("{object}"),
+        }
     }
 
     #[test]
     fn the_first_image_is_the_default() {
-        assert_eq!(sample_index("{}"), Ok(0));
-        assert_eq!(sample_index(r#"{"input_bucket": "b", "input_object_key": "image.jpg"}"#), Ok(0));
+        assert_eq!(Picture::of("{}"), Ok(Picture::Sample(0)));
+    }
+
+    #[test]
+    fn a_bucket_and_a_key_name_an_object() {
+        let object = Picture::Object("s3://pictures/a/ä.jpg".parse().unwrap());
+        for event in [
+            r#"{"input_bucket": "pictures", "input_object_key": "a/ä.jpg"}"#,
+            r#"{"input_object_key": "a/\u00e4.jpg", "input_bucket": 1, "input_bucket": "pictures"}"#,
+            r#"{"input_bucket": "pictures", "input_object_key": "a/ä.jpg", "input_file_seq": 9}"#,
+        ] {
+            assert_eq!(Picture::of(event), Ok(object.clone()), "{event}");
+        }
+    }
+
+    #[test]
+    fn without_a_bucket_the_key_is_ignored() {
+        for key in [r#""image.jpg""#, r#""""#, "null", "7"] {
+            for bucket in ["", r#""input_bucket": null, "#] {
+                let event = format!(r#"{{{bucket}"input_object_key": {key}, "input_file_seq": 2}}"#);
+                assert_eq!(Picture::of(&event), Ok(Picture::Sample(2)), "{event}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bucket_or_key_without_sense_is_refused() {
+        for (fields, message) in [
+            (r#""input_bucket": 3, "input_object_key": "k""#, "`input_bucket` is 3; expected a string"),
+            (
+                r#""input_bucket": "", "input_object_key": "k""#,
+                "`input_bucket` is \"\"; expected an S3 bucket's name, 3 to 255 of A-Z, a-z, 0-9, `.`, `-` and `_`",
+            ),
+            (
+                r#""input_bucket": "bucket""#,
+                "`input_object_key` is missing; with `input_bucket` it has to name an object",
+            ),
+            (
+                r#""input_bucket": "bucket", "input_object_key": null"#,
+                "`input_object_key` is null; expected a string",
+            ),
+            (
+                r#""input_bucket": "bucket", "input_object_key": """#,
+                "`input_object_key` is \"\"; expected an S3 object's key, 1 to 1024 bytes without control characters",
+            ),
+        ] {
+            let error = Picture::of(&format!("{{{fields}}}")).unwrap_err();
+            assert_eq!((error.error_type, error.message.as_str()), (INVALID_EVENT, message), "{fields}");
+        }
     }
 
     #[test]
@@ -66,7 +154,7 @@ mod tests {
             assert_eq!(error.message, format!("`input_file_seq` is {seq}; expected an integer"));
         }
         for event in ["[]", "null", "0", r#""{}""#] {
-            assert_eq!(sample_index(event).unwrap_err().error_type, INVALID_EVENT);
+            assert_eq!(Picture::of(event).unwrap_err().error_type, INVALID_EVENT);
         }
     }
 

@@ -37,6 +37,11 @@ pub struct LoadError {
     problem: Problem,
 }
 
+/// Why bytes are not a picture that can be classified.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct ImageError(#[from] DecodeError);
+
 #[derive(Debug, Error)]
 enum Problem {
     #[error("{0}")]
@@ -46,7 +51,7 @@ enum Problem {
     #[error("the file is longer than {MAX_FILE_BYTES} bytes; expected a smaller image")]
     TooLong,
     #[error("{0}")]
-    Decode(#[from] DecodeError),
+    Decode(#[from] ImageError),
 }
 
 /// Loads a PNG or JPEG picture and resizes it for the network. What the file says about itself is not trusted:
@@ -55,8 +60,16 @@ enum Problem {
 /// # Errors
 /// If the file cannot be read, exceeds a bound, or is not a complete picture of a known format.
 pub fn load(path: &Path) -> Result<Thumbnail, LoadError> {
-    let loaded = read(path).and_then(|bytes| Ok(resize::resize(&decode::decode(&bytes)?)));
+    let loaded = read(path).and_then(|bytes| Ok(from_bytes(&bytes)?));
     loaded.map_err(|problem| LoadError { path: path.to_owned(), problem })
+}
+
+/// Like [`load`], from what is in memory already. The caller bounds its length by [`MAX_FILE_BYTES`].
+///
+/// # Errors
+/// If `bytes` exceed another bound, or are not a complete picture of a known format.
+pub fn from_bytes(bytes: &[u8]) -> Result<Thumbnail, ImageError> {
+    Ok(resize::resize(&decode::decode(bytes)?))
 }
 
 /// Checks without decoding the pixels that `path` is a picture within bounds, and whole: a PNG's checksums are
@@ -65,7 +78,7 @@ pub fn load(path: &Path) -> Result<Thumbnail, LoadError> {
 /// # Errors
 /// As [`load`], but for damage within the pixels of a JPEG.
 pub fn probe(path: &Path) -> Result<(), LoadError> {
-    let probed = read(path).and_then(|bytes| Ok(decode::probe(&bytes)?));
+    let probed = read(path).and_then(|bytes| Ok(decode::probe(&bytes).map_err(ImageError::from)?));
     probed.map_err(|problem| LoadError { path: path.to_owned(), problem })
 }
 

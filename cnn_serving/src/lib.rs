@@ -1,12 +1,13 @@
-//! Classifies one of four sample images with SqueezeNet v1.1.
+//! Classifies one of four sample images, or a picture in S3, with SqueezeNet v1.1.
 //!
 //! ```text
-//! event ─► event ─► samples ─► image ─► model ─► labels ─► answer
-//!         (index)  (pixels)  (tensor) (scores) (top five) (JSON)
+//! event ─► event ─► samples | object_store ─► image ─► model ─► labels ─► answer
+//!        (picture)         (pixels)         (tensor) (scores) (top five) (JSON)
 //! ```
 //!
 //! - [`settings`]: the environment variables, each declared once.
 //! - [`assets`]: where the library, the model and the sample images lie.
+//! - [`object_store`]: fetches pictures from S3, within bounds; built when the first one is asked for.
 //! - [`image`]: loads a picture of any size within bounds, and prepares it for the network.
 //! - [`model`]: the network, run by ONNX Runtime.
 //! - [`labels`]: the 1000 classes, and the best five of them.
@@ -20,6 +21,7 @@ pub mod image;
 pub mod labels;
 mod library;
 pub mod model;
+pub mod object_store;
 pub mod samples;
 pub mod settings;
 
@@ -30,6 +32,8 @@ use serde_json::value::RawValue;
 
 use crate::assets::Assets;
 use crate::classifier::Classifier;
+use crate::event::Picture;
+use crate::object_store::ObjectStore;
 use crate::samples::Samples;
 use crate::settings::Settings;
 
@@ -41,6 +45,7 @@ pub const INFERENCE_FAILED: &str = "InferenceFailed";
 pub struct CnnServing {
     classifier: Classifier,
     samples: Samples,
+    objects: ObjectStore,
 }
 
 impl CnnServing {
@@ -61,18 +66,25 @@ impl CnnServing {
     pub fn load(assets: &Assets, settings: &Settings) -> Result<Self, FunctionError> {
         let samples = Samples::open(assets).map_err(init_failed)?;
         let classifier = Classifier::load(assets, &settings.session).map_err(init_failed)?;
-        Ok(Self { classifier, samples })
+        Ok(Self { classifier, samples, objects: ObjectStore::new(settings.objects) })
     }
 
     /// Answers one event, both as JSON.
     ///
     /// # Errors
-    /// `InvalidEvent` if the event does not ask for one of the sample images; `InitFailed` if that image turns out
-    /// to be broken; `InferenceFailed` if the network fails.
+    /// `InvalidEvent` if the event asks neither for one of the sample images nor for an object; `InitFailed` if that
+    /// image turns out to be broken; one of the names in [`object_store`] if the object cannot be loaded;
+    /// `InferenceFailed` if the network fails.
     pub fn answer(&mut self, event: &str) -> Result<Box<RawValue>, FunctionError> {
-        let index = event::sample_index(event)?;
-        // Decoding is initialisation put off, so its errors have the same name.
-        let image = self.samples.get(index).map_err(init_failed)?;
+        let object;
+        let image = match Picture::of(event)? {
+            // Decoding is initialisation put off, so its errors have the same name.
+            Picture::Sample(index) => self.samples.get(index).map_err(init_failed)?,
+            Picture::Object(uri) => {
+                object = self.objects.load(&uri)?;
+                &object
+            }
+        };
         // Like the original's, the latency leaves out how the image got into memory.
         let start = Instant::now();
         let predictions = self.classifier.classify(image).map_err(inference_failed)?;

@@ -3,10 +3,12 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::model::{Optimization, SessionOptions};
+use crate::object_store::ObjectOptions;
 
 /// The folder that `scripts/setup.sh` makes. Default: the first folder `assets` beside the executable or in a
 /// folder above it.
@@ -27,7 +29,13 @@ pub const OPTIMIZATION: &str = "CNN_SERVING_OPTIMIZATION";
 /// smaller between runs, and every run is longer.
 pub const ARENA: &str = "CNN_SERVING_ARENA";
 
+/// How many seconds fetching one S3 object may take in all, 1 to 900. Default: 10. Choose less than the function's own
+/// time-out, so that the error is told. Where S3 is, and who asks, AWS's own variables and profiles say.
+pub const S3_TIMEOUT: &str = "CNN_SERVING_S3_TIMEOUT";
+
 const MAX_THREADS: usize = 64;
+/// Lambda lets no function run for longer.
+const MAX_SECONDS: u64 = 900;
 
 /// What the variables say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +44,8 @@ pub struct Settings {
     pub assets: Option<PathBuf>,
     /// How ONNX Runtime runs the network.
     pub session: SessionOptions,
+    /// How S3 objects are fetched.
+    pub objects: ObjectOptions,
 }
 
 /// A variable has a value that makes no sense.
@@ -62,6 +72,7 @@ impl Settings {
         let default = SessionOptions::default();
         let read_flag = |name| parse(name, lookup(name), "0 or 1", flag);
         let threads = format!("a whole number from 1 to {MAX_THREADS}");
+        let seconds = format!("a whole number from 1 to {MAX_SECONDS}");
         Ok(Self {
             assets: lookup(ASSETS).map(PathBuf::from),
             session: SessionOptions {
@@ -76,6 +87,10 @@ impl Settings {
                 )?
                 .unwrap_or(default.optimization),
                 arena: read_flag(ARENA)?.unwrap_or(default.arena),
+            },
+            objects: ObjectOptions {
+                timeout: parse(S3_TIMEOUT, lookup(S3_TIMEOUT), &seconds, timeout)?
+                    .unwrap_or(ObjectOptions::default().timeout),
             },
         })
     }
@@ -96,6 +111,10 @@ fn parse<T>(
 
 fn thread_count(text: &str) -> Option<usize> {
     text.parse().ok().filter(|count| (1..=MAX_THREADS).contains(count))
+}
+
+fn timeout(text: &str) -> Option<Duration> {
+    text.parse().ok().filter(|seconds| (1..=MAX_SECONDS).contains(seconds)).map(Duration::from_secs)
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -134,22 +153,30 @@ mod tests {
             optimization: Optimization::All,
             arena: true,
         };
-        let defaults = Settings { assets: None, session };
+        let objects = ObjectOptions { timeout: Duration::from_secs(10) };
+        let defaults = Settings { assets: None, session, objects };
         assert_eq!(with(&[]).unwrap(), defaults);
         assert_eq!(with(&[(ASSETS, ""), (INTRA_THREADS, ""), (SPINNING, "")]).unwrap(), defaults);
     }
 
     #[test]
     fn every_variable_is_read() {
-        let variables =
-            [(ASSETS, "/a"), (INTRA_THREADS, "64"), (SPINNING, "1"), (OPTIMIZATION, "basic"), (ARENA, "0")];
+        let variables = [
+            (ASSETS, "/a"),
+            (INTRA_THREADS, "64"),
+            (SPINNING, "1"),
+            (OPTIMIZATION, "basic"),
+            (ARENA, "0"),
+            (S3_TIMEOUT, "900"),
+        ];
         let session = SessionOptions {
             intra_threads: 64,
             spinning: true,
             optimization: Optimization::Basic,
             arena: false,
         };
-        assert_eq!(with(&variables).unwrap(), Settings { assets: Some("/a".into()), session });
+        let objects = ObjectOptions { timeout: Duration::from_secs(900) };
+        assert_eq!(with(&variables).unwrap(), Settings { assets: Some("/a".into()), session, objects });
     }
 
     #[test]
@@ -161,6 +188,9 @@ mod tests {
             (SPINNING, "yes", "0 or 1"),
             (OPTIMIZATION, "3", "off, basic, extended or all"),
             (ARENA, "2", "0 or 1"),
+            (S3_TIMEOUT, "0", "a whole number from 1 to 900"),
+            (S3_TIMEOUT, "901", "a whole number from 1 to 900"),
+            (S3_TIMEOUT, "10s", "a whole number from 1 to 900"),
         ] {
             let message = with(&[(name, value)]).unwrap_err().to_string();
             assert_eq!(message, format!("{name} is {value:?}; expected {expected}"));

@@ -61,7 +61,7 @@ fn events_choose_the_image_as_a_python_index_does() {
     let best = |function: &mut CnnServing, event: &str| answer(function, event).result[0][0].1.clone();
     for (event, class) in [
         ("{}", "Egyptian_cat"),
-        (r#"{"input_bucket": "b", "input_object_key": "image2.jpg"}"#, "Egyptian_cat"),
+        (r#"{"input_object_key": "image2.jpg"}"#, "Egyptian_cat"),
         (r#"{"input_file_seq": -1}"#, "pole"),
         (r#"{"input_file_seq": -4}"#, "Egyptian_cat"),
         (r#"{"input_file_seq": true}"#, "espresso"),

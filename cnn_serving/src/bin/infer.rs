@@ -1,17 +1,21 @@
 //! Runs the function once, or classifies any pictures, without Lambda.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use cnn_serving::CnnServing;
 use cnn_serving::assets::Assets;
 use cnn_serving::classifier::Classifier;
 use cnn_serving::image;
 use cnn_serving::labels::Prediction;
+use cnn_serving::object_store::{ObjectStore, ObjectUri, UriError};
 use cnn_serving::settings::Settings;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -25,9 +29,9 @@ use serde::Serialize;
     after_help = "Exit status: 0 if all went well, 1 if something failed, 2 if the arguments make no sense."
 )]
 struct Args {
-    /// PNG or JPEG files to classify
-    #[arg(value_name = "IMAGE")]
-    images: Vec<PathBuf>,
+    /// PNG or JPEG files to classify, or objects, as s3://BUCKET/KEY, with AWS's profile, credentials and region
+    #[arg(value_name = "IMAGE", value_parser = OsStringValueParser::new().try_map(parse_source))]
+    images: Vec<Source>,
 
     /// Answer this event, with exactly what the Lambda function answers
     #[arg(long, value_name = "JSON", default_value = "{}", conflicts_with = "images")]
@@ -36,6 +40,29 @@ struct Args {
     /// Print plain JSON: for an event what the answer's string holds, for images a list
     #[arg(long)]
     json: bool,
+}
+
+/// Where an image is.
+#[derive(Debug, Clone)]
+enum Source {
+    File(PathBuf),
+    Object(ObjectUri),
+}
+
+fn parse_source(argument: OsString) -> Result<Source, UriError> {
+    match argument.to_str().filter(|text| ObjectUri::is_meant_by(text)) {
+        Some(text) => text.parse().map(Source::Object),
+        None => Ok(Source::File(argument.into())),
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Object(uri) => uri.fmt(f),
+        }
+    }
 }
 
 /// What came of one image.
@@ -74,19 +101,28 @@ fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut classifier = Classifier::load(&assets, &settings.session)?;
-    let outcomes: Vec<_> = args.images.iter().map(|path| classify(&mut classifier, path)).collect();
+    let mut objects = ObjectStore::new(settings.objects);
+    let outcomes: Vec<_> =
+        args.images.iter().map(|source| classify(&mut classifier, &mut objects, source)).collect();
     print(&if args.json { serde_json::to_string_pretty(&outcomes)? } else { table(&outcomes) })?;
     Ok(report_failures(&outcomes))
 }
 
-fn classify(classifier: &mut Classifier, path: &Path) -> Outcome {
-    let result = try_classify(classifier, path)
+fn classify(classifier: &mut Classifier, objects: &mut ObjectStore, source: &Source) -> Outcome {
+    let result = try_classify(classifier, objects, source)
         .unwrap_or_else(|error| Classified::Failed { error: format!("{error:#}") });
-    Outcome { image: path.display().to_string(), result }
+    Outcome { image: source.to_string(), result }
 }
 
-fn try_classify(classifier: &mut Classifier, path: &Path) -> Result<Classified> {
-    let image = image::load(path)?;
+fn try_classify(
+    classifier: &mut Classifier,
+    objects: &mut ObjectStore,
+    source: &Source,
+) -> Result<Classified> {
+    let image = match source {
+        Source::File(path) => image::load(path)?,
+        Source::Object(uri) => objects.load(uri)?,
+    };
     let start = Instant::now();
     let predictions = classifier.classify(&image)?.to_vec();
     Ok(Classified::Ok { predictions, latency: start.elapsed().as_secs_f64() })
