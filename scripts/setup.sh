@@ -6,7 +6,7 @@ set -euo pipefail
 
 usage() {
     cat <<'EOF'
-Usage: scripts/setup.sh [--help]
+Usage: scripts/setup.sh [--help] [--runtime]
 
 Checks that the tools are there and makes the folder `assets`, which git ignores:
 
@@ -18,6 +18,8 @@ Checks that the tools are there and makes the folder `assets`, which git ignores
 Every download is pinned by version and hash. Nothing is done when everything is there and unchanged; what is
 missing, damaged or out of date is made anew. Delete the folder to start afresh.
 
+  --runtime   make only what cnn_serving needs to run (library, model, images), for which Python is enough
+
 Environment:
   PYTHON   the Python to use, 3.11 to 3.14 (default: the first that fits of python3, python3.14 ... python3.11)
 EOF
@@ -28,7 +30,8 @@ readonly assets=$PWD/assets
 readonly venv=$assets/venv
 readonly staging=$assets/.new
 readonly model_sources=cnn_serving/model
-readonly venv_inputs=(scripts/requirements-build.txt "$model_sources/requirements.txt" scripts/requirements.txt)
+readonly model_requirements=(scripts/requirements-build.txt "$model_sources/requirements.txt")
+readonly test_requirements=scripts/requirements.txt
 readonly runtime_inputs=(
     scripts/setup.sh
     "$model_sources/requirements.txt" "$model_sources/sources.txt"
@@ -37,8 +40,10 @@ readonly runtime_inputs=(
 readonly images=(chelsea.png coffee.png camera.png rocket.jpg)
 
 main() {
+    runtime_only=false
     case ${1-} in
     '') ;;
+    --runtime) runtime_only=true ;;
     -h | --help) usage && exit ;;
     *) fail "unknown argument $1; see scripts/setup.sh --help" ;;
     esac
@@ -48,6 +53,7 @@ main() {
     # Two runs at once take turns; the second then finds everything done.
     exec 9>"$assets/.lock"
     flock 9
+    ! "$runtime_only" || ! runtime_is_current || return 0
     venv_is_current || make_venv
     runtime_is_current || make_runtime
 }
@@ -73,12 +79,16 @@ check_platform() {
 
 check_tools() {
     local missing=0
+    "$runtime_only" || check_build_tools
+    [[ -n $(find_python 2>/dev/null) ]] || need "${PYTHON:-python3}" 'apt-get install python3 python3-pip python3-venv'
+    ((missing == 0)) || fail 'install what is missing and run this script again'
+}
+
+check_build_tools() {
     need cargo 'install Rust with rustup (Debian: apt-get install rustup && rustup default stable)'
     need rustc 'install Rust with rustup (Debian: apt-get install rustup && rustup default stable)'
     need cc 'apt-get install gcc libc6-dev'
     need git 'apt-get install git'
-    [[ -n $(find_python 2>/dev/null) ]] || need "${PYTHON:-python3}" 'apt-get install python3 python3-pip python3-venv'
-    ((missing == 0)) || fail 'install what is missing and run this script again'
 }
 
 # need COMMAND HOW_TO_INSTALL
@@ -107,7 +117,9 @@ python_fits() {
 
 # The folder is part of the key because an environment does not work in another place.
 venv_key() {
-    { echo "$venv" && cat "${venv_inputs[@]}"; } | sha256sum
+    local inputs=("${model_requirements[@]}")
+    "$runtime_only" || inputs+=("$test_requirements")
+    { echo "$venv" && cat "${inputs[@]}"; } | sha256sum
 }
 
 venv_is_current() {
@@ -123,7 +135,7 @@ make_venv() {
     pip install --only-binary :all: -r scripts/requirements-build.txt
     pip install --only-binary :all: -r "$model_sources/requirements.txt"
     # Where a package has no wheel for this machine, pip builds it; that needs Python's headers (python3-dev).
-    pip install --no-build-isolation -r scripts/requirements.txt
+    "$runtime_only" || pip install --no-build-isolation -r "$test_requirements"
     # Written last: an environment without it is not used.
     venv_key >"$venv/.complete"
 }
