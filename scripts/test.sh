@@ -6,20 +6,30 @@ set -euo pipefail
 
 usage() {
     cat <<'EOT'
-Usage: scripts/test.sh [--help]
+Usage: scripts/test.sh [--help] [--keep-images]
 
 Sets everything up, then checks formatting, lints, documentation, dependencies and shell scripts, and runs all
-tests; the quick checks come first. Stops at the first failure.
+tests; the quick checks come first. Where Docker runs, it then builds the images, tests them and the local Lambda
+that runs them, and deploys them to stand-ins for AWS. Stops at the first failure. Leaves no container, image or
+process behind.
 
-cargo-deny and shellcheck are used where they are installed; it is said at the end if they are not.
+What is used only where it is installed: Docker, docker-compose, docker-registry, shellcheck, cargo-deny. What was
+left out is said at the end; with CI=true leaving anything out is a failure.
+
+  --keep-images   leave the images, so that the next run builds only what has changed
 EOT
 }
 
+# What images of this project bear, and those that the tests of lambda_local make.
+readonly labels=(serverless.samples lambda-local.test)
+
 main() {
+    keep_images=false
     case ${1-} in
     '') ;;
+    --keep-images) keep_images=true ;;
     -h | --help) usage && exit ;;
-    *) printf 'test.sh: unknown argument %s; see scripts/test.sh --help\n' "$1" >&2 && exit 2 ;;
+    *) fail "unknown argument $1; see scripts/test.sh --help" ;;
     esac
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     left_out=()
@@ -32,7 +42,13 @@ main() {
     RUSTDOCFLAGS='-D warnings' step cargo doc --locked --workspace --no-deps
     # Builds all binaries before the first test: those of awsinvoker run the others.
     step cargo test --locked --workspace
-    ((${#left_out[@]} == 0)) || printf 'test.sh: left out: %s\n' "${left_out[@]}"
+    test_images
+    report
+}
+
+fail() {
+    printf 'test.sh: %s\n' "$*" >&2
+    exit 1
 }
 
 step() {
@@ -40,20 +56,77 @@ step() {
     "$@"
 }
 
-check_scripts() {
-    command -v shellcheck >/dev/null || {
-        left_out+=('shellcheck of the scripts (apt-get install shellcheck)')
-        return 0
+# is_there COMMAND WHAT_IS_LEFT_OUT_WITHOUT
+is_there() {
+    command -v "$1" >/dev/null || {
+        left_out+=("$2")
+        return 1
     }
-    shellcheck scripts/*.sh .ci/run
+}
+
+check_scripts() {
+    is_there shellcheck 'shellcheck of the scripts (apt-get install shellcheck)' || return 0
+    git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources
 }
 
 check_dependencies() {
-    command -v cargo-deny >/dev/null || {
-        left_out+=('licences, bans of dependencies (cargo install cargo-deny --locked)')
+    is_there cargo-deny 'licences, bans of dependencies (cargo install cargo-deny --locked)' || return 0
+    cargo deny --locked check licenses bans
+}
+
+# --- with Docker ------------------------------------------------------------------------------------------
+
+test_images() {
+    docker version >/dev/null 2>&1 || {
+        left_out+=('images, environments in containers, deployment (Docker is not installed or does not run)')
         return 0
     }
-    cargo deny --locked check licenses bans
+    docker compose version >/dev/null 2>&1 ||
+        is_there docker-compose 'images, environments in containers, deployment (apt-get install docker-compose)' ||
+        return 0
+    remember_images
+    trap remove_images EXIT
+    step ./docker/build.sh
+    step ./docker/test.sh
+    step cargo test --locked --workspace -- --ignored
+    step test_deployment
+}
+
+test_deployment() {
+    is_there docker-registry 'deployment (apt-get install docker-registry)' || return 0
+    ./scripts/tests/deploy.sh --images
+}
+
+remember_images() {
+    images_before=$(list_images)
+    tags_before=$(docker image ls --format '{{.ID}} {{.Repository}}:{{.Tag}}' --no-trunc --filter "label=${labels[0]}")
+}
+
+# The images of this project, also those without a name that a build leaves: the newest first.
+list_images() {
+    local label
+    for label in "${labels[@]}"; do
+        docker image ls --quiet --no-trunc --filter "label=$label"
+    done
+}
+
+# Removes the images that are new, and gives names back to those that had them.
+remove_images() {
+    "$keep_images" && return
+    { list_images | grep --invert-match --fixed-strings --regexp="${images_before:-none}" || true; } |
+        xargs --no-run-if-empty docker image rm --force >/dev/null
+    local id name
+    while read -r id name; do
+        [[ -z $name || $name == *'<none>'* ]] || docker tag "$id" "$name"
+    done <<<"$tags_before"
+}
+
+# --- the end ----------------------------------------------------------------------------------------------
+
+report() {
+    ((${#left_out[@]} > 0)) || return 0
+    printf 'test.sh: left out: %s\n' "${left_out[@]}"
+    [[ ${CI-} != true ]] || fail 'CI=true, so nothing may be left out: install what is named above'
 }
 
 main "$@"
