@@ -199,7 +199,7 @@ check_layers() {
 # One builder has built the images; whichever others are on this machine must be able to build one, too.
 check_builders() {
     local client buildkit
-    for client in $(type -ap docker); do
+    for client in $(type -ap docker | xargs --max-args 1 readlink --canonicalize | sort --unique); do
         for buildkit in 0 1; do
             printf 'FROM scratch\nLABEL %s=%s\n' "$label" "$$" |
                 DOCKER_BUILDKIT=$buildkit "$client" build --tag "chameleon:$tag" - >/dev/null 2>&1 || continue
