@@ -61,7 +61,10 @@ fail() {
 
 clean_up() {
     docker ps --all --quiet --filter "label=$label=$$" | xargs --no-run-if-empty docker rm --force >/dev/null
-    docker image ls --quiet "chameleon:$tag" | xargs --no-run-if-empty docker image rm --force >/dev/null
+    # By its name, since it may be the same image as another.
+    docker image rm --force "chameleon:$tag" >/dev/null 2>&1 || true
+    docker image ls --quiet --no-trunc --filter "label=$label=$$" | sort --unique |
+        xargs --no-run-if-empty docker image rm --force >/dev/null
     rm -rf "$work"
 }
 
