@@ -15,7 +15,7 @@ docker/compose.yaml works; and that every builder on this machine builds chamele
 Docker, its Compose tool and objdump.
 
 Environment:
-  LAMBDA_LOCAL   the program lambda-local (default: target/debug/lambda-local)
+  LAMBDA_LOCAL   the program lambda-local (default: debug/lambda-local in cargo's target directory)
 EOF
 }
 
@@ -33,7 +33,16 @@ main() {
     *) fail "unknown argument $1; see docker/test.sh --help" ;;
     esac
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
+    # shellcheck source=scripts/lib/cargo.sh
+    source scripts/lib/cargo.sh
+    command -v objdump >/dev/null || fail 'objdump is missing: apt-get install binutils'
+    compose=(docker compose)
+    docker compose version >/dev/null 2>&1 || compose=(docker-compose)
+    command -v "${compose[0]}" >/dev/null || fail "Docker's Compose tool is missing: apt-get install docker-compose"
     work=$(mktemp --directory)
+    # Here already, so that it is not Docker's daemon that makes it, as root.
+    mkdir --parents "$work/context/runs"
+    compose+=(--project-name "serverless-$tag" -f "$work/context/docker/compose.yaml")
     trap clean_up EXIT
     local image
     for image in "${images[@]}"; do
@@ -47,7 +56,7 @@ main() {
         check_restricted_run "$image"
     done
     printf '    answers, on lambda-local\n'
-    ./docker/check_answers.py "${LAMBDA_LOCAL:-target/debug/lambda-local}"
+    ./docker/check_answers.py "${LAMBDA_LOCAL:-$(target_directory)/debug/lambda-local}"
     copy_sources
     check_compose
     check_layers
@@ -65,7 +74,9 @@ clean_up() {
     docker image rm --force "chameleon:$tag" >/dev/null 2>&1 || true
     docker image ls --quiet --no-trunc --filter "label=$label=$$" | sort --unique |
         xargs --no-run-if-empty docker image rm --force >/dev/null
-    rm -rf "$work"
+    # What is left of a run that failed or was interrupted.
+    [[ ! -e $work/context/docker ]] || "${compose[@]}" down >/dev/null 2>&1 || true
+    rm -rf "$work" || printf 'docker/test.sh: %s remains: what the containers made is root'"'"'s\n' "$work" >&2
 }
 
 # --- what an image holds ----------------------------------------------------------------------------------
@@ -112,7 +123,10 @@ check_glibc() {
     local libc file needed provided
     libc=$(find "$work/$1" -name libc.so.6)
     provided=
-    [[ -z $libc ]] || provided=$(symbols "$libc" | grep --invert-match '\*UND\*' | newest_version)
+    [[ -z $libc ]] || {
+        provided=$(symbols "$libc" | grep --invert-match '\*UND\*' | newest_version)
+        [[ -n $provided ]] || fail "objdump finds no version of glibc in ${libc#"$work"}"
+    }
     while read -r file; do
         [[ $(head --bytes=4 "$file") == $'\x7fELF' ]] || continue
         check_libraries "$1" "$file"
@@ -172,18 +186,16 @@ wait_for_line() {
 # --- builders ---------------------------------------------------------------------------------------------
 
 copy_sources() {
-    mkdir "$work/context"
     git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory "$work/context"
 }
 
 # The one command of compose.yaml leaves the results of a run in which every request was answered.
 check_compose() {
-    local compose=(docker compose) output
-    docker compose version >/dev/null 2>&1 || compose=(docker-compose)
-    printf '    %s\n' "${compose[*]}"
-    output=$(RPS=10 TIME=3 "${compose[@]}" --project-name "serverless-$tag" -f "$work/context/docker/compose.yaml" \
-        up --no-color --abort-on-container-exit --exit-code-from awsinvoker 2>&1) || fail "compose: $output"
-    "${compose[@]}" --project-name "serverless-$tag" -f "$work/context/docker/compose.yaml" down >/dev/null 2>&1
+    local output
+    printf '    %s up\n' "${compose[0]}"
+    output=$(RPS=10 TIME=3 "${compose[@]}" up --no-color --abort-on-container-exit --exit-code-from awsinvoker 2>&1) ||
+        fail "compose: $output"
+    "${compose[@]}" down >/dev/null 2>&1
     [[ $output == *'Issued / completed requests: 30, 30'* ]] || fail "not every request was answered: $output"
     [[ -n $(find "$work/context/runs" -name summary.json) ]] || fail "compose left no results: $output"
 }

@@ -23,8 +23,10 @@ main() {
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     ./scripts/setup.sh
     cargo build --release --locked --workspace --bins
+    # shellcheck source=lib/cargo.sh
+    source scripts/lib/cargo.sh
     local target
-    target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+    target=$(target_directory)
     exec "$target/release/awsinvoker" --local --env "CNN_SERVING_ASSETS=$PWD/assets" \
         --endpoints-file scripts/demo_endpoints.json --rps 40 --time 20 "$@"
 }

@@ -39,7 +39,7 @@ Needs the AWS CLI (version 1 or 2) with credentials, Docker and git. scripts/des
 EOT
 }
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 # shellcheck source=lib/aws.sh
 source "$root/scripts/lib/aws.sh"
@@ -169,8 +169,8 @@ check_tools() {
     need_command git 'install git'
     need_command docker 'install Docker'
     docker version --format '{{.Server.Version}}' >/dev/null || fail 'Docker cannot be reached'
-    [[ -e $endpoints_file || -w $(dirname "$endpoints_file") ]] ||
-        fail "--endpoints-file $endpoints_file: expected a folder that can be written to"
+    [[ ! -d $endpoints_file && -w $([[ -e $endpoints_file ]] && echo "$endpoints_file" || dirname "$endpoints_file") ]] ||
+        fail "--endpoints-file $endpoints_file: expected a file that can be written"
 }
 
 # --- changes ----------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ write_endpoints() {
         say "$endpoints_file would be written"
     else
         printf '%s\n' "$content" >"$endpoints_file"
-        say "wrote $endpoints_file: awsinvoker --region $region --endpoints-file $endpoints_file"
+        say "wrote $endpoints_file for ${functions[*]}: awsinvoker --region $region --endpoints-file $endpoints_file"
     fi
 }
 

@@ -9,7 +9,8 @@ usage() {
 Usage: scripts/destroy.sh [FLAG...] [chameleon] [cnn_serving]
 
 Deletes the functions that are named, or both, each with its log group and its repository and all images in it; and
-the role, unless other functions use it. Shows what it found and asks before it deletes.
+the role with its inline policies, unless other functions of the region use it. Shows what it found and asks before it
+deletes.
 
 What is gone already is no error. What deploy.sh did not make, that is, what lacks its tag, is left alone. Local
 images and the file for awsinvoker stay.
@@ -25,7 +26,7 @@ Needs the AWS CLI (version 1 or 2) with credentials.
 EOT
 }
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=lib/aws.sh
 source "$root/scripts/lib/aws.sh"
 
@@ -33,6 +34,8 @@ functions=()
 region='' prefix='' role_name=''
 yes=0
 
+# The functions that are ours, or gone.
+names=()
 # What was found and may be deleted, as words: function NAME, log-group NAME, repository NAME, role NAME.
 doomed=()
 
@@ -44,9 +47,16 @@ main() {
     mapfile -t functions < <(choose_functions "${functions[@]}")
     find_place
     for name in "${functions[@]}"; do
-        find_parts "$(full_name "$name")"
+        find_function "$(full_name "$name")"
+    done
+    for name in "${names[@]}"; do
+        find_repository "$name"
     done
     find_role
+    # Last, since Lambda writes for a while after a function is gone, and would make its log group again.
+    for name in "${names[@]}"; do
+        find_log_group "$name"
+    done
     ((${#doomed[@]} > 0)) || { say 'nothing to delete' && exit; }
     confirm
     for name in "${doomed[@]}"; do
@@ -82,35 +92,51 @@ confirm() {
 
 # --- what is there ----------------------------------------------------------------------------------------
 
-# find_parts NAME: the function first, because it uses the others.
-find_parts() {
-    local arn
+# The function comes first, because it uses the others; one that stays keeps them.
+find_function() {
     look ResourceNotFoundException lambda get-function --function-name "$1" --query "Tags.\"$tag_key\""
-    [[ -z $answer ]] || doom "function $1" "$answer"
-    look_for_log_group "/aws/lambda/$1"
-    read -r arn _ <<<"$answer"
-    [[ -z $arn ]] || { find_tag "$arn" && doom "log-group /aws/lambda/$1" "$answer"; }
-    look_for_repository "$1"
-    read -r arn _ <<<"$answer"
-    [[ -z $arn ]] || { find_tag "$arn" && doom "repository $1" "$answer"; }
+    [[ -z $answer ]] || doom "function $1" "$answer" || {
+        check_tags_readable "$1"
+        return 0
+    }
+    names+=("$1")
 }
 
-# doom THING OWNER adds it to the list if it is ours.
+find_repository() {
+    local arn
+    look_for_repository "$1"
+    read -r arn _ <<<"$answer"
+    [[ -z $arn ]] || { find_tag "$arn" && doom "repository $1" "$answer"; } || return 0
+}
+
+find_log_group() {
+    local arn
+    look_for_log_group "/aws/lambda/$1"
+    read -r arn _ <<<"$answer"
+    [[ -z $arn ]] || { find_tag "$arn" && doom "log-group /aws/lambda/$1" "$answer"; } || return 0
+}
+
+# doom THING OWNER adds it to the list; fails if it is not ours.
 doom() {
     if [[ $2 == "$tag_value" ]]; then
         doomed+=("$1")
     else
         say "leaving $1: it lacks the tag $tag_key=$tag_value"
+        return 1
     fi
 }
 
 # The role goes with the last function that uses it.
 find_role() {
-    local arn owner user users=()
+    local arn owner home user users=()
     look NoSuchEntity iam get-role --role-name "$role_name" \
-        --query "[Role.Arn, Role.Tags[?Key=='$tag_key'] | [0].Value]"
+        --query "[Role.Arn, Role.Tags[?Key=='$tag_key'] | [0].Value, Role.Tags[?Key=='$region_tag_key'] | [0].Value]"
     [[ -n $answer ]] || return 0
-    read -r arn owner <<<"$answer"
+    read -r arn owner home <<<"$answer"
+    [[ $owner != "$tag_value" || $home == "$region" ]] || {
+        say "leaving role $role_name: made for functions in $home"
+        return
+    }
     ask lambda list-functions --query "Functions[?Role=='$arn'].[FunctionName]"
     for user in $answer; do
         [[ " ${doomed[*]/%/ }" == *"function $user "* ]] || users+=("$user")
@@ -118,7 +144,7 @@ find_role() {
     if ((${#users[@]} > 0)); then
         say "leaving role $role_name: used by ${users[*]}"
     else
-        doom "role $role_name" "$owner"
+        doom "role $role_name" "$owner" || true
     fi
 }
 
@@ -141,6 +167,10 @@ delete_role() {
     look NoSuchEntity iam list-attached-role-policies --role-name "$1" --query 'AttachedPolicies[].[PolicyArn]'
     for policy in $answer; do
         look NoSuchEntity iam detach-role-policy --role-name "$1" --policy-arn "$policy"
+    done
+    look NoSuchEntity iam list-role-policies --role-name "$1" --query 'PolicyNames[].[@]'
+    for policy in $answer; do
+        look NoSuchEntity iam delete-role-policy --role-name "$1" --policy-name "$policy"
     done
     look NoSuchEntity iam delete-role --role-name "$1"
 }

@@ -15,6 +15,8 @@ readonly known_functions=(chameleon cnn_serving)
 # What deploy.sh makes carries this tag; what does not carry it is neither changed nor deleted.
 readonly tag_key=managed-by
 readonly tag_value=serverless-functions
+# On the role, which is the account's: the region of the functions that it was made for.
+readonly region_tag_key=region
 
 # No pager, no prompts, and files read the same way whatever the version and the locale.
 export AWS_PAGER='' AWS_CLI_AUTO_PROMPT=off AWS_CLI_FILE_ENCODING=UTF-8
@@ -22,6 +24,8 @@ export AWS_PAGER='' AWS_CLI_AUTO_PROMPT=off AWS_CLI_FILE_ENCODING=UTF-8
 # Readable by the user alone: it may hold the variables of a function.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+# Without this, Bash goes on if the command that runs took the signal as well and yet succeeded.
+trap 'exit 130' INT
 
 # --- messages ---------------------------------------------------------------------------------------------
 
@@ -123,7 +127,7 @@ look() {
         cat "$scratch/stderr" >&2
         return
     fi
-    failed_with "($error)" || report_failure aws "$@"
+    failed_with "$error" || report_failure aws "$@"
     answer=''
 }
 
@@ -136,6 +140,13 @@ failed_with() {
 report_failure() {
     cat "$scratch/stderr" >&2
     fail "failed: $(quoted "$@")"
+}
+
+# Lambda leaves the tags of a function out, without an error, if they may not be read; here that is one.
+# check_tags_readable FUNCTION
+check_tags_readable() {
+    ask lambda get-function-configuration --function-name "$1" --query FunctionArn
+    ask lambda list-tags --resource "$answer" --query Tags
 }
 
 # Puts the ARN of a log group and its retention in days into `answer`; empty if there is none.

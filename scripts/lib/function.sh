@@ -6,9 +6,10 @@ readonly trust_policy='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","P
 
 # --- role -------------------------------------------------------------------------------------------------
 
-# Makes the role if it is not there, and sets role_arn. A role that is there keeps its trust policy.
+# Makes the role if it is not there, and sets role_arn. A role that is there keeps its trust policy, and one that is
+# not ours everything.
 ensure_role() {
-    local partition policy trusting attached=''
+    local partition policy trusting owner=$tag_value home attached=''
     # Not `aws` in China and in GovCloud.
     IFS=: read -r _ partition _ <<<"$caller"
     policy=arn:$partition:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole
@@ -16,30 +17,38 @@ ensure_role() {
     if [[ -z $answer ]]; then
         say "creating the role $role_name"
         change aws iam create-role --role-name "$role_name" --assume-role-policy-document "$trust_policy" \
-            --tags "Key=$tag_key,Value=$tag_value"
+            --tags "Key=$tag_key,Value=$tag_value" "Key=$region_tag_key,Value=$region"
         role_arn=arn:$partition:iam::$account:role/$role_name
     else
-        read -r role_arn trusting <<<"$answer"
+        read -r role_arn trusting owner home <<<"$answer"
         ((trusting)) || fail "role $role_name exists, but its trust policy does not let lambda.amazonaws.com assume" \
             'it: correct it, or choose another --role-name'
+        [[ $owner != "$tag_value" || $home == "$region" ]] || fail "role $role_name was made for functions in $home" \
+            'and is removed with them: choose another --role-name'
         say "using the role $role_arn, which Lambda may assume"
         ask iam list-attached-role-policies --role-name "$role_name" --query 'AttachedPolicies[].PolicyArn'
         attached=$answer
     fi
-    [[ " ${attached//[[:space:]]/ } " == *" $policy "* ]] || {
+    [[ " ${attached//[[:space:]]/ } " != *" $policy "* ]] || return 0
+    if [[ $owner == "$tag_value" ]]; then
         say "attaching $policy"
         change aws iam attach-role-policy --role-name "$role_name" --policy-arn "$policy"
-    }
+    else
+        say "role $role_name exists without the tag $tag_key=$tag_value: it stays as it is, without $policy;" \
+            'the functions need other leave to write logs'
+    fi
 }
 
-# Puts the role's ARN and how many of its statements let Lambda assume it into `answer`; empty if there is no role.
+# Puts the role's ARN, how many of its statements let Lambda assume it, and the values of our two tags into `answer`;
+# empty if there is no role.
 look_for_role() {
     # What may be a single value or a list is made a list.
     local statements='[Role.AssumeRolePolicyDocument.Statement][]'
     local service="contains([Principal.Service][], 'lambda.amazonaws.com')"
     local action="(contains([Action][], 'sts:AssumeRole') || contains([Action][], 'sts:*'))"
     look NoSuchEntity iam get-role --role-name "$role_name" \
-        --query "[Role.Arn, length($statements | [?Effect=='Allow' && $service && $action])]"
+        --query "[Role.Arn, length($statements | [?Effect=='Allow' && $service && $action]),
+            Role.Tags[?Key=='$tag_key'] | [0].Value, Role.Tags[?Key=='$region_tag_key'] | [0].Value]"
 }
 
 # --- log group --------------------------------------------------------------------------------------------
@@ -76,8 +85,10 @@ inspect_function() {
     [[ -n $answer ]] || return 0
     function_exists=1
     read -r state update owner package architecture _ <<<"$answer"
-    [[ $owner == "$tag_value" ]] || fail "function $1 exists without the tag $tag_key=$tag_value:" \
-        'it is not changed; choose another --prefix'
+    [[ $owner == "$tag_value" ]] || {
+        check_tags_readable "$1"
+        fail "function $1 exists without the tag $tag_key=$tag_value: it is not changed; choose another --prefix"
+    }
     [[ $package == Image ]] ||
         fail "function $1 is of package type $package, which cannot become Image; delete it or choose another --prefix"
     [[ $architecture == "$arch" ]] || fail "function $1 is for $architecture, and --arch is $arch: give --arch" \
@@ -123,9 +134,12 @@ wait_for_function() {
     esac
 }
 
-# report_reason NAME FIELD ADVICE
+# Says why a function is not what was waited for: it failed, or the waiting did.
+# report_reason NAME FIELD ADVICE_IF_IT_FAILED
 report_reason() {
     ask lambda get-function-configuration --function-name "$1" --query "[$2, $2Reason]"
+    answer=${answer%$'\tNone'}
+    [[ $answer == Failed* ]] || fail "function $1: $2 is still ${answer/$'\t'/: }; run this script again to continue"
     fail "function $1: $2 is ${answer/$'\t'/: }; $3"
 }
 
@@ -183,12 +197,17 @@ smoke_test() {
     local status error body
     printf '%s' "$2" >"$scratch/payload"
     if ((dry_run)); then
-        change aws lambda invoke --function-name "$1" --payload "$2" /dev/stdout
+        # Versions 1 and 2 of the CLI disagree on what --payload is, unless it is a file.
+        printf '%s | %s\n' "$(quoted printf %s "$2")" \
+            "$(quoted aws lambda invoke --function-name "$1" --payload fileb:///dev/stdin /dev/stdout)"
         return
     fi
     # No time-out of its own: Lambda has one.
-    ask lambda invoke --function-name "$1" --payload "fileb://$scratch/payload" --cli-read-timeout 0 \
-        --query '[StatusCode, FunctionError]' "$scratch/body"
+    local invoke=(lambda invoke --function-name "$1" --payload "fileb://$scratch/payload" --cli-read-timeout 0
+        --query '[StatusCode, FunctionError]' "$scratch/body")
+    # Lambda puts a function aside that was not called for weeks; the first call brings it back, but fails.
+    look ResourceConflictException "${invoke[@]}"
+    [[ -n $answer ]] || { wait_for_function "$1" active && ask "${invoke[@]}"; }
     read -r status error <<<"$answer"
     body=$(head -c 2000 "$scratch/body" | tr -d '\0')
     [[ $status == 200 && $error == None ]] || {

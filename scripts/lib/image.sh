@@ -5,12 +5,15 @@
 # The image that was pushed last is the one in use, so the last ten leave enough to go back to.
 readonly lifecycle_policy='{"rules":[{"rulePriority":1,"description":"Keep the last 10 images","selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":10},"action":{"type":"expire"}}]}'
 
-# Sets commit and image_tag: the commit and whatever else decides what is in the image. A tag cannot be moved, so the image for
-# another architecture or with other build arguments needs another one.
+# Sets commit and image_tag: the commit and whatever else decides what is in the image. A tag cannot be moved, so the
+# image for another architecture or with other build arguments needs another one.
 name_image() {
-    local changes
+    local changes paths=(.) endpoints
+    # What an earlier run wrote is no change.
+    endpoints=$(realpath --canonicalize-missing --relative-to="$root" "$endpoints_file")
+    [[ $endpoints == ../* ]] || paths+=(":(exclude,literal)$endpoints")
     commit=$(git -C "$root" rev-parse --verify HEAD) || fail "$root: expected a git repository with a commit"
-    changes=$(git -C "$root" status --porcelain) || fail "failed: git status"
+    changes=$(git -C "$root" status --porcelain -- "${paths[@]}") || fail "failed: git status"
     [[ -z $changes ]] || {
         printf '%s\n' "$changes" >&2
         fail 'the files above are not committed; images are named by commit: commit or stash them first'

@@ -40,6 +40,10 @@ class Case(unittest.TestCase):
 
     # --- the scripts ----------------------------------------------------------------------------------------
 
+    def use_separate_cli(self):
+        """Has the CLI started as its users start it: a process of its own, which takes signals."""
+        self.environment["PATH"] = f"{ROOT / 'assets/venv/bin'}:{os.environ['PATH']}"
+
     def deploy(self, *arguments, **options):
         return self.run_script("deploy.sh", *arguments, **options)
 

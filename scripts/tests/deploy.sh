@@ -16,7 +16,7 @@ behind.
   TEST       only these, as in test_destroy or test_failures.Failures.test_a_failed_push
 
 Environment:
-  AWSINVOKER   the program that has to take the endpoints file (default: target/debug/awsinvoker)
+  AWSINVOKER   the program that has to take the endpoints file (default: debug/awsinvoker in cargo's target directory)
 
 Exit codes: 0 all tests passed, 1 one failed, 77 something is missing that the tests need.
 EOT
@@ -29,11 +29,13 @@ main() {
     esac
     cd "$(dirname "${BASH_SOURCE[0]}")/../.."
     root=$PWD
+    # shellcheck source=../lib/cargo.sh
+    source scripts/lib/cargo.sh
     need docker 'install Docker'
     docker version >/dev/null 2>&1 || missing 'Docker does not run'
     need docker-registry 'apt-get install docker-registry'
     need git 'apt-get install git'
-    export AWSINVOKER=${AWSINVOKER:-$root/target/debug/awsinvoker}
+    export AWSINVOKER=${AWSINVOKER:-$(target_directory)/debug/awsinvoker}
     [[ -x $AWSINVOKER ]] || missing "$AWSINVOKER is missing: cargo build --bin awsinvoker"
     [[ -x assets/venv/bin/aws ]] || missing 'assets/venv has no AWS CLI: ./scripts/setup.sh'
     cd scripts/tests

@@ -3,6 +3,7 @@
 Images are answered for from a real registry. Functions can be Pending, roles can be too new, calls can fail.
 """
 
+import contextlib
 import http.client
 import json
 import re
@@ -20,6 +21,7 @@ LAMBDA_ACTIONS = [
     ("PUT", r"/2015-03-31/functions/[^/]+/configuration", "UpdateFunctionConfiguration"),
     ("PUT", r"/2015-03-31/functions/[^/]+/code", "UpdateFunctionCode"),
     ("POST", r"/2015-03-31/functions/[^/]+/invocations", "Invoke"),
+    ("GET", r"/2017-03-31/tags/.+", "ListTags"),
 ]
 
 
@@ -31,8 +33,10 @@ class Faults:
         self.pending_polls = 0  # so often is a function that was created seen Pending
         self.in_progress_polls = 0  # so often is an update seen InProgress
         self.state = {}  # fields of a function's configuration that differ from moto's
+        self.hidden_tags = False  # as for somebody who may not read a function's tags
         self.invoke_error = None  # the body of a failing invocation
         self.errors = {}  # action: (HTTP status, code, message)
+        self.during = {}  # action: what is done before it is answered
 
 
 class Proxy:
@@ -58,6 +62,8 @@ class Proxy:
     def answer(self, method, path, headers, body):
         service, action = _name_call(method, path, headers, body)
         self.calls.append((service, action, body))
+        if action in self.faults.during:
+            self.faults.during[action]()
         if action in self.faults.errors:
             return _error(service, *self.faults.errors[action])
         play = getattr(self, f"_{service}_{action}", None)
@@ -129,6 +135,8 @@ class Proxy:
             return status, kept, content
         document = json.loads(content)
         document["Configuration"].update(self._state())
+        if self.faults.hidden_tags:
+            document.pop("Tags", None)
         return status, kept, json.dumps(document).encode()
 
     def _lambda_GetFunctionConfiguration(self, method, path, headers, body):
@@ -138,6 +146,9 @@ class Proxy:
         return status, kept, json.dumps({**json.loads(content), **self._state()}).encode()
 
     def _lambda_Invoke(self, method, path, headers, body):
+        if self.faults.state.get("State") == "Inactive":
+            del self.faults.state["State"]
+            self.busy = {"State": 2}
         if self._is_busy("State"):
             return _error("lambda", 409, "ResourceConflictException", "The function is currently in: Pending")
         if self.faults.invoke_error is not None:
@@ -206,7 +217,12 @@ def _handler(proxy):
 
         def _serve(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, headers, content = proxy.answer(self.command, self.path, dict(self.headers), body)
+            answer = proxy.answer(self.command, self.path, dict(self.headers), body)
+            # A CLI that was interrupted does not read its answer.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self._send(*answer)
+
+        def _send(self, status, headers, content):
             self.send_response(status)
             for key, value in headers.items():
                 self.send_header(key, value)

@@ -123,6 +123,18 @@ class Failures(Case):
         self.proxy.faults.state = {"State": "Failed", "StateReason": "the image is gone"}
         self.assertSays(self.deploy("chameleon", code=1), "State is Failed: the image is gone; remove it")
 
+    def test_a_function_that_was_put_aside(self):
+        self.deploy("chameleon")
+        self.proxy.faults.state = {"State": "Inactive"}
+        self.assertSays(self.deploy("chameleon"), "waiting until it is active", "answers")
+        self.assertEqual(self.calls.count("Invoke"), 2)
+
+    def test_an_endpoints_file_that_cannot_be_written(self):
+        for file in (".", "missing/endpoints.json"):
+            done = self.deploy("--endpoints-file", file, code=1)
+            self.assertSays(done, f"--endpoints-file {file}: expected a file that can be written")
+            self.assertEqual(self.calls, [])
+
     def test_an_update_that_fails(self):
         self.deploy("chameleon")
         self.proxy.faults.state = {"LastUpdateStatus": "Failed", "LastUpdateStatusReason": "no such image"}

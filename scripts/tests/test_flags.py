@@ -3,6 +3,7 @@
 import json
 
 from case import ACCOUNT, ARCH, BASIC_EXECUTION, Case
+from cloud import REGION
 
 
 class Flags(Case):
@@ -10,7 +11,6 @@ class Flags(Case):
         flags = ["--region", "us-east-2", "--prefix", "team-a", "--arch", ARCH, "--memory", "256", "--timeout", "9",
                  "--env", "KEY=value", "--role-name", "my-role", "--log-retention-days", "1",
                  "--build-arg", "BASE=x", "--endpoints-file", "elsewhere.json", "chameleon"]
-        (self.checkout / ".git/info/exclude").write_text("elsewhere.json\n")
         self.deploy(*flags, "--dry-run")
         self.assertEqual(self.changes, [])
         self.deploy(*flags)
@@ -31,8 +31,8 @@ class Flags(Case):
         self.deploy(*flags, "--build-arg", "BASE=y")
         self.assertEqual(len(self.cloud.registry.tags("team-a-chameleon")), 2)
         self.destroy("--yes", "--region", "us-east-2", "--prefix", "team-a", "--role-name", "my-role")
-        self.assertEqual(self.changes, ["DeleteFunction", "DeleteLogGroup", "DeleteRepository", "DetachRolePolicy",
-                                        "DeleteRole"])
+        self.assertEqual(self.changes, ["DeleteFunction", "DeleteRepository", "DetachRolePolicy", "DeleteRole",
+                                        "DeleteLogGroup"])
 
     def test_dry_run_shows_the_changes_and_makes_none(self):
         done = self.deploy("--dry-run", "--env", "SECRET=hush")
@@ -42,9 +42,10 @@ class Flags(Case):
         for_each = ["aws ecr create-repository", "aws ecr put-lifecycle-policy", "env BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker",
                     "aws ecr get-login-password", "docker push <repositoryUri>:" + self.tag,
                     "aws logs create-log-group", "aws logs put-retention-policy", "aws lambda create-function",
-                    "aws lambda invoke"]
+                    "printf %s {\"num_of_rows\":10,\"num_of_cols\":15}"]
         self.assertEqual([command.replace("'", "") for command in commands],
-                         ["aws iam create-role", "aws iam attach-role-policy", *for_each, *for_each])
+                         ["aws iam create-role", "aws iam attach-role-policy", *for_each, *for_each[:-1],
+                          "printf %s {\"input_file_seq\":0}"])
         self.assertNotIn("hush", done.stdout + done.stderr)
 
     def test_wrong_flags(self):
@@ -83,15 +84,24 @@ class Roles(Case):
         arn = self.make_role("theirs")
         self.aws("logs").create_log_group(logGroupName="/aws/lambda/chameleon")
         done = self.deploy("chameleon", "--role-name", "theirs")
-        self.assertSays(done, f"using the role {arn}", "its retention stays as it is")
+        self.assertSays(done, f"using the role {arn}", f"it stays as it is, without {BASIC_EXECUTION}",
+                        "its retention stays as it is")
         self.assertNotIn("CreateRole", self.calls)
         self.assertNotIn("PutRetentionPolicy", self.calls)
-        self.assertEqual(self.policies("theirs"), [BASIC_EXECUTION])
+        self.assertEqual(self.policies("theirs"), [])
         self.assertEqual(self.function()["Configuration"]["Role"], arn)
         done = self.destroy("--yes", "--role-name", "theirs")
         self.assertSays(done, "leaving role theirs: it lacks the tag")
         self.assertEqual((self.function_names(), self.role_names()), ([], ["theirs"]))
         self.assertEqual(self.log_group_names(), ["/aws/lambda/chameleon"])
+
+    def test_a_role_belongs_to_the_functions_of_one_region(self):
+        self.deploy("chameleon", "--role-name", "ours")
+        other = ["--region", "us-east-2", "--role-name", "ours"]
+        self.assertSays(self.deploy("chameleon", *other, code=1), f"role ours was made for functions in {REGION}")
+        self.assertEqual(self.changes, [])
+        self.assertSays(self.destroy("--yes", *other), f"leaving role ours: made for functions in {REGION}")
+        self.assertEqual(self.changes, [])
 
     def test_a_role_that_lambda_may_not_assume_is_not_loosened(self):
         self.make_role("theirs", "ec2.amazonaws.com")

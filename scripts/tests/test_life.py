@@ -1,5 +1,6 @@
 """deploy.sh and destroy.sh, as their users meet them: from an empty account to an empty account."""
 
+import contextlib
 import json
 import os
 import re
@@ -137,16 +138,32 @@ class Life(Case):
 
 class Interrupted(Case):
     def test_ctrl_c_while_waiting_and_then_again(self):
+        self.use_separate_cli()
+        self.interrupt_and_deploy_again("GetFunction", os.killpg)
+
+    def test_ctrl_c_that_the_cli_does_not_heed(self):
+        self.interrupt_and_deploy_again("CreateFunction", os.kill)
+
+    def interrupt_and_deploy_again(self, action, kill):
+        """Sends the signal while the call is being answered; looks at functions before one is made do not count."""
+
+        def interrupt():
+            if "CreateFunction" in self.calls:
+                kill(script.pid, signal.SIGINT)
+
+        self.proxy.faults.during[action] = interrupt
         self.proxy.faults.pending_polls = 1000
         script = subprocess.Popen(
             [self.checkout / "scripts/deploy.sh", "chameleon"], cwd=self.checkout, env=self.environment,
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )
-        while "CreateFunction" not in self.calls:
-            self.assertIsNone(script.poll())
-            time.sleep(0.05)
-        os.killpg(script.pid, signal.SIGINT)
-        script.communicate(timeout=60)
+        try:
+            script.communicate(timeout=60)
+        finally:
+            # If it did not stop: what is left must not outlive the test.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(script.pid, signal.SIGKILL)
+        self.proxy.faults.during.clear()
         self.assertNotEqual(script.returncode, 0)
         self.assertFalse(self.endpoints.exists())
         self.proxy.busy = {"State": 2}
@@ -161,8 +178,7 @@ class RealImage(Case):
         self.checkout = self.folder / "clone"
         git(ROOT, "clone", "--quiet", "--no-hardlinks", ROOT, self.checkout)
         flags = ["chameleon", *base_image(), "--endpoints-file", "/dev/null"]
-        # Here also the CLI as its users start it.
-        self.environment["PATH"] = f"{ROOT / 'assets/venv/bin'}:{os.environ['PATH']}"
+        self.use_separate_cli()
         self.deploy(*flags)
         [tag] = self.cloud.registry.tags("chameleon")
         digest, _ = self.cloud.registry.manifest("chameleon", tag)
