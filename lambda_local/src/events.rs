@@ -70,7 +70,7 @@ async fn serve(
     loop {
         let capacity = service.capacity();
         match service.invoke(function, request.clone()) {
-            Ok(result) => return result.await.ok(),
+            Ok(outcome) => return outcome.wait().await,
             Err(_) => capacity.await,
         }
     }

@@ -114,8 +114,8 @@ async fn answer(
             Ok(StatusCode::ACCEPTED.into_response())
         }
         InvocationType::RequestResponse => {
-            let result = service.invoke(function, request).map_err(|_| ServiceError::TooManyRequests)?;
-            let completed = result.await.map_err(|_| ServiceError::Stopping)?;
+            let outcome = service.invoke(function, request).map_err(|_| ServiceError::TooManyRequests)?;
+            let completed = outcome.wait().await.ok_or(ServiceError::Stopping)?;
             let completed = completed.map_err(|Unavailable(reason)| ServiceError::Unavailable(reason))?;
             Ok(completed_response(completed, wants_log))
         }

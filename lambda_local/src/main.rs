@@ -147,10 +147,9 @@ async fn end_of_stdin() {
     let _ = end.await;
 }
 
-#[expect(clippy::print_stdout, reason = "what callers read")]
 fn announce(line: &str) -> Result<()> {
-    println!("{line}");
-    std::io::stdout().flush().context("cannot write to standard output")
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("cannot write to standard output")
 }
 
 fn log_to_stderr() {
@@ -159,6 +158,8 @@ fn log_to_stderr() {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // A log that nobody reads any more must not end what it tells of: this would print to the same place.
+        .log_internal_errors(false)
         .init();
 }
 

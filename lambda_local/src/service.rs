@@ -37,6 +37,24 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Throttled;
 
+/// The result of a request that an environment has been given.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    result: oneshot::Receiver<Result<Completed, Unavailable>>,
+    stopping: CancellationToken,
+}
+
+impl Outcome {
+    /// Waits for it; `None` if the server stops.
+    pub(crate) async fn wait(self) -> Option<Result<Completed, Unavailable>> {
+        match self.result.await {
+            Ok(result) => Some(result),
+            Err(_) if self.stopping.is_cancelled() => None,
+            Err(_) => Some(Err(Unavailable("its environment was lost: see lambda-local's log".to_owned()))),
+        }
+    }
+}
+
 impl Service {
     /// A service without environments.
     ///
@@ -87,13 +105,8 @@ impl Service {
         &self.events
     }
 
-    /// Gives the request to an environment. The result comes even if nobody waits for it any more; it never comes
-    /// if the server stops.
-    pub(crate) fn invoke(
-        self: &Arc<Self>,
-        function: usize,
-        request: Request,
-    ) -> Result<oneshot::Receiver<Result<Completed, Unavailable>>, Throttled> {
+    /// Gives the request to an environment, which serves it even if nobody waits for the result any more.
+    pub(crate) fn invoke(self: &Arc<Self>, function: usize, request: Request) -> Result<Outcome, Throttled> {
         let (reply, result) = oneshot::channel();
         let mut state = self.state();
         let id = match state.pool.acquire(function) {
@@ -111,7 +124,7 @@ impl Service {
         if let Some(mailbox) = state.mailboxes.get(&id) {
             let _ = mailbox.try_send(Invocation { request, reply });
         }
-        Ok(result)
+        Ok(Outcome { result, stopping: self.stopping.clone() })
     }
 
     /// Returns when a request has been served since the last call.

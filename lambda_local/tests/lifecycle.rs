@@ -128,6 +128,30 @@ async fn a_client_that_is_half_way_does_not_keep_it_from_stopping() {
 }
 
 #[tokio::test]
+async fn a_log_that_nobody_reads_any_more_changes_nothing() {
+    let mut server = LambdaLocal::start(&["--concurrency", "1"]);
+    drop(server.process.stderr.take());
+    let client = client(server.address);
+    for n in 1..=3 {
+        let answer = payload(&invoke(&client, "test", json!({ "do": "print", "text": "x" })).await);
+        assert_eq!(answer["invocations"], n);
+    }
+    server.signal(Signal::TERM);
+    assert!(server.process.wait().unwrap().success());
+}
+
+#[test]
+fn a_standard_output_that_nobody_reads_is_an_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let args = ["--listen", "127.0.0.1:0", "--function", "f=/bin/sh"];
+    let output = Command::new(BINARY).args(args).stdout(writer).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot write to standard output"), "{message}");
+}
+
+#[tokio::test]
 async fn a_shortage_of_files_is_not_the_fault_of_the_function() {
     let function = example("test_function");
     let script =

@@ -52,6 +52,8 @@ pub(crate) struct Environment {
     sandbox: Option<Sandbox>,
     peak_memory_mb: u64,
     log: Log,
+    /// It counts no longer.
+    ended: bool,
 }
 
 /// When a function is initialised: before its first invocation, or, if that failed, once more within it.
@@ -77,7 +79,7 @@ impl Environment {
         mailbox: mpsc::Receiver<Invocation>,
     ) -> Self {
         let log = Log::new(service.function(function).name.clone());
-        Self { service, function, id, mailbox, sandbox: None, peak_memory_mb: 0, log }
+        Self { service, function, id, mailbox, sandbox: None, peak_memory_mb: 0, log, ended: false }
     }
 
     /// Serves until it is no longer needed, fails, or the server stops; leaves no process behind.
@@ -108,6 +110,7 @@ impl Environment {
                 () = idle(&mut self.sandbox, idle_since + self.service.config().idle_timeout, &mut self.log) => {}
             }
             if self.service.end_idle(self.function, self.id) {
+                self.ended = true;
                 return None;
             }
         }
@@ -144,10 +147,13 @@ impl Environment {
         }
     }
 
-    fn hand_back(&self, settled: Settled) {
+    fn hand_back(&mut self, settled: Settled) {
         match settled {
             Settled::Ready => self.service.release(self.function, self.id),
-            Settled::Exited => self.service.end_busy(self.id),
+            Settled::Exited => {
+                self.service.end_busy(self.id);
+                self.ended = true;
+            }
             Settled::Busy => {}
         }
     }
@@ -255,6 +261,15 @@ impl Environment {
             Err(fault) => (true, fault.into_payload()?),
         };
         Ok(Completed { payload, failed, log_tail: self.log.take_tail() })
+    }
+}
+
+impl Drop for Environment {
+    /// However it ended, even by a panic: what is lost here would be missing from the concurrency for ever.
+    fn drop(&mut self) {
+        if !self.ended && !self.service.end_idle(self.function, self.id) {
+            self.service.end_busy(self.id);
+        }
     }
 }
 
