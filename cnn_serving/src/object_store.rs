@@ -110,7 +110,9 @@ async fn fetch(
 
 async fn read(mut body: ByteStream) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
-    let broken = |error| Problem::Transport(format!("the connection broke: {}", with_causes(&error)));
+    let broken = |error| {
+        Problem::Transport(format!("the object could not be read to its end: {}", with_causes(&error)))
+    };
     while let Some(chunk) = body.try_next().await.map_err(broken)? {
         if (bytes.len() + chunk.len()) as u64 > MAX_FILE_BYTES {
             return Err(Problem::TooLarge);

@@ -10,7 +10,8 @@
 //! What is written to `/tmp` counts as memory. Four containers are brought up or removed at a time.
 //!
 //! What a container prints comes by way of Docker: some milliseconds late, perhaps with the next log, and standard
-//! error not always in order with standard output. That a container has exited is known some 100 ms late.
+//! error not always in order with standard output. That a container has exited is known some 100 ms late. A container is
+//! let in once Docker has told its address, so its `Init Duration` is never less than that takes: some milliseconds.
 //!
 //! - [`Config`] says what is served; [`LocalLambda`] serves it until told to stop.
 //! - `invoke_api` and `runtime_api` are the two route tables; `service` gives requests to environments;
@@ -44,6 +45,8 @@ use crate::service::Service;
 
 /// How long clients have to take their answers and go, once the server stops.
 const CLIENT_GRACE: Duration = Duration::from_secs(1);
+/// How long the environments have to end after that, which Docker may draw out.
+const ENVIRONMENT_GRACE: Duration = Duration::from_secs(30);
 
 /// Whether Lambda would take `name` as the name of a function: 1 to 64 letters, digits, `-` and `_`.
 pub fn is_function_name(name: &str) -> bool {
@@ -101,8 +104,11 @@ impl LocalLambda {
         };
         stopping.cancel();
         service.tasks().close();
-        service.tasks().wait().await;
-        service.launcher().finish().await;
+        let ended = tokio::time::timeout(ENVIRONMENT_GRACE, service.tasks().wait()).await.is_ok();
+        if !ended {
+            tracing::warn!("some environments have not ended within {ENVIRONMENT_GRACE:?}");
+        }
+        service.launcher().finish(ended).await;
         served
     }
 }

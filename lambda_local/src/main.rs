@@ -4,7 +4,7 @@ mod cli;
 
 use std::collections::BTreeSet;
 use std::env;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use clap::Parser;
 use lambda_local::{Config, FunctionConfig, LocalLambda, Program, REAP_FLAG};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
@@ -49,7 +49,7 @@ fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
 
 async fn run(args: Args) -> Result<()> {
     let config = resolve(&args)?;
-    let shutdown = shutdown(args.exit_with_stdin)?;
+    let mut shutdown = Box::pin(shutdown(args.exit_with_stdin)?);
     let listener =
         TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
@@ -58,7 +58,10 @@ async fn run(args: Args) -> Result<()> {
             "{address} can be reached from other machines: whoever reaches it can run the functions"
         );
     }
-    let lambda = LocalLambda::prepare(config).await?;
+    let lambda = tokio::select! {
+        lambda = LocalLambda::prepare(config) => lambda?,
+        () = &mut shutdown => return Ok(()),
+    };
     for (function, id) in lambda.images() {
         announce(&format!("image {function} {id}"))?;
     }
@@ -120,19 +123,41 @@ fn executable(path: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Ready on Ctrl-C, SIGTERM, SIGHUP and, if wanted, at the end of standard input.
+/// Ready on Ctrl-C, SIGTERM, SIGHUP and, if wanted, at the end of standard input. Another signal afterwards ends this
+/// process at once: whoever sends it does not want to wait for Docker. The reaper removes what is left then.
 fn shutdown(with_stdin: bool) -> Result<impl Future<Output = ()> + Send + 'static> {
-    let watch = |kind| signal(kind).context("cannot watch for signals");
-    let (mut interrupt, mut terminate, mut hang_up) =
-        (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?, watch(SignalKind::hangup())?);
+    let mut signals = Signals::new().context("cannot watch for signals")?;
     Ok(async move {
+        tokio::select! {
+            () = signals.next() => {}
+            () = end_of_stdin(), if with_stdin => {}
+        }
+        tokio::spawn(async move {
+            signals.next().await;
+            tracing::warn!("told to stop once more: stopping at once");
+            std::process::exit(1);
+        });
+    })
+}
+
+/// The signals that mean to stop.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let [interrupt, terminate, hang_up] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self([interrupt?, terminate?, hang_up?]))
+    }
+
+    async fn next(&mut self) {
+        let Self([interrupt, terminate, hang_up]) = self;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hang_up.recv() => {}
-            () = end_of_stdin(), if with_stdin => {}
         }
-    })
+    }
 }
 
 /// Ready when standard input has ended. A thread of its own reads it, since a blocked read would keep the async

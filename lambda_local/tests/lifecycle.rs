@@ -31,6 +31,15 @@ async fn occupy(server: &LambdaLocal) -> Vec<u64> {
     pids
 }
 
+/// A client that stops in the middle of what it says.
+fn half_a_request(server: &LambdaLocal) -> std::net::TcpStream {
+    let mut half = std::net::TcpStream::connect(server.address).unwrap();
+    let head =
+        "POST /2015-03-31/functions/test/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
+    half.write_all(head.as_bytes()).unwrap();
+    half
+}
+
 /// All processes that `parent` has started, by number.
 fn children(parent: u32) -> Vec<u64> {
     let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).unwrap();
@@ -118,13 +127,25 @@ async fn variables_are_passed_on_when_named() {
 #[tokio::test]
 async fn a_client_that_is_half_way_does_not_keep_it_from_stopping() {
     let mut server = LambdaLocal::start(&[]);
-    let mut half = std::net::TcpStream::connect(server.address).unwrap();
-    let head =
-        "POST /2015-03-31/functions/test/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
-    half.write_all(head.as_bytes()).unwrap();
+    let _half = half_a_request(&server);
     invoke(&client(server.address), "test", json!({})).await;
     server.signal(Signal::TERM);
     assert!(server.process.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once() {
+    let mut server = LambdaLocal::start(&[]);
+    occupy(&server).await;
+    let environments = children(server.process.id());
+    let _half = half_a_request(&server);
+    server.signal(Signal::TERM);
+    // The client, which it waits for, gives the second signal its time.
+    server.signal(Signal::INT);
+    assert_eq!(server.process.wait().unwrap().code(), Some(1));
+    for pid in environments {
+        ended(pid).await;
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config;
@@ -15,7 +16,8 @@ use super::error::Problem;
 
 /// A server that takes longer to be connected to counts as unreachable, whatever the whole fetch is allowed.
 const MAX_CONNECT: Duration = Duration::from_secs(3);
-/// So many attempts are made, as the SDK does by default, and their time-outs fit into the whole.
+/// So many attempts are made, as the SDK does by default. One that hangs gets its share of the whole, so that others
+/// may follow; the whole bounds them and the pauses between.
 const ATTEMPTS: u32 = 3;
 /// Idle connections are kept for so long. S3 closes them after some seconds, and a frozen environment does not see it.
 const IDLE: Duration = Duration::from_secs(15);
@@ -28,7 +30,10 @@ pub(super) async fn connect(timeout: Duration) -> Result<Client, Problem> {
     let http_client =
         Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    let sdk_config = loader.http_client(http_client).timeout_config(timeouts).load().await;
+    // A body that comes slowly, or stops coming, is a matter of the time-out of the whole.
+    let no_least_speed = StalledStreamProtectionConfig::disabled();
+    let loader = loader.http_client(http_client).timeout_config(timeouts);
+    let sdk_config = loader.stalled_stream_protection(no_least_speed).load().await;
     if sdk_config.region().is_none() {
         return Err(Problem::NoRegion);
     }

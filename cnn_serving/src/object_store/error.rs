@@ -31,14 +31,8 @@ pub const FETCH_TIMED_OUT: &str = "FetchTimedOut";
 pub const FETCH_FAILED: &str = "FetchFailed";
 
 /// What S3 says of credentials that it does not accept from anyone, as opposed to what they may not do.
-const CREDENTIAL_CODES: [&str; 6] = [
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "TokenRefreshRequired",
-];
+const CREDENTIAL_CODES: [&str; 5] =
+    ["ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "TokenRefreshRequired"];
 
 /// Why a picture in S3 cannot be loaded.
 #[derive(Debug, Error)]
@@ -75,8 +69,10 @@ pub(super) enum Problem {
     NoRegion,
     #[error("there are no AWS credentials; sign in, set AWS_PROFILE, or give the function a role ({0})")]
     NoCredentials(String),
-    #[error("S3 does not accept the credentials ({0}); sign in again")]
+    #[error("S3 does not accept the credentials ({0}); sign in again, or check the keys")]
     Credentials(Refusal),
+    #[error("this machine's clock differs from that of S3 ({0}); set it right")]
+    Clock(Refusal),
     #[error(
         "access is denied ({0}); s3:GetObject on it is needed, and s3:ListBucket on its bucket for S3 to tell if there \
          is such an object at all"
@@ -112,7 +108,7 @@ impl Problem {
             Self::TooLarge => OBJECT_TOO_LARGE,
             Self::NotAnImage(_) => NOT_AN_IMAGE,
             Self::TimedOut(_) | Self::NoAnswer(_) => FETCH_TIMED_OUT,
-            Self::NoRegion | Self::Refused(_) | Self::Transport(_) => FETCH_FAILED,
+            Self::NoRegion | Self::Clock(_) | Self::Refused(_) | Self::Transport(_) => FETCH_FAILED,
         }
     }
 }
@@ -154,6 +150,7 @@ fn refused(error: &SdkError<GetObjectError>) -> Problem {
         (301 | 307, _) | (_, "AuthorizationHeaderMalformed") => Problem::OtherRegion(
             header("x-amz-bucket-region").unwrap_or_else(|| format!("another region ({refusal})")),
         ),
+        (_, "RequestTimeTooSkewed") => Problem::Clock(refusal),
         (_, code) if CREDENTIAL_CODES.contains(&code) => Problem::Credentials(refusal),
         // Archived objects are 403 as well, with a message that says so.
         (403, code) if code != "InvalidObjectState" => Problem::AccessDenied(refusal),

@@ -153,14 +153,20 @@ mod refused_by_s3 {
         command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", secret);
         let message = event_error(&mut command, "rocket.jpg").replace(key, "KEY");
         insta::assert_snapshot!(message, @"infer: AccessDenied: cannot load the image s3://pictures/rocket.jpg: access is denied (HTTP status 403: AccessDenied: Access Denied); s3:GetObject on it is needed, and s3:ListBucket on its bucket for S3 to tell if there is such an object at all");
-        insta::assert_snapshot!(event_error(&mut infer(&moto.url), "rocket.jpg"), @"infer: AccessDenied: cannot load the image s3://pictures/rocket.jpg: S3 does not accept the credentials (HTTP status 403: InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records.); sign in again");
+        insta::assert_snapshot!(event_error(&mut infer(&moto.url), "rocket.jpg"), @"infer: AccessDenied: cannot load the image s3://pictures/rocket.jpg: S3 does not accept the credentials (HTTP status 403: InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records.); sign in again, or check the keys");
     }
 
     #[test]
     fn credentials_that_expired() {
         let url =
             stub::answering(stub::error("400 Bad Request", "", "ExpiredToken", "The token has expired."));
-        insta::assert_snapshot!(event_error(&mut infer(&url), "rocket.jpg"), @"infer: AccessDenied: cannot load the image s3://pictures/rocket.jpg: S3 does not accept the credentials (HTTP status 400: ExpiredToken: The token has expired.); sign in again");
+        insta::assert_snapshot!(event_error(&mut infer(&url), "rocket.jpg"), @"infer: AccessDenied: cannot load the image s3://pictures/rocket.jpg: S3 does not accept the credentials (HTTP status 400: ExpiredToken: The token has expired.); sign in again, or check the keys");
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong() {
+        let skewed = stub::error("403 Forbidden", "", "RequestTimeTooSkewed", "The difference is too large.");
+        insta::assert_snapshot!(event_error(&mut infer(&stub::answering(skewed)), "rocket.jpg"), @"infer: FetchFailed: cannot load the image s3://pictures/rocket.jpg: this machine's clock differs from that of S3 (HTTP status 403: RequestTimeTooSkewed: The difference is too large.); set it right");
     }
 
     #[test]
@@ -262,12 +268,23 @@ mod bounds {
     }
 
     #[test]
+    fn a_server_that_stops_half_way() {
+        let url = stub::start(|stream| {
+            stub::send(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx");
+            thread::sleep(HANG);
+        });
+        // Longer than the SDK itself would wait for more.
+        insta::assert_snapshot!(event_error(infer(&url).env(S3_TIMEOUT, "8"), "a"), @"infer: FetchTimedOut: cannot load the image s3://pictures/a: it took longer than 8 s; check the network, or raise CNN_SERVING_S3_TIMEOUT");
+    }
+
+    #[test]
     fn a_body_that_is_cut() {
         let mut answer = stub::object(&sample("rocket.jpg"));
         answer.truncate(answer.len() / 2);
         let message = event_error(&mut infer(&stub::answering(answer)), "a");
         assert!(
-            message.contains("FetchFailed: ") && message.contains(": the connection broke: "),
+            message.contains("FetchFailed: ")
+                && message.contains(": the object could not be read to its end: "),
             "{message}"
         );
     }

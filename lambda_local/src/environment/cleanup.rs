@@ -29,31 +29,35 @@ pub(super) async fn remove_container(client: &Client, name: &str) -> Result<(), 
 }
 
 /// Removes all that bears the label `filter`: `KEY` or `KEY=VALUE`. Returns how many things that were.
+///
+/// # Errors
+/// The first error, once all that can be removed has been.
 pub(super) async fn remove_labelled(client: &Client, filter: &str) -> Result<usize, Error> {
     let (containers, networks) = list(client, filter).await?;
-    let count = containers.len() + networks.len();
+    let mut result = Ok(containers.len() + networks.len());
     for container in containers {
-        until_started(client, &container.id).await?;
-        remove_container(client, &container.id).await?;
+        until_started(client, &container.id).await;
+        let removed = remove_container(client, &container.id).await;
+        result = result.and_then(|count| removed.map(|()| count));
     }
     for network in networks {
-        until_gone(NETWORK_TRIES, || client.remove_network(&network.id)).await?;
+        let removed = until_gone(NETWORK_TRIES, || client.remove_network(&network.id)).await;
+        result = result.and_then(|count| removed.map(|()| count));
     }
-    Ok(count)
+    result
 }
 
 /// Waits while a container may be about to start. Docker 20.10 forgets to take a container off its network if that is
 /// removed in this moment, and the network can then not be removed any more.
-async fn until_started(client: &Client, id: &str) -> Result<(), Error> {
+async fn until_started(client: &Client, id: &str) {
     let deadline = Instant::now() + STARTED_WITHIN;
     while Instant::now() < deadline {
         match client.inspect_container(id, None).await {
             Ok(found) if is_fresh(&found) => tokio::time::sleep(PAUSE).await,
-            Err(error) if !is_unknown(&error) => return Err(error),
-            _ => return Ok(()),
+            // What cannot be described may still be removed.
+            _ => return,
         }
     }
-    Ok(())
 }
 
 /// Whether a container has been made a moment ago and not been started yet.

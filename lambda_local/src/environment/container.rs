@@ -98,11 +98,7 @@ impl Container {
     /// Asks its program to end.
     pub(crate) fn terminate(&self) {
         let (docker, id) = (Arc::clone(&self.docker), self.id.clone());
-        self.docker.tasks.spawn(async move {
-            let options = KillContainerOptionsBuilder::default().signal("SIGTERM").build();
-            // It may have ended by itself.
-            let _ = docker.client.kill_container(&id, Some(options)).await;
-        });
+        self.docker.tasks.spawn(async move { signal(&docker, &id, "SIGTERM").await });
     }
 
     /// The most memory that its program had resident so far, in KiB; `None` if that cannot be seen.
@@ -135,8 +131,11 @@ async fn keep(
     drop(slot);
     match brought_up {
         Ok((up, exits, forwarding)) => {
-            if reply.send(Ok(up)).is_ok() {
-                wanted.run_until_cancelled(watch_exit(&docker, &name, &exits, forwarding)).await;
+            let awaited = reply.send(Ok(up)).is_ok();
+            let watching = watch_exit(&docker, &name, &exits, forwarding);
+            if !awaited || wanted.run_until_cancelled(watching).await.is_none() {
+                // At once, though its removal has to wait for its turn: one that timed out shall not work on.
+                signal(&docker, &name, "SIGKILL").await;
             }
         }
         // If nobody waits any more, nobody misses it.
@@ -147,6 +146,12 @@ async fn keep(
     if let Err(error) = cleanup::remove_container(&docker.client, &name).await {
         tracing::warn!("the container {name} was not removed: {error}");
     }
+}
+
+async fn signal(docker: &Docker, container: &str, signal: &str) {
+    let options = KillContainerOptionsBuilder::default().signal(signal).build();
+    // It may have ended by itself.
+    let _ = docker.client.kill_container(container, Some(options)).await;
 }
 
 async fn bring_up(

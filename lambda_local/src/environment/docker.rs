@@ -84,14 +84,6 @@ impl DockerError {
     pub(super) fn refused(what: &'static str) -> impl FnOnce(Error) -> Self {
         move |source| Self::Refused { what, source }
     }
-
-    /// Whether the image is to blame, not this machine: what it says to run cannot be run.
-    pub(crate) fn is_of_image(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused { source: Error::DockerResponseServerError { status_code: 400, .. }, .. }
-        )
-    }
 }
 
 impl Docker {
@@ -112,7 +104,7 @@ impl Docker {
         let (network, gateway) = match make_network(&client, &run).await {
             Ok(made) => made,
             Err(error) => {
-                reaper.finish().await;
+                reaper.finish(true).await;
                 return Err(error);
             }
         };
@@ -148,9 +140,9 @@ impl Docker {
         format!("{}-{}", self.run.name(), self.named.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Removes what is shared, once all containers are gone.
-    pub(crate) async fn finish(&self) {
-        self.reaper.finish().await;
+    /// Removes what is shared, once all containers are gone; and the containers, if they are not all (`in_order`).
+    pub(crate) async fn finish(&self, in_order: bool) {
+        self.reaper.finish(in_order).await;
     }
 }
 

@@ -55,7 +55,8 @@ impl LaunchError {
         match self {
             Self::Listen(_) => true,
             Self::Process(error) => error.is_shortage(),
-            Self::Container(error) => !error.is_of_image(),
+            // A program that an image lacks is not missed before the container runs.
+            Self::Container(_) => true,
         }
     }
 }
@@ -158,10 +159,10 @@ impl Launcher {
         Ok(Launched { running: Running::Container(container), output, at, address })
     }
 
-    /// Removes what is shared, once all programs have ended.
-    pub(crate) async fn finish(&self) {
+    /// Removes what is shared, once all programs have ended; and the programs, if they have not all (`in_order`).
+    pub(crate) async fn finish(&self, in_order: bool) {
         if let Some(docker) = &self.docker {
-            docker.finish().await;
+            docker.finish(in_order).await;
         }
     }
 }

@@ -63,6 +63,14 @@ enum Phase {
     Invoke,
 }
 
+/// How the initialisation of a process went.
+struct Initialised {
+    /// When the process was started.
+    started: Instant,
+    ended: Instant,
+    result: Result<(), Fault>,
+}
+
 /// What an invocation came to.
 struct Served {
     result: Result<Bytes, Fault>,
@@ -167,36 +175,50 @@ impl Environment {
             }
         };
         self.log.platform(&start_line(&request.request_id));
-        let started = Instant::now();
         let timeout = self.service.function(self.function).timeout;
-        let (init_duration, ready) = match init {
-            None => (None, Ok(())),
-            Some(Ok(duration)) => (Some(duration), Ok(())),
-            Some(Err(_)) => (None, self.start(Phase::Invoke, &request.request_id, timeout).await.map(drop)),
+        let (init_duration, started, failed) = match init {
+            None => (None, Instant::now(), None),
+            Some(Initialised { started, ended, result: Ok(()) }) => {
+                (Some(ended - started), Instant::now(), None)
+            }
+            Some(Initialised { result: Err(_), .. }) => {
+                // This time it is part of the invocation, which lasts from the start of the process: what it takes
+                // to start one is this machine's time, not the function's.
+                let again = self.start(Phase::Invoke, &request.request_id, timeout).await;
+                (None, again.started, again.result.err().map(|fault| (Err(fault), again.ended)))
+            }
         };
-        let (result, ended) = match ready {
-            Ok(()) => self.invoke(request, started, timeout).await,
-            Err(fault) => (Err(fault), Instant::now()),
+        let (result, ended) = match failed {
+            Some(failed) => failed,
+            None => self.invoke(request, started, timeout).await,
         };
         Served { result, duration: ended - started, init_duration }
     }
 
-    /// Starts a process and waits until the runtime asks for an event. Returns how long that took.
-    async fn start(&mut self, phase: Phase, request_id: &str, limit: Duration) -> Result<Duration, Fault> {
+    /// Starts a process and waits until the runtime asks for an event.
+    async fn start(&mut self, phase: Phase, request_id: &str, limit: Duration) -> Initialised {
         let (function, launcher) = (self.service.function(self.function), self.service.launcher());
         let variables = variables::of(function, self.service.config(), launcher, self.id);
-        let started = Sandbox::start(launcher, function, variables, &mut self.log).await;
-        // It is kept here while it is waited for, so that it is ended in order if the server stops meanwhile.
-        let sandbox = self.sandbox.insert(started.map_err(|error| start_fault(&error, request_id))?);
+        let sandbox = match Sandbox::start(launcher, function, variables, &mut self.log).await {
+            // It is kept here while it is waited for, so that it is ended in order if the server stops meanwhile.
+            Ok(sandbox) => self.sandbox.insert(sandbox),
+            Err(error) => {
+                let now = Instant::now();
+                return Initialised {
+                    started: now,
+                    ended: now,
+                    result: Err(start_fault(&error, request_id)),
+                };
+            }
+        };
         let started = sandbox.started();
-        let initialised = sandbox.initialised(started + limit, &mut self.log).await;
-        let duration = started.elapsed();
+        let (initialised, ended) = sandbox.initialised(started + limit, &mut self.log).await;
         self.peak_memory_mb = sandbox.peak_memory_mb();
-        let Err(failure) = initialised else { return Ok(duration) };
+        let Err(failure) = initialised else { return Initialised { started, ended, result: Ok(()) } };
         let fault = init_fault(failure, request_id, limit);
-        self.log.platform(&init_report(duration, phase.name(), fault.failure()));
+        self.log.platform(&init_report(ended - started, phase.name(), fault.failure()));
         self.kill().await;
-        Err(fault)
+        Initialised { started, ended, result: Err(fault) }
     }
 
     /// Lets the process handle the request; it is gone afterwards if it exited or timed out. Returns when it was done.

@@ -12,6 +12,8 @@ use super::proc;
 pub(super) const OWNER_LABEL: &str = "lambda-local.owner";
 /// The label with the run that something was made for.
 const RUN_LABEL: &str = "lambda-local.run";
+/// Stands for a start time that could not be read, as only the kernel itself has it.
+const UNKNOWN_TICKS: u64 = 0;
 
 /// One server's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl Owner {
         let boot =
             fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
         let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default().to_string_lossy().into_owned();
-        Self { boot, namespace, pid, start_ticks: proc::start_ticks(pid).unwrap_or_default() }
+        Self { boot, namespace, pid, start_ticks: proc::start_ticks(pid).unwrap_or(UNKNOWN_TICKS) }
     }
 
     /// Reads a label.
@@ -87,9 +89,14 @@ impl Owner {
     pub(super) fn is_dead(&self) -> bool {
         let current = Self::current();
         if self.boot != current.boot {
-            return true;
+            return !self.boot.is_empty() && !current.boot.is_empty();
         }
-        self.namespace == current.namespace && proc::start_ticks(self.pid) != Some(self.start_ticks)
+        self.namespace == current.namespace
+            && match proc::start_ticks(self.pid) {
+                Some(ticks) => self.start_ticks != UNKNOWN_TICKS && self.start_ticks != ticks,
+                // The kernel may hide the processes of others.
+                None => proc::is_gone(self.pid),
+            }
     }
 }
 
@@ -112,6 +119,16 @@ mod tests {
         assert!(Owner { boot: "earlier".to_owned(), ..current.clone() }.is_dead());
         let elsewhere = Owner { namespace: "pid:[1]".to_owned(), start_ticks: 1, ..current };
         assert!(!elsewhere.is_dead(), "its number means nothing here");
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(Owner { pid: child.id(), ..Owner::current() }.is_dead());
+    }
+
+    #[test]
+    fn what_could_not_be_read_proves_no_death() {
+        let current = Owner::current();
+        assert!(!Owner { boot: String::new(), ..current.clone() }.is_dead());
+        assert!(!Owner { start_ticks: UNKNOWN_TICKS, ..current }.is_dead());
     }
 
     #[test]

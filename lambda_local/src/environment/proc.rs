@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
+use rustix::process::{Pid, test_kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
 /// The position of the start time in `/proc/PID/stat`, counted behind the name in parentheses.
@@ -28,6 +30,12 @@ pub(super) fn is_in_container(pid: u32, id: &str) -> bool {
 /// When a process was started, in the kernel's ticks since it booted.
 pub(super) fn start_ticks(pid: u32) -> Option<u64> {
     parse_start_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// Whether certainly no process has this number.
+pub(super) fn is_gone(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 /// The least and the most time that can have passed since a process was started: the kernel counts in ticks.

@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::cleanup;
 use super::docker::{self, DockerError};
@@ -28,6 +29,8 @@ const FINISHED_WITHIN: Duration = Duration::from_secs(60);
 const LATE_ARRIVAL: Duration = Duration::from_secs(1);
 /// How often in a row nothing must have been left.
 const EMPTY_PASSES: u32 = 3;
+/// How long what Docker refuses to remove is tried again.
+const REMOVED_WITHIN: Duration = Duration::from_secs(300);
 
 /// The reaper of a server. It acts when this is dropped, or finished.
 #[derive(Debug)]
@@ -59,10 +62,10 @@ impl Reaper {
         }
     }
 
-    /// Lets it remove what is left, now that all containers have been removed, and waits until it has.
-    pub(super) async fn finish(&self) {
+    /// Lets it remove what is left, and waits until it has. `in_order` says that no container can come any more.
+    pub(super) async fn finish(&self, in_order: bool) {
         let mut child = self.0.lock().await;
-        if let Some(mut stdin) = child.stdin.take() {
+        if let Some(mut stdin) = child.stdin.take().filter(|_| in_order) {
             // If it is gone, the wait below returns at once.
             let _ = stdin.write_all(IN_ORDER).await;
         }
@@ -97,12 +100,18 @@ pub async fn reap(run: &str) -> Result<(), DockerError> {
 }
 
 async fn remove_left(client: &Client, filter: &str, in_order: bool) -> Result<(), Error> {
-    cleanup::remove_labelled(client, filter).await?;
+    let deadline = Instant::now() + REMOVED_WITHIN;
     let mut empty_passes = 0;
-    while !in_order && empty_passes < EMPTY_PASSES {
+    loop {
+        match cleanup::remove_labelled(client, filter).await {
+            Ok(_) if in_order => return Ok(()),
+            Ok(0) => empty_passes += 1,
+            Err(error) if Instant::now() >= deadline => return Err(error),
+            Ok(_) | Err(_) => empty_passes = 0,
+        }
+        if empty_passes == EMPTY_PASSES {
+            return Ok(());
+        }
         tokio::time::sleep(LATE_ARRIVAL).await;
-        let removed = cleanup::remove_labelled(client, filter).await?;
-        empty_passes = if removed == 0 { empty_passes + 1 } else { 0 };
     }
-    Ok(())
 }

@@ -111,27 +111,33 @@ impl Sandbox {
         self.started
     }
 
-    /// Waits until the runtime first asks for an event.
-    pub(crate) async fn initialised(&mut self, deadline: Instant, log: &mut Log) -> Result<(), InitFailure> {
-        while self.waiting.is_none() {
+    /// Waits until the runtime first asks for an event. Returns when it did, or failed to: what is done afterwards is
+    /// not the function's time.
+    pub(crate) async fn initialised(
+        &mut self,
+        deadline: Instant,
+        log: &mut Log,
+    ) -> (Result<(), InitFailure>, Instant) {
+        let result = loop {
             match timeout_at(deadline, self.occurrence(log)).await {
-                Err(_) => {
-                    self.sample_memory();
-                    return Err(InitFailure::TimedOut);
-                }
-                Ok(Occurrence::Exited(exit)) => return Err(InitFailure::Exited(exit)),
+                Err(_) => break Err(InitFailure::TimedOut),
+                Ok(Occurrence::Exited(exit)) => break Err(InitFailure::Exited(exit)),
                 Ok(Occurrence::Call(Call::InitError { body, reply })) => {
+                    // It may exit as soon as it has its answer.
                     self.sample_memory();
                     accept(reply, ());
-                    log.drain();
-                    return Err(InitFailure::Reported(body));
+                    break Err(InitFailure::Reported(body));
                 }
                 Ok(Occurrence::Call(call)) => self.handle_idle(call),
             }
-        }
+            if self.waiting.is_some() {
+                break Ok(());
+            }
+        };
+        let at = Instant::now();
         self.sample_memory();
         log.drain();
-        Ok(())
+        (result, at)
     }
 
     /// Gives the runtime an event and waits for what it makes of it. Returns when that was, too: what is done
