@@ -27,6 +27,7 @@ EOF
 readonly suite=bookworm
 readonly packages=ca-certificates,gcc,libc6-dev,python3,python3-pip,python3-venv
 readonly repository=serverless-builder
+readonly label=serverless.samples=base
 readonly certificates=/etc/ssl/certs/ca-certificates.crt
 readonly toolchain=/usr/local/rust
 
@@ -56,7 +57,8 @@ need() {
 }
 
 remove() {
-    docker image ls --quiet "$repository" | sort --unique | xargs --no-run-if-empty docker image rm --force >/dev/null
+    docker image ls --filter "label=$label" --format '{{.Repository}}:{{.Tag}}' "$repository" |
+        xargs --no-run-if-empty docker image rm >/dev/null
 }
 
 # What the image is made from, as its tag.
@@ -80,7 +82,7 @@ make() {
     # pip brings certificates of its own unless it is told of the system's.
     tar --create --directory "$work/root" . | docker import --message 'made by docker/base.sh' \
         --change "ENV PATH=$toolchain/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-        --change "ENV PIP_CERT=$certificates" --change 'LABEL serverless.samples=base' - "$1" >/dev/null
+        --change "ENV PIP_CERT=$certificates" --change "LABEL $label" - "$1" >/dev/null
 }
 
 main "$@"

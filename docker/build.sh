@@ -41,9 +41,10 @@ main() {
     for image; do
         [[ " ${images[*]} " == *" $image "* ]] || fail "no image $image; expected ${images[*]}"
     done
-    base_images
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
+    "$docker" version >"$log" 2>&1 || fail "Docker cannot be used: $(tail --lines=1 "$log")"
+    base_images
     for image; do
         build "$image"
     done
@@ -67,12 +68,16 @@ base_images() {
 }
 
 is_there() {
-    "$docker" image inspect "$1" >/dev/null 2>&1 || "$docker" pull --quiet "$1" >/dev/null 2>&1
+    "$docker" image inspect "$1" >/dev/null 2>&1 || "$docker" pull --quiet "$1" >"$log" 2>&1 || {
+        printf 'build.sh: cannot pull %s (%s): docker/base.sh stands in for it\n' "$1" "$(tail --lines=1 "$log")" >&2
+        return 1
+    }
 }
 
 build() {
     local revision
     revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+    [[ -z $(git status --porcelain 2>/dev/null) ]] || revision+=-dirty
     if ! "$docker" build --build-arg "REVISION=$revision" "${build_args[@]}" -f "$1/Dockerfile" -t "$1:$tag" . >"$log" 2>&1; then
         tail --lines=50 "$log" >&2
         fail "the image $1 cannot be built, see above"

@@ -18,7 +18,8 @@ The flags state the whole configuration: what was set by an earlier run and is n
 
 Flags:
   --region REGION             where to [default: as the AWS CLI]
-  --prefix PREFIX             call everything PREFIX-..., to have several deployments side by side
+  --prefix PREFIX             call everything PREFIX-..., to have several deployments side by side; in an account
+                              that is shared, everybody needs one, since a deployment of the same name is updated
   --arch x86_64|arm64         what to build for and to run on [default: this machine's]
   --memory MB                 128 to 10240; 1769 give one CPU [default: 1769]
   --timeout SECONDS           1 to 900 [default: 60]
@@ -26,7 +27,8 @@ Flags:
   --role-name NAME            the functions' role [default: serverless-functions-REGION]
   --log-retention-days DAYS   how long logs are kept [default: 14]
   --build-arg KEY=VALUE       for docker build; repeatable
-  --endpoints-file FILE       the file to write for awsinvoker [default: endpoints.json]
+  --endpoints-file FILE       the file to write for awsinvoker [default: endpoints.json]; lists what this run deploys,
+                              and what was there is kept as FILE.bak
   --dry-run                   only read; print the commands that would change something (environment variables are
                               in a file that is gone afterwards)
   --help
@@ -77,6 +79,7 @@ main() {
     # Nothing is begun if one of them cannot be finished.
     for name in "${functions[@]}"; do
         inspect_function "$(full_name "$name")"
+        inspect_repository "$(full_name "$name")"
     done
     # First, because a new role takes some seconds to become usable.
     ensure_role
@@ -153,7 +156,7 @@ check_settings() {
     check_number --memory "$memory" 128 10240
     check_number --timeout "$timeout" 1 900
     check_number DEPLOY_ROLE_SECONDS "${DEPLOY_ROLE_SECONDS:-60}" 0 3600
-    [[ $retentions == *" $log_retention_days "* ]] ||
+    [[ $log_retention_days != *' '* && $retentions == *" $log_retention_days "* ]] ||
         usage_error "--log-retention-days is $log_retention_days, expected one of:$retentions"
 }
 
@@ -191,10 +194,12 @@ change_with_role() {
     local deadline=$((SECONDS + ${DEPLOY_ROLE_SECONDS:-60}))
     ((!dry_run)) || { change "$@" && return; }
     until "$@" >/dev/null 2>"$scratch/stderr"; do
-        if ! failed_with 'cannot be assumed by Lambda' || ((SECONDS >= deadline)); then
+        # The second is what Lambda says if it encrypts variables, with a key that the role may use a moment later.
+        if ! failed_with 'cannot be assumed by Lambda|KMS key is invalid for CreateGrant' ||
+            ((SECONDS >= deadline)); then
             report_failure "$@"
         fi
-        say 'Lambda cannot assume the role yet; trying again'
+        say 'Lambda cannot use the role yet; trying again'
         sleep 2
     done
 }
@@ -226,6 +231,10 @@ write_endpoints() {
     elif ((dry_run)); then
         say "$endpoints_file would be written"
     else
+        if [[ -s $endpoints_file && -f $endpoints_file ]]; then
+            say "$endpoints_file was another: keeping that as $endpoints_file.bak"
+            cp -- "$endpoints_file" "$endpoints_file.bak"
+        fi
         printf '%s\n' "$content" >"$endpoints_file"
         say "wrote $endpoints_file for ${functions[*]}: awsinvoker --region $region --endpoints-file $endpoints_file"
     fi

@@ -43,9 +43,10 @@ usage_error() {
     exit 2
 }
 
-# quoted COMMAND... as it would be typed
+# quoted COMMAND... as it would be typed, by somebody whose AWS CLI may have another region
 quoted() {
     local word line=''
+    [[ $1 != aws ]] || set -- "$@" --region "$region"
     for word in "$@"; do
         [[ $word =~ ^[A-Za-z0-9_./:=@,+-]+$ ]] || word=${word@Q}
         line+=" $word"
@@ -119,7 +120,8 @@ ask() {
     answer=$(aws "$@" --output text) || fail "failed: $(quoted aws "$@")"
 }
 
-# look ERROR COMMAND... is ask, but leaves `answer` empty if the command fails with ERROR: there is no such thing.
+# look ERROR COMMAND... is ask, but leaves `answer` empty if the command fails with ERROR, a regular expression: there
+# is no such thing.
 look() {
     local error=$1
     shift
@@ -131,9 +133,20 @@ look() {
     answer=''
 }
 
-# failed_with TEXT
+# until_shown COMMAND... looks for what was just made, which AWS may show only after a moment.
+until_shown() {
+    local try
+    for try in 1 2 3 4 5; do
+        "$@"
+        [[ -z $answer ]] || return 0
+        ((try == 5)) || sleep 1
+    done
+    fail "AWS does not show what was just made ($*); run this script again to continue"
+}
+
+# failed_with REGULAR_EXPRESSION
 failed_with() {
-    grep -qF -- "$1" "$scratch/stderr"
+    grep -qE -- "$1" "$scratch/stderr"
 }
 
 # report_failure COMMAND... of which the messages were kept

@@ -206,7 +206,7 @@ smoke_test() {
     local invoke=(lambda invoke --function-name "$1" --payload "fileb://$scratch/payload" --cli-read-timeout 0
         --query '[StatusCode, FunctionError]' "$scratch/body")
     # Lambda puts a function aside that was not called for weeks; the first call brings it back, but fails.
-    look ResourceConflictException "${invoke[@]}"
+    look 'CodeArtifactUserPendingException|ResourceConflictException|ResourceNotReadyException' "${invoke[@]}"
     [[ -n $answer ]] || { wait_for_function "$1" active && ask "${invoke[@]}"; }
     read -r status error <<<"$answer"
     body=$(head -c 2000 "$scratch/body" | tr -d '\0')

@@ -2,7 +2,7 @@
 #
 # From the sources to an image in ECR, known by its digest. Used by deploy.sh after aws.sh.
 
-# The image that was pushed last is the one in use, so the last ten leave enough to go back to.
+# Enough to go back to; who does, and then pushes ten others that never come into use, loses the one that is.
 readonly lifecycle_policy='{"rules":[{"rulePriority":1,"description":"Keep the last 10 images","selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":10},"action":{"type":"expire"}}]}'
 
 # Sets commit and image_tag: the commit and whatever else decides what is in the image. A tag cannot be moved, so the
@@ -11,9 +11,10 @@ name_image() {
     local changes paths=(.) endpoints
     # What an earlier run wrote is no change.
     endpoints=$(realpath --canonicalize-missing --relative-to="$root" "$endpoints_file")
-    [[ $endpoints == ../* ]] || paths+=(":(exclude,literal)$endpoints")
+    [[ $endpoints == ../* ]] || paths+=(":(exclude,literal)$endpoints" ":(exclude,literal)$endpoints.bak")
     commit=$(git -C "$root" rev-parse --verify HEAD) || fail "$root: expected a git repository with a commit"
-    changes=$(git -C "$root" status --porcelain -- "${paths[@]}") || fail "failed: git status"
+    changes=$(git -C "$root" status --porcelain --untracked-files=all -- "${paths[@]}") ||
+        fail "failed: git status"
     [[ -z $changes ]] || {
         printf '%s\n' "$changes" >&2
         fail 'the files above are not committed; images are named by commit: commit or stash them first'
@@ -24,24 +25,34 @@ name_image() {
     )
 }
 
+# Puts what look_for_repository found into `repository`; fails if it must not be changed.
+# inspect_repository NAME
+inspect_repository() {
+    local arn
+    look_for_repository "$1"
+    repository=$answer
+    [[ -n $repository ]] || return 0
+    read -r arn _ <<<"$repository"
+    find_tag "$arn"
+    [[ $answer == "$tag_value" ]] || fail "repository $1 exists without the tag $tag_key=$tag_value:" \
+        'it is not changed; choose another --prefix'
+}
+
 # Makes the repository if it is not there, and sets repository_uri.
 # ensure_repository NAME
 ensure_repository() {
-    look_for_repository "$1"
-    if [[ -z $answer ]]; then
+    local mutability scan
+    inspect_repository "$1"
+    if [[ -z $repository ]]; then
         say "$1: creating the repository"
         change aws ecr create-repository --repository-name "$1" --image-tag-mutability IMMUTABLE \
             --image-scanning-configuration scanOnPush=true --tags "Key=$tag_key,Value=$tag_value"
-        ((dry_run)) || look_for_repository "$1"
+        # A dry run does not know what AWS will call it.
+        answer='none <repositoryUri> IMMUTABLE True'
+        ((dry_run)) || until_shown look_for_repository "$1"
+        repository=$answer
     fi
-    local arn mutability scan
-    # A dry run does not know what AWS will call a new repository.
-    read -r arn repository_uri mutability scan <<<"${answer:-none <repositoryUri> IMMUTABLE True}"
-    [[ $arn == none ]] || {
-        find_tag "$arn"
-        [[ $answer == "$tag_value" ]] || fail "repository $1 exists without the tag $tag_key=$tag_value:" \
-            'it is not changed; choose another --prefix'
-    }
+    read -r _ repository_uri mutability scan <<<"$repository"
     [[ $mutability == IMMUTABLE ]] ||
         change aws ecr put-image-tag-mutability --repository-name "$1" --image-tag-mutability IMMUTABLE
     [[ $scan == True ]] || change aws ecr put-image-scanning-configuration --repository-name "$1" \
@@ -68,15 +79,15 @@ ensure_image() {
     else
         build_image "$1" "$repository_uri:$image_tag"
         push_image "$repository_uri:$image_tag"
-        ((dry_run)) || look_for_image "$2"
+        answer='<digest> single'
+        ((dry_run)) || until_shown look_for_image "$2"
     fi
     local digest media_type
-    read -r digest media_type <<<"${answer:-<digest> single}"
-    [[ $digest != None ]] || fail "$2: image $image_tag is not in the repository after the push"
+    read -r digest media_type <<<"$answer"
     case $media_type in
     *index* | *manifest.list*) fail "$2: image $image_tag is $media_type, but Lambda takes the manifest of one" \
         'architecture: build without attestations, after deleting it with:' \
-        "aws ecr batch-delete-image --repository-name $2 --image-ids imageTag=$image_tag" ;;
+        "$(quoted aws ecr batch-delete-image --repository-name "$2" --image-ids "imageTag=$image_tag")" ;;
     esac
     image_uri=$repository_uri@$digest
 }
@@ -108,15 +119,16 @@ build_image() {
 
 # push_image TAG
 push_image() {
-    local password registry=${repository_uri%%/*}
+    local password registry=${repository_uri%%/*} get_password=(aws ecr get-login-password)
+    # ECR's credential helper, where one is set up, would rather fail than not store the password. It needs none.
+    local login=(env AWS_ECR_IGNORE_CREDS_STORAGE=true docker login --username AWS --password-stdin "$registry")
     if ((dry_run)); then
-        printf '%s | %s\n' 'aws ecr get-login-password' \
-            "$(quoted docker login --username AWS --password-stdin "$registry")"
+        printf '%s | %s\n' "$(quoted "${get_password[@]}")" "$(quoted "${login[@]}")"
     else
         say "logging in to $registry"
-        password=$(aws ecr get-login-password) || fail 'failed: aws ecr get-login-password'
-        printf '%s' "$password" | docker login --username AWS --password-stdin "$registry" >/dev/null ||
-            fail "failed: docker login $registry"
+        password=$("${get_password[@]}") || fail "failed: $(quoted "${get_password[@]}")"
+        printf '%s' "$password" | "${login[@]}" >/dev/null ||
+            say "failed: $(quoted "${login[@]}"): pushing with what Docker knows already"
     fi
     say "pushing $1"
     change docker push "$1"

@@ -16,6 +16,10 @@ from cloud import ACCOUNT, REGION, Cloud
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROLE = f"serverless-functions-{REGION}"
 BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+# How Lambda refuses a role that is too new: always, and if it encrypts the variables of a function.
+NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
+NO_GRANT = ("Lambda was unable to configure access to your environment variables because the KMS key is invalid for "
+            "CreateGrant.")
 OWNED = {"managed-by": "serverless-functions"}
 READING = re.compile("(Get|List|Describe|Invoke)")
 # Everything that is deployed, with images that are built in no time.

@@ -29,8 +29,9 @@ class Faults:
     """What is to go wrong, or to take its time, in the rest of a test."""
 
     def __init__(self):
-        self.role_refusals = 0  # so often is a function refused because of its role
+        self.role_refusals = []  # how functions are refused because of their role, one after the other
         self.pending_polls = 0  # so often is a function that was created seen Pending
+        self.unseen_polls = 0  # so often is what was just made not shown
         self.in_progress_polls = 0  # so often is an update seen InProgress
         self.state = {}  # fields of a function's configuration that differ from moto's
         self.hidden_tags = False  # as for somebody who may not read a function's tags
@@ -82,7 +83,17 @@ class Proxy:
         finally:
             connection.close()
 
-    # --- ECR: what was really pushed ------------------------------------------------------------------------
+    # --- ECR: what was really pushed, a little late ---------------------------------------------------------
+
+    def _ecr_CreateRepository(self, method, path, headers, body):
+        self.busy["unseen"] = self.faults.unseen_polls
+        return self.forward(method, path, headers, body)
+
+    def _ecr_DescribeRepositories(self, method, path, headers, body):
+        if self._is_busy("unseen"):
+            self.busy["unseen"] -= 1
+            return _error("ecr", 400, "RepositoryNotFoundException", "The repository does not exist")
+        return self.forward(method, path, headers, body)
 
     def _ecr_DescribeImages(self, method, path, headers, body):
         request = json.loads(body)
@@ -149,6 +160,8 @@ class Proxy:
         if self.faults.state.get("State") == "Inactive":
             del self.faults.state["State"]
             self.busy = {"State": 2}
+            message = "Lambda is initializing your function. It will be ready to invoke shortly."
+            return _error("lambda", 409, "CodeArtifactUserPendingException", message)
         if self._is_busy("State"):
             return _error("lambda", 409, "ResourceConflictException", "The function is currently in: Pending")
         if self.faults.invoke_error is not None:
@@ -173,11 +186,9 @@ class Proxy:
         return None
 
     def _role_problem(self):
-        if self.faults.role_refusals == 0:
+        if not self.faults.role_refusals:
             return None
-        self.faults.role_refusals -= 1
-        message = "The role defined for the function cannot be assumed by Lambda."
-        return _error("lambda", 400, "InvalidParameterValueException", message)
+        return _error("lambda", 400, "InvalidParameterValueException", self.faults.role_refusals.pop(0))
 
     def _image_problem(self, uri):
         name, _, digest = uri.removeprefix(self.registry.host + "/").partition("@")

@@ -1,9 +1,10 @@
 """Every way in which deploy.sh can fail: each names its cause, and the next run continues."""
 
+import json
 from unittest import mock
 
-from case import OTHER_ARCH, OWNED, Case, commit
-from cloud import remove_images
+from case import NOT_ASSUMABLE, OTHER_ARCH, OWNED, REGION, Case, commit
+from cloud import PASSWORD, remove_images
 
 
 class Failures(Case):
@@ -60,7 +61,26 @@ class Failures(Case):
     def test_a_failed_login(self):
         self.proxy.registry = mock.Mock(host="127.0.0.1:1", manifest=lambda *_: None)
         self.addCleanup(remove_images, "127.0.0.1:1")
-        self.assertSays(self.deploy("chameleon", code=1), "refused", "failed: docker login 127.0.0.1:1")
+        self.assertSays(self.deploy("chameleon", code=1), "refused", "docker login --username AWS --password-stdin "
+                        "127.0.0.1:1: pushing with what Docker knows already", "failed: docker push")
+
+    def test_a_login_that_is_not_needed(self):
+        """A credential helper that stores nothing, but knows the password, as ECR's does."""
+        host = self.cloud.registry.host
+        helper = self.folder / "bin/docker-credential-fixed"
+        helper.parent.mkdir()
+        helper.write_text(f"""#!/bin/sh
+            case $1 in
+            store) echo "not implemented" && exit 1 ;;
+            get) printf '{{"ServerURL":"{host}","Username":"AWS","Secret":"{PASSWORD}"}}' ;;
+            esac
+            """)
+        helper.chmod(0o755)
+        (self.folder / "config.json").write_text(json.dumps({"credHelpers": {host: "fixed"}}))
+        path = f"{helper.parent}:{self.environment['PATH']}"
+        done = self.deploy("chameleon", environment={"PATH": path, "DOCKER_CONFIG": str(self.folder)})
+        self.assertSays(done, "not implemented", "pushing with what Docker knows already")
+        self.assertIn("CreateFunction", self.changes)
 
     def test_an_image_of_several_architectures(self):
         listed = mock.Mock(host=self.cloud.registry.host)
@@ -70,7 +90,7 @@ class Failures(Case):
         self.assertSays(done, "is application/vnd.oci.image.index.v1+json, but Lambda takes")
 
     def test_a_role_that_never_becomes_usable(self):
-        self.proxy.faults.role_refusals = 1000
+        self.proxy.faults.role_refusals = 1000 * [NOT_ASSUMABLE]
         done = self.deploy("chameleon", code=1, environment={"DEPLOY_ROLE_SECONDS": "1"})
         self.assertSays(done, "The role defined for the function cannot be assumed by Lambda.",
                         "failed: aws lambda create-function")
@@ -84,7 +104,8 @@ class Failures(Case):
     def test_errors_while_reading(self):
         self.proxy.faults.errors["DescribeRepositories"] = (400, "AccessDeniedException", "not you")
         done = self.deploy("chameleon", code=1)
-        self.assertSays(done, "(AccessDeniedException)", "not you", "failed: aws ecr describe-repositories")
+        self.assertSays(done, "(AccessDeniedException)", "not you", "failed: aws ecr describe-repositories",
+                        f"--region {REGION}")
         self.assertNotIn("CreateRepository", self.calls)
 
     def test_a_function_error_in_the_first_call(self):
@@ -107,7 +128,7 @@ class Failures(Case):
             self.aws("ecr").create_repository(repositoryName="cnn_serving")
             done = self.deploy("cnn_serving", code=1)
             self.assertSays(done, "repository cnn_serving exists without the tag")
-            self.assertEqual(self.changes, ["CreateRole", "AttachRolePolicy"])
+            self.assertEqual(self.changes, [])
 
     def test_functions_that_cannot_become_what_is_asked_for(self):
         code = {"Code": {"ZipFile": b"PK"}, "Runtime": "python3.12", "Handler": "a.b"}
@@ -128,6 +149,14 @@ class Failures(Case):
         self.proxy.faults.state = {"State": "Inactive"}
         self.assertSays(self.deploy("chameleon"), "waiting until it is active", "answers")
         self.assertEqual(self.calls.count("Invoke"), 2)
+
+    def test_an_endpoints_file_that_exists_is_kept(self):
+        self.endpoints.write_text("mine")
+        self.assertSays(self.deploy("chameleon"), "keeping that as endpoints.json.bak")
+        self.assertEqual((self.checkout / "endpoints.json.bak").read_text(), "mine")
+        self.deploy("chameleon", "--endpoints-file", "other.json")
+        self.deploy("cnn_serving", "--endpoints-file", "other.json")
+        self.assertSays(self.deploy("cnn_serving", "--endpoints-file", "other.json"), "other.json is up to date")
 
     def test_an_endpoints_file_that_cannot_be_written(self):
         for file in (".", "missing/endpoints.json"):

@@ -46,6 +46,8 @@ class Flags(Case):
         self.assertEqual([command.replace("'", "") for command in commands],
                          ["aws iam create-role", "aws iam attach-role-policy", *for_each, *for_each[:-1],
                           "printf %s {\"input_file_seq\":0}"])
+        for line in done.stdout.splitlines():
+            self.assertEqual("aws " in line, f"--region {REGION}" in line, line)
         self.assertNotIn("hush", done.stdout + done.stderr)
 
     def test_wrong_flags(self):
@@ -62,6 +64,7 @@ class Flags(Case):
             ("--prefix", "a--b"): "--prefix is a--b",
             ("--role-name", "a/b"): "--role-name is a/b, expected 1 to 64",
             ("--log-retention-days", "2"): "--log-retention-days is 2, expected one of: 1 3 5",
+            ("--log-retention-days", "1 3"): "--log-retention-days is 1 3, expected one of: 1 3 5",
             ("--env", "1A=b"): "--env 1A: expected a name",
             ("--env", "NOT_SET_ANYWHERE"): "--env NOT_SET_ANYWHERE: not set in the environment",
             ("--env", "AB=two\nlines"): "--env AB: holds a control character",

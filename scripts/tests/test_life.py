@@ -9,7 +9,9 @@ import subprocess
 import time
 import unittest
 
-from case import ACCOUNT, ARCH, BASIC_EXECUTION, OWNED, REGION, ROLE, ROOT, Case, git
+from case import (
+    ACCOUNT, ARCH, BASIC_EXECUTION, NO_GRANT, NOT_ASSUMABLE, OWNED, REGION, ROLE, ROOT, Case, git,
+)
 
 BOTH = ("chameleon", "cnn_serving")
 
@@ -29,9 +31,9 @@ class Life(Case):
 
     def fresh(self):
         faults = self.proxy.faults
-        faults.role_refusals, faults.pending_polls = 2, 2
+        faults.role_refusals, faults.pending_polls, faults.unseen_polls = [NOT_ASSUMABLE, NO_GRANT], 2, 1
         done = self.deploy()
-        self.assertSays(done, f"account {ACCOUNT}, region {REGION}", "Lambda cannot assume the role yet")
+        self.assertSays(done, f"account {ACCOUNT}, region {REGION}", "Lambda cannot use the role yet")
         self.assertEqual(self.calls.count("CreateFunction"), 2 + 2)
         for name in BOTH:
             self.check_repository(name)
