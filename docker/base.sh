@@ -34,7 +34,7 @@ readonly toolchain=/usr/local/rust
 main() {
     case ${1-} in
     '') ;;
-    --remove) remove && exit ;;
+    --remove) remove; exit ;;
     -h | --help) usage && exit ;;
     *) fail "unknown argument $1; see docker/base.sh --help" ;;
     esac

@@ -172,8 +172,19 @@ check_tools() {
     need_command git 'install git'
     need_command docker 'install Docker'
     docker version --format '{{.Server.Version}}' >/dev/null || fail 'Docker cannot be reached'
-    [[ ! -d $endpoints_file && -w $([[ -e $endpoints_file ]] && echo "$endpoints_file" || dirname "$endpoints_file") ]] ||
-        fail "--endpoints-file $endpoints_file: expected a file that can be written"
+    check_writable "$endpoints_file"
+    ! has_earlier_endpoints || check_writable "$endpoints_file.bak"
+}
+
+# check_writable FILE
+check_writable() {
+    [[ ! -d $1 && -w $([[ -e $1 ]] && echo "$1" || dirname "$1") ]] ||
+        fail "--endpoints-file $endpoints_file: cannot write $1, expected a file that can be written"
+}
+
+# Whether there is something in the endpoints file that is to be kept.
+has_earlier_endpoints() {
+    [[ -s $endpoints_file && -f $endpoints_file ]]
 }
 
 # --- changes ----------------------------------------------------------------------------------------------
@@ -231,7 +242,7 @@ write_endpoints() {
     elif ((dry_run)); then
         say "$endpoints_file would be written"
     else
-        if [[ -s $endpoints_file && -f $endpoints_file ]]; then
+        if has_earlier_endpoints; then
             say "$endpoints_file was another: keeping that as $endpoints_file.bak"
             cp -- "$endpoints_file" "$endpoints_file.bak"
         fi

@@ -13,8 +13,8 @@ use crate::config::{LocalFunctions, Program};
 
 /// It only binds a port before it is ready, and asks Docker about images.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// It may have containers to remove.
-const STOPPED_WITHIN: Duration = Duration::from_secs(60);
+/// It may have containers to remove, for which it takes its own time-outs: together they are shorter.
+const STOPPED_WITHIN: Duration = Duration::from_secs(120);
 /// What it says of each image: this, the function's name, and the image's id.
 const IMAGE: &str = "image ";
 const READY: &str = "listening on ";

@@ -11,7 +11,7 @@ use lambda_local::is_function_name;
 ///
 /// Prints `image NAME ID` on standard output for every --image, then `listening on http://ADDRESS` once it serves, and
 /// logs to standard error (RUST_LOG selects what; `debug` adds the START, END and REPORT lines). Ends with exit code 0
-/// on Ctrl-C or SIGTERM, and ends all functions with it.
+/// on Ctrl-C or SIGTERM, and ends all functions with it; told once more meanwhile, it waits for nothing and ends with 1.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lambda-local", version, group = ArgGroup::new("any function").required(true).multiple(true))]
 pub(crate) struct Args {

@@ -75,7 +75,8 @@ impl LocalLambda {
         })
     }
 
-    /// Serves the Invoke API on `listener` until `shutdown` is ready; then ends all environments and returns.
+    /// Serves the Invoke API on `listener` until `shutdown` is ready; then ends all environments and returns. If Docker
+    /// does not remove the containers in time, that is logged, and [`Config::reaper`] goes on.
     ///
     /// Requests under way at that moment are answered with `ServiceException`. If the process dies instead, the kernel
     /// ends the environments' processes, and [`Config::reaper`] removes their containers.

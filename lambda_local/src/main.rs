@@ -16,12 +16,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Args, FunctionArg, ImageArg, VariableArg};
 
 /// AWS credentials are passed on to the functions, as Lambda gives them those of their role.
 const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+/// Signals within this time are one: closing a terminal sends two, and so may `timeout`.
+const SAME_SIGNAL: Duration = Duration::from_millis(250);
+/// How long what cannot be interrupted, such as writing the log, may keep this process from ending.
+const THREAD_GRACE: Duration = Duration::from_secs(1);
 
 fn main() -> Result<()> {
     let words: Vec<_> = env::args_os().skip(1).collect();
@@ -40,16 +45,18 @@ fn main() -> Result<()> {
 }
 
 fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the async runtime")?
-        .block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the async runtime")?;
+    let result = runtime.block_on(work);
+    // Ends all that still runs, and with it the functions.
+    runtime.shutdown_timeout(THREAD_GRACE);
+    result
 }
 
 async fn run(args: Args) -> Result<()> {
     let config = resolve(&args)?;
-    let mut shutdown = Box::pin(shutdown(args.exit_with_stdin)?);
+    let stopping = CancellationToken::new();
+    let mut shutdown = Box::pin(shutdown(args.exit_with_stdin, stopping.clone())?);
     let listener =
         TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
@@ -66,7 +73,10 @@ async fn run(args: Args) -> Result<()> {
         announce(&format!("image {function} {id}"))?;
     }
     announce(&format!("listening on http://{address}"))?;
-    lambda.serve(listener, shutdown).await.context("serving failed")
+    tokio::select! {
+        served = lambda.serve(listener, shutdown) => served.context("serving failed"),
+        () = told_again(stopping) => bail!("told to stop once more before all functions had ended in order"),
+    }
 }
 
 fn resolve(args: &Args) -> Result<Config> {
@@ -123,21 +133,29 @@ fn executable(path: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Ready on Ctrl-C, SIGTERM, SIGHUP and, if wanted, at the end of standard input. Another signal afterwards ends this
-/// process at once: whoever sends it does not want to wait for Docker. The reaper removes what is left then.
-fn shutdown(with_stdin: bool) -> Result<impl Future<Output = ()> + Send + 'static> {
+/// Ready on Ctrl-C, SIGTERM, SIGHUP and, if wanted, at the end of standard input; cancels `stopping` then.
+fn shutdown(
+    with_stdin: bool,
+    stopping: CancellationToken,
+) -> Result<impl Future<Output = ()> + Send + 'static> {
     let mut signals = Signals::new().context("cannot watch for signals")?;
     Ok(async move {
         tokio::select! {
             () = signals.next() => {}
             () = end_of_stdin(), if with_stdin => {}
         }
-        tokio::spawn(async move {
-            signals.next().await;
-            tracing::warn!("told to stop once more: stopping at once");
-            std::process::exit(1);
-        });
+        stopping.cancel();
     })
+}
+
+/// Ready on a signal that comes while this is `stopping`: whoever sends it does not want to wait for Docker.
+async fn told_again(stopping: CancellationToken) {
+    stopping.cancelled().await;
+    tokio::time::sleep(SAME_SIGNAL).await;
+    match Signals::new() {
+        Ok(mut signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// The signals that mean to stop.

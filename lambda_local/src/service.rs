@@ -109,20 +109,23 @@ impl Service {
     pub(crate) fn invoke(self: &Arc<Self>, function: usize, request: Request) -> Result<Outcome, Throttled> {
         let (reply, result) = oneshot::channel();
         let mut state = self.state();
-        let id = match state.pool.acquire(function) {
+        let (id, new) = match state.pool.acquire(function) {
             Decision::Throttle => return Err(Throttled),
-            Decision::Reuse(id) => id,
+            Decision::Reuse(id) => (id, None),
             Decision::Start(id) => {
                 let (mailbox, inbox) = mpsc::channel(1);
                 state.mailboxes.insert(id, mailbox);
-                let environment = Environment::new(Arc::clone(self), function, id, inbox);
-                self.tasks.spawn(environment.run());
-                id
+                (id, Some(Environment::new(Arc::clone(self), function, id, inbox)))
             }
         };
         // An environment has at most one request, so its mailbox is empty; it is gone only when the server stops.
         if let Some(mailbox) = state.mailboxes.get(&id) {
             let _ = mailbox.try_send(Invocation { request, reply });
+        }
+        // A runtime that ends drops the environment at once, which needs the state.
+        drop(state);
+        if let Some(environment) = new {
+            self.tasks.spawn(environment.run());
         }
         Ok(Outcome { result, stopping: self.stopping.clone() })
     }
@@ -160,5 +163,42 @@ impl Service {
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is whole between any two statements that could panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use bytes::Bytes;
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::config::{FunctionConfig, Program};
+
+    fn request() -> Request {
+        let (request_id, trace_id) = Default::default();
+        Request { request_id, trace_id, client_context: None, payload: Bytes::new() }
+    }
+
+    #[test]
+    fn an_environment_that_is_lost_counts_no_longer() {
+        let function = FunctionConfig::new("test", Program::Executable(PathBuf::from("/no/such/program")));
+        let config = Config { concurrency: 1, ..Config::new(vec![function]) };
+        let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
+        let first = runtime();
+        let (service, outcome) = first.block_on(async {
+            let service = Arc::new(Service::new(config).await.unwrap());
+            let outcome = service.invoke(0, request()).unwrap();
+            assert_eq!(service.invoke(0, request()).unwrap_err(), Throttled);
+            (service, outcome)
+        });
+        // Its environments are dropped, wherever they are.
+        drop(first);
+        runtime().block_on(async {
+            let Some(Err(Unavailable(reason))) = outcome.wait().await else { panic!("served by nobody") };
+            assert!(reason.contains("its environment was lost"), "{reason}");
+            service.invoke(0, request()).unwrap();
+        });
     }
 }

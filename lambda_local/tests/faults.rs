@@ -112,6 +112,12 @@ async fn an_answer_is_at_most_as_large_as_lambda_delivers(kind: Kind) {
     server.stop().await;
 }
 
+/// What a text has last before `after`, from the last `before` on.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let text = text.rsplit_once(after).unwrap().0;
+    text.rsplit_once(before).unwrap().1
+}
+
 fn with_init(kind: Kind, init: &str) -> FunctionConfig {
     FunctionConfig { environment: vec![("INIT".to_owned(), init.to_owned())], ..kind.test_function() }
 }
@@ -140,6 +146,9 @@ async fn a_function_that_never_asks_for_an_event_times_out(kind: Kind) {
         lambda_error("Sandbox.Timedout", "RequestId: ID Error: Task timed out after 1.00 seconds")
     );
     assert!(log.contains("\tPhase: init\tStatus: timeout\t\nSTART "), "{log}");
+    // The invocation lasted as long as the second try, and that from the start of the process.
+    let again = between(&log, "\nINIT_REPORT Init Duration: ", "\tPhase: invoke\t");
+    assert_eq!(again, between(&log, "\tDuration: ", "\tBilled Duration: "), "{log}");
     server.stop().await;
 }
 

@@ -5,21 +5,30 @@
 mod common;
 
 use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use common::binary::{BINARY, LambdaLocal};
 use common::{Server, client, ended, example, invoke, payload, runs, test_function};
 use lambda_local::Config;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-/// Starts three environments, one of them busy for long, and returns the numbers of the idle ones' processes.
-async fn occupy(server: &LambdaLocal) -> Vec<u64> {
+/// The processes of a server's environments.
+struct Occupied {
+    /// Of those that wait for an event.
+    idle: Vec<u64>,
+    /// What one of them started.
+    child: u64,
+}
+
+/// Starts three environments, one of them busy for long.
+async fn occupy(server: &LambdaLocal) -> Occupied {
     let client = client(server.address);
     let slow = json!({ "do": "sleep", "ms": 300 });
     let idle = tokio::join!(invoke(&client, "test", slow.clone()), invoke(&client, "test", slow));
-    let pids = [idle.0, idle.1].iter().map(|output| payload(output)["pid"].as_u64().unwrap()).collect();
+    let idle = [idle.0, idle.1].iter().map(|output| payload(output)["pid"].as_u64().unwrap()).collect();
     let child = payload(&invoke(&client, "test", json!({ "do": "child" })).await)["child"].as_u64().unwrap();
     assert!(runs(child));
     tokio::spawn(async move {
@@ -28,7 +37,7 @@ async fn occupy(server: &LambdaLocal) -> Vec<u64> {
         let payload = aws_sdk_lambda::primitives::Blob::new(event);
         let _ = client.invoke().function_name("test").payload(payload).send().await;
     });
-    pids
+    Occupied { idle, child }
 }
 
 /// A client that stops in the middle of what it says.
@@ -53,7 +62,7 @@ fn children(parent: u32) -> Vec<u64> {
 async fn every_way_to_stop_ends_all_processes() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
         let mut server = LambdaLocal::start(&[]);
-        let idle = occupy(&server).await;
+        let Occupied { idle, child } = occupy(&server).await;
         let environments = children(server.process.id());
         assert!(idle.iter().all(|pid| environments.contains(pid)), "{idle:?} {environments:?}");
         server.signal(signal);
@@ -66,6 +75,10 @@ async fn every_way_to_stop_ends_all_processes() {
                 assert!(!runs(pid), "process {pid} outlived {signal:?}");
             }
         }
+        if signal == Signal::KILL {
+            kill_process(Pid::from_raw(child.try_into().unwrap()).unwrap(), signal).unwrap();
+        }
+        ended(child).await;
     }
 }
 
@@ -133,19 +146,52 @@ async fn a_client_that_is_half_way_does_not_keep_it_from_stopping() {
     assert!(server.process.wait().unwrap().success());
 }
 
+/// When a terminal is closed, its shell sends one, and the kernel another.
+#[tokio::test]
+async fn signals_right_after_one_another_are_one() {
+    let mut server = LambdaLocal::start(&[]);
+    let _half = half_a_request(&server);
+    invoke(&client(server.address), "test", json!({})).await;
+    server.signal(Signal::HUP);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    server.signal(Signal::HUP);
+    assert!(server.process.wait().unwrap().success());
+}
+
 #[tokio::test]
 async fn a_second_signal_stops_at_once() {
     let mut server = LambdaLocal::start(&[]);
-    occupy(&server).await;
+    let Occupied { child, .. } = occupy(&server).await;
     let environments = children(server.process.id());
-    let _half = half_a_request(&server);
-    server.signal(Signal::TERM);
     // The client, which it waits for, gives the second signal its time.
-    server.signal(Signal::INT);
-    assert_eq!(server.process.wait().unwrap().code(), Some(1));
-    for pid in environments {
+    let _half = half_a_request(&server);
+    // It has been accepted before this is.
+    invoke(&client(server.address), "test", json!({})).await;
+    let status = loop {
+        server.signal(Signal::INT);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if let Some(status) = server.process.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Some(1));
+    for pid in environments.into_iter().chain([child]) {
         ended(pid).await;
     }
+}
+
+#[test]
+fn it_can_be_stopped_while_docker_does_not_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let docker = UnixListener::bind(&socket).unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(["--listen", "127.0.0.1:0", "--image", "f=image"]);
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let mut server = command.spawn().unwrap();
+    let _asked = docker.accept().unwrap();
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    assert_eq!(server.wait().unwrap().code(), Some(0));
 }
 
 #[tokio::test]

@@ -133,15 +133,15 @@ look() {
     answer=''
 }
 
-# until_shown COMMAND... looks for what was just made, which AWS may show only after a moment.
+# until_shown THING COMMAND... looks for a thing that was just made, which AWS may show only after a moment.
 until_shown() {
     local try
     for try in 1 2 3 4 5; do
-        "$@"
+        "${@:2}"
         [[ -z $answer ]] || return 0
         ((try == 5)) || sleep 1
     done
-    fail "AWS does not show what was just made ($*); run this script again to continue"
+    fail "AWS does not show $1, which was just made; run this script again to continue"
 }
 
 # failed_with REGULAR_EXPRESSION

@@ -49,7 +49,7 @@ ensure_repository() {
             --image-scanning-configuration scanOnPush=true --tags "Key=$tag_key,Value=$tag_value"
         # A dry run does not know what AWS will call it.
         answer='none <repositoryUri> IMMUTABLE True'
-        ((dry_run)) || until_shown look_for_repository "$1"
+        ((dry_run)) || until_shown "the repository $1" look_for_repository "$1"
         repository=$answer
     fi
     read -r _ repository_uri mutability scan <<<"$repository"
@@ -80,7 +80,7 @@ ensure_image() {
         build_image "$1" "$repository_uri:$image_tag"
         push_image "$repository_uri:$image_tag"
         answer='<digest> single'
-        ((dry_run)) || until_shown look_for_image "$2"
+        ((dry_run)) || until_shown "the image $image_tag in the repository $2" look_for_image "$2"
     fi
     local digest media_type
     read -r digest media_type <<<"$answer"

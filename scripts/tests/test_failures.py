@@ -101,6 +101,11 @@ class Failures(Case):
         self.assertSays(self.deploy("chameleon", code=1), "(AccessDeniedException)", message)
         self.assertEqual(self.calls.count("CreateFunction"), 1)
 
+    def test_a_repository_that_is_never_shown(self):
+        self.proxy.faults.unseen_polls = 1000
+        self.assertSays(self.deploy("chameleon", code=1), "AWS does not show the repository chameleon, which was just made")
+        self.proxy.faults.unseen_polls = 0
+
     def test_errors_while_reading(self):
         self.proxy.faults.errors["DescribeRepositories"] = (400, "AccessDeniedException", "not you")
         done = self.deploy("chameleon", code=1)
@@ -161,8 +166,12 @@ class Failures(Case):
     def test_an_endpoints_file_that_cannot_be_written(self):
         for file in (".", "missing/endpoints.json"):
             done = self.deploy("--endpoints-file", file, code=1)
-            self.assertSays(done, f"--endpoints-file {file}: expected a file that can be written")
+            self.assertSays(done, f"--endpoints-file {file}: cannot write {file}, expected a file that can be written")
             self.assertEqual(self.calls, [])
+        self.endpoints.write_text("mine")
+        (self.checkout / "endpoints.json.bak").mkdir()
+        self.assertSays(self.deploy(code=1), "--endpoints-file endpoints.json: cannot write endpoints.json.bak")
+        self.assertEqual(self.calls, [])
 
     def test_an_update_that_fails(self):
         self.deploy("chameleon")

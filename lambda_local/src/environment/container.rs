@@ -97,13 +97,26 @@ impl Container {
 
     /// Asks its program to end.
     pub(crate) fn terminate(&self) {
-        let (docker, id) = (Arc::clone(&self.docker), self.id.clone());
-        self.docker.tasks.spawn(async move { signal(&docker, &id, "SIGTERM").await });
+        self.signal("SIGTERM");
+    }
+
+    /// Ends its program at once, though the container's removal has to wait for its turn.
+    pub(crate) fn kill(self) {
+        self.signal("SIGKILL");
     }
 
     /// The most memory that its program had resident so far, in KiB; `None` if that cannot be seen.
     pub(crate) fn peak_memory_kib(&self) -> Option<u64> {
         proc::peak_memory_kib(function_process(self.init?, &self.id)?)
+    }
+
+    fn signal(&self, signal: &'static str) {
+        let (docker, id) = (Arc::clone(&self.docker), self.id.clone());
+        self.docker.tasks.spawn(async move {
+            let options = KillContainerOptionsBuilder::default().signal(signal).build();
+            // It may have ended by itself.
+            let _ = docker.client.kill_container(&id, Some(options)).await;
+        });
     }
 }
 
@@ -131,11 +144,8 @@ async fn keep(
     drop(slot);
     match brought_up {
         Ok((up, exits, forwarding)) => {
-            let awaited = reply.send(Ok(up)).is_ok();
-            let watching = watch_exit(&docker, &name, &exits, forwarding);
-            if !awaited || wanted.run_until_cancelled(watching).await.is_none() {
-                // At once, though its removal has to wait for its turn: one that timed out shall not work on.
-                signal(&docker, &name, "SIGKILL").await;
+            if reply.send(Ok(up)).is_ok() {
+                wanted.run_until_cancelled(watch_exit(&docker, &name, &exits, forwarding)).await;
             }
         }
         // If nobody waits any more, nobody misses it.
@@ -146,12 +156,6 @@ async fn keep(
     if let Err(error) = cleanup::remove_container(&docker.client, &name).await {
         tracing::warn!("the container {name} was not removed: {error}");
     }
-}
-
-async fn signal(docker: &Docker, container: &str, signal: &str) {
-    let options = KillContainerOptionsBuilder::default().signal(signal).build();
-    // It may have ended by itself.
-    let _ = docker.client.kill_container(container, Some(options)).await;
 }
 
 async fn bring_up(

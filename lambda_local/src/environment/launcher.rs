@@ -184,9 +184,17 @@ impl Running {
         }
     }
 
-    /// Ends the program at once. A container is ended meanwhile: what needs it gone waits for the server's tasks,
-    /// and nobody's answer waits for Docker.
+    /// Ends the program at once, whatever it does. A container is ended meanwhile: what needs it gone waits for the
+    /// server's tasks, and nobody's answer waits for Docker.
     pub(crate) async fn kill(self) {
+        match self {
+            Self::Process(mut process) => process.kill().await,
+            Self::Container(container) => container.kill(),
+        }
+    }
+
+    /// Ends a program that does nothing any more, or need not end before its container is removed.
+    pub(crate) async fn end(self) {
         match self {
             Self::Process(mut process) => process.kill().await,
             Self::Container(container) => drop(container),

@@ -91,7 +91,8 @@ impl Owner {
         if self.boot != current.boot {
             return !self.boot.is_empty() && !current.boot.is_empty();
         }
-        self.namespace == current.namespace
+        !self.namespace.is_empty()
+            && self.namespace == current.namespace
             && match proc::start_ticks(self.pid) {
                 Some(ticks) => self.start_ticks != UNKNOWN_TICKS && self.start_ticks != ticks,
                 // The kernel may hide the processes of others.

@@ -106,7 +106,8 @@ async fn remove_left(client: &Client, filter: &str, in_order: bool) -> Result<()
         match cleanup::remove_labelled(client, filter).await {
             Ok(_) if in_order => return Ok(()),
             Ok(0) => empty_passes += 1,
-            Err(error) if Instant::now() >= deadline => return Err(error),
+            // What is left then is no late arrival, and somebody waits for the news.
+            Err(error) if in_order || Instant::now() >= deadline => return Err(error),
             Ok(_) | Err(_) => empty_passes = 0,
         }
         if empty_passes == EMPTY_PASSES {

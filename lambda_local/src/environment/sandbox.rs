@@ -217,7 +217,7 @@ impl Sandbox {
             // Whether it ended by itself or not, it is killed now.
             let _ = timeout(SHUTDOWN_GRACE, self.idle(log)).await;
         }
-        self.kill().await;
+        self.running.end().await;
         log.drain();
     }
 
