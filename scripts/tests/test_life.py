@@ -155,16 +155,18 @@ class Interrupted(Case):
 
         self.proxy.faults.during[action] = interrupt
         self.proxy.faults.pending_polls = 1000
-        script = subprocess.Popen(
-            [self.checkout / "scripts/deploy.sh", "chameleon"], cwd=self.checkout, env=self.environment,
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )
-        try:
-            script.communicate(timeout=60)
-        finally:
-            # If it did not stop: what is left must not outlive the test.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(script.pid, signal.SIGKILL)
+        # Whoever runs the tests in the background may have it ignored.
+        heeding = ["env", "--default-signal=INT", self.checkout / "scripts/deploy.sh", "chameleon"]
+        with subprocess.Popen(
+            heeding, cwd=self.checkout, env=self.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        ) as script:
+            try:
+                script.communicate(timeout=60)
+            finally:
+                # If it did not stop: what is left must not outlive the test.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(script.pid, signal.SIGKILL)
         self.proxy.faults.during.clear()
         self.assertNotEqual(script.returncode, 0)
         self.assertFalse(self.endpoints.exists())
