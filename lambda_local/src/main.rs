@@ -154,6 +154,7 @@ async fn told_again(stopping: CancellationToken) {
     tokio::time::sleep(SAME_SIGNAL).await;
     match Signals::new() {
         Ok(mut signals) => signals.next().await,
+        // What has begun in order goes on so.
         Err(_) => std::future::pending().await,
     }
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use common::binary::{BINARY, LambdaLocal};
-use common::{Server, client, ended, example, invoke, payload, runs, test_function};
+use common::{Server, client, ended, eventually, example, invoke, payload, runs, test_function};
 use lambda_local::Config;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -40,12 +40,14 @@ async fn occupy(server: &LambdaLocal) -> Occupied {
     Occupied { idle, child }
 }
 
-/// A client that stops in the middle of what it says.
-fn half_a_request(server: &LambdaLocal) -> std::net::TcpStream {
+/// A client that stops in the middle of what it says, once the server has taken it on.
+async fn half_a_request(server: &LambdaLocal) -> std::net::TcpStream {
     let mut half = std::net::TcpStream::connect(server.address).unwrap();
     let head =
         "POST /2015-03-31/functions/test/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
     half.write_all(head.as_bytes()).unwrap();
+    // Connections are accepted in order.
+    invoke(&client(server.address), "test", json!({})).await;
     half
 }
 
@@ -140,8 +142,7 @@ async fn variables_are_passed_on_when_named() {
 #[tokio::test]
 async fn a_client_that_is_half_way_does_not_keep_it_from_stopping() {
     let mut server = LambdaLocal::start(&[]);
-    let _half = half_a_request(&server);
-    invoke(&client(server.address), "test", json!({})).await;
+    let _half = half_a_request(&server).await;
     server.signal(Signal::TERM);
     assert!(server.process.wait().unwrap().success());
 }
@@ -150,8 +151,7 @@ async fn a_client_that_is_half_way_does_not_keep_it_from_stopping() {
 #[tokio::test]
 async fn signals_right_after_one_another_are_one() {
     let mut server = LambdaLocal::start(&[]);
-    let _half = half_a_request(&server);
-    invoke(&client(server.address), "test", json!({})).await;
+    let _half = half_a_request(&server).await;
     server.signal(Signal::HUP);
     tokio::time::sleep(Duration::from_millis(20)).await;
     server.signal(Signal::HUP);
@@ -164,32 +164,34 @@ async fn a_second_signal_stops_at_once() {
     let Occupied { child, .. } = occupy(&server).await;
     let environments = children(server.process.id());
     // The client, which it waits for, gives the second signal its time.
-    let _half = half_a_request(&server);
-    // It has been accepted before this is.
-    invoke(&client(server.address), "test", json!({})).await;
-    let status = loop {
+    let _half = half_a_request(&server).await;
+    eventually(|| {
         server.signal(Signal::INT);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        if let Some(status) = server.process.try_wait().unwrap() {
-            break status;
-        }
-    };
-    assert_eq!(status.code(), Some(1));
+        server.process.try_wait().unwrap().is_some()
+    })
+    .await;
+    assert_eq!(server.process.wait().unwrap().code(), Some(1));
     for pid in environments.into_iter().chain([child]) {
         ended(pid).await;
     }
 }
 
-#[test]
-fn it_can_be_stopped_while_docker_does_not_answer() {
+#[tokio::test]
+async fn it_can_be_stopped_while_docker_does_not_answer() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("docker.sock");
     let docker = UnixListener::bind(&socket).unwrap();
+    docker.set_nonblocking(true).unwrap();
     let mut command = Command::new(BINARY);
     command.args(["--listen", "127.0.0.1:0", "--image", "f=image"]);
     command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
     let mut server = command.spawn().unwrap();
-    let _asked = docker.accept().unwrap();
+    let mut asked = None;
+    eventually(|| {
+        asked = docker.accept().ok();
+        asked.is_some()
+    })
+    .await;
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
     assert_eq!(server.wait().unwrap().code(), Some(0));
 }
