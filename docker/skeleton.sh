@@ -5,7 +5,7 @@
 
 set -eu
 
-for manifest in */Cargo.toml; do
+for manifest in */Cargo.toml */*/Cargo.toml; do
     crate=${manifest%/Cargo.toml}
     mkdir -p "$crate/src" "$crate/benches"
     echo '//! Empty.' >"$crate/src/lib.rs"

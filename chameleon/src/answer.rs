@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use function_common::python::float_repr;
+use function_core::python::float_repr;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::table::Html;

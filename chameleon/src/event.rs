@@ -1,7 +1,7 @@
 //! The event: how large a table to render.
 
-use function_common::FunctionError;
-use function_common::event::{Integer, integers};
+use function_core::FunctionError;
+use function_core::event::{Integer, integers};
 
 /// An event, its fields as the client wrote them.
 ///

@@ -16,7 +16,7 @@ pub mod table;
 
 use std::time::Instant;
 
-use function_common::FunctionError;
+use function_core::FunctionError;
 
 pub use crate::answer::Answer;
 pub use crate::event::Event;

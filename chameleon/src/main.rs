@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    function_common::bootstrap::run(|| Ok(chameleon::handle))
+    function_host::run(|| Ok(chameleon::handle))
 }

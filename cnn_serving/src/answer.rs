@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use function_common::python::float_repr;
+use function_core::python::float_repr;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::labels::Prediction;

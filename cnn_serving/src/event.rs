@@ -1,7 +1,7 @@
 //! Which picture an event asks for.
 
-use function_common::FunctionError;
-use function_common::event::{fields, integer, refused, string};
+use function_core::FunctionError;
+use function_core::event::{fields, integer, refused, string};
 
 use crate::object_store::{BUCKET_FORM, KEY_FORM, ObjectUri, UriError};
 use crate::samples::COUNT;
@@ -65,7 +65,7 @@ fn list_index(index: i64) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use function_common::error::INVALID_EVENT;
+    use function_core::error::INVALID_EVENT;
     use proptest::prelude::*;
 
     use super::*;

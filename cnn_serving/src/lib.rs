@@ -27,7 +27,7 @@ pub mod settings;
 
 use std::time::Instant;
 
-use function_common::FunctionError;
+use function_core::FunctionError;
 use serde_json::value::RawValue;
 
 use crate::assets::Assets;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
-use function_common::error::with_causes;
+use function_core::error::with_causes;
 use tokio::runtime::{self, Runtime};
 
 use self::error::Problem;

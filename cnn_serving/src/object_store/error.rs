@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
-use function_common::FunctionError;
-use function_common::error::with_causes;
+use function_core::FunctionError;
+use function_core::error::with_causes;
 use thiserror::Error;
 
 use super::ObjectUri;

@@ -1,13 +1,13 @@
 //! moto's S3 on this machine.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::common;
 
 /// A server with the objects that `serve_s3.py` puts there. It ends with its standard input, so with this process.
+#[allow(dead_code, reason = "one of the two test programs that share this file uses the rest")]
 pub(crate) struct Moto {
     pub(crate) url: String,
     /// The access key of a user who may do nothing, and its secret.
@@ -22,16 +22,17 @@ pub(crate) fn open() -> &'static Moto {
 }
 
 /// A server that checks permissions.
+#[allow(dead_code, reason = "one of the two test programs that share this file uses it")]
 pub(crate) fn strict() -> Moto {
     start(&["strict"])
 }
 
 fn start(args: &[&str]) -> Moto {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join("../assets/venv/bin/python");
+    let root = common::repository();
+    let python = root.join("assets/venv/bin/python");
     assert!(python.exists(), "{} is missing: run ./scripts/setup.sh", python.display());
     let mut process = Command::new(python)
-        .arg(root.join("tests/objects/serve_s3.py"))
+        .arg(root.join("cnn_serving/tests/function/serve_s3.py"))
         .arg(common::assets_folder().join("images"))
         .args(args)
         .stdin(Stdio::piped())

@@ -2,12 +2,11 @@
 
 use std::error::Error as StdError;
 
-use lambda_runtime::Diagnostic;
 use thiserror::Error;
 
 /// The event is not what the function accepts.
 pub const INVALID_EVENT: &str = "InvalidEvent";
-/// The answer would be larger than Lambda delivers.
+/// The answer would be larger than the platform delivers.
 pub const RESPONSE_TOO_LARGE: &str = "ResponseTooLarge";
 /// The function could not be initialised: a file is missing or broken.
 pub const INIT_FAILED: &str = "InitFailed";
@@ -44,10 +43,4 @@ impl FunctionError {
 pub fn with_causes(error: &(dyn StdError + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-impl From<FunctionError> for Diagnostic {
-    fn from(error: FunctionError) -> Self {
-        Self { error_type: error.error_type.to_owned(), error_message: error.message }
-    }
 }

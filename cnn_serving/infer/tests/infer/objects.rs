@@ -1,14 +1,5 @@
 //! Pictures in S3: the real programs against moto's S3, and against servers that misbehave.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-#[allow(dead_code, reason = "the other tests use the rest")]
-#[path = "../common/mod.rs"]
-mod common;
-mod lambda;
-mod moto;
-mod stub;
-
 use std::fs;
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -16,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use cnn_serving::settings::{ASSETS, S3_TIMEOUT};
 use serde_json::Value;
+
+use crate::{common, moto, stub};
 
 /// Far beyond what any of these runs may take, so that a hang fails instead of lasting.
 const HANG: Duration = Duration::from_secs(120);

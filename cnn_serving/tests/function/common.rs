@@ -7,14 +7,19 @@ use cnn_serving::settings::ASSETS;
 
 /// The folder that `scripts/setup.sh` makes. Without it these tests fail; they are never skipped.
 pub(crate) fn assets_folder() -> PathBuf {
-    let in_repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets");
-    let folder = std::env::var_os(ASSETS).map_or(in_repository, PathBuf::from);
+    let folder = std::env::var_os(ASSETS).map_or(repository().join("assets"), PathBuf::from);
     assert!(
         folder.join("model/squeezenet.onnx").is_file(),
         "{} does not hold the model; run ./scripts/setup.sh",
         folder.display()
     );
     folder.canonicalize().unwrap()
+}
+
+/// The folder of the workspace, above that of the package whose tests these are.
+pub(crate) fn repository() -> &'static Path {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.find(|folder| folder.join("Cargo.lock").is_file()).unwrap()
 }
 
 /// The same as the function sees it.

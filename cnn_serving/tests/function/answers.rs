@@ -1,19 +1,17 @@
 //! The function's answers to events, with the real library, model and images.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::BTreeMap;
 
 use cnn_serving::CnnServing;
 use cnn_serving::samples;
 use cnn_serving::settings::Settings;
-use function_common::error::INVALID_EVENT;
+use function_core::error::INVALID_EVENT;
 use serde::Deserialize;
 
+use crate::common;
+
 /// What Keras' graph gives for the sample images, computed with Pillow and ONNX Runtime.
-const EXPECTED: &str = include_str!("../model/expected.json");
+const EXPECTED: &str = include_str!("../../model/expected.json");
 const TOLERANCE: f32 = 1e-5;
 
 type Row = (String, String, String);

@@ -1,7 +1,5 @@
 //! The program outside Lambda says what it needs, and fails.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::process::Command;
 
 /// Runs the program, which must fail with one clear line, and returns that line.

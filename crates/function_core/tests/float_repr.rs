@@ -1,6 +1,6 @@
 //! `float_repr` against numpy.
 
-use function_common::python::float_repr;
+use function_core::python::float_repr;
 
 /// Made by `data/make_float_repr.py`.
 const TABLE: &str = include_str!("data/float_repr.tsv");

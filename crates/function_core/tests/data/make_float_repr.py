@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes float_repr.tsv: how numpy prints 32-bit floats.
 
-    python function_common/tests/data/make_float_repr.py > function_common/tests/data/float_repr.tsv
+    python crates/function_core/tests/data/make_float_repr.py > crates/function_core/tests/data/float_repr.tsv
 
 Each line: the bits in hexadecimal, and the text. Made with numpy 1.26.4, which prints large numbers as Python does
 (newer ones switch to an exponent from 1e6 on; below that they agree).

@@ -1,7 +1,5 @@
 //! The tables are byte for byte those of the original; `goldens/make.py` made the files.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
