@@ -4,17 +4,19 @@
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
-#[path = "../tests/support/stub.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/awsinvoker/support/stub.rs"]
 mod stub;
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use awsinvoker::endpoints::{DEFAULT_PAYLOAD, Endpoint};
-use awsinvoker::target::{Credentials, LambdaConfig, LambdaTarget};
-use serde_json::Value;
+use awsinvoker::plan::endpoints::Endpoint;
+use awsinvoker::platform::Call as _;
+use awsinvoker::platform::lambda::Lambda;
+use run_record::run_dir::RunDir;
+use run_record::summary::Lag;
 
 const RATES: [u32; 4] = [300, 1000, 1001, 3000];
 const SECONDS: u32 = 8;
@@ -25,7 +27,7 @@ const STUB: &str = "--stub";
 struct Figures {
     requests: u64,
     achieved: f64,
-    lag: Value,
+    lag: Lag,
     service_p50: f64,
     cpu: Duration,
 }
@@ -49,8 +51,7 @@ fn main() {
     );
     for rate in RATES {
         let Figures { requests, achieved, lag, service_p50, cpu } = measure(rate, &stub.address);
-        let lag =
-            ["p50", "p99", "p999", "max"].map(|key| format!("{:.1}", lag[key].as_f64().unwrap())).join(" / ");
+        let lag = [lag.p50, lag.p99, lag.p999, lag.max].map(|us| format!("{:.1}", us.unwrap())).join(" / ");
         let cpu_us = cpu.as_secs_f64() * 1e6 / requests as f64;
         println!("{rate:>6} {requests:>9} {achieved:>16.5} {lag:>36} {service_p50:>9.1} µs {cpu_us:>9.1} µs");
     }
@@ -84,46 +85,30 @@ fn measure(rate: u32, address: &str) -> Figures {
     let before = children_cpu();
     assert!(command.status().unwrap().success());
     let cpu = children_cpu() - before;
-    let summary: Value = serde_json::from_slice(&read(folder.path())).unwrap();
+    let summary = RunDir::open(&folder.path().join("out")).read_summary().unwrap();
     Figures {
-        requests: summary["issued"].as_u64().unwrap(),
-        achieved: summary["sent_rps"].as_f64().unwrap() / summary["target_rps"].as_f64().unwrap(),
-        lag: summary["schedule_lag_us"].clone(),
-        service_p50: summary["endpoints"][0]["views"]["service"]["p50"].as_f64().unwrap(),
+        requests: summary.issued,
+        achieved: summary.sent_rps / summary.target_rps,
+        lag: summary.schedule_lag_us,
+        service_p50: summary.endpoints[0].views.service.p50.unwrap(),
         cpu,
     }
-}
-
-fn read(folder: &Path) -> Vec<u8> {
-    std::fs::read(folder.join("out/summary.json")).unwrap()
 }
 
 /// The CPU time of calls through the same client without pacing, concurrency and recording: what is left of a
 /// request's cost if the invoker itself cost nothing.
 fn closed_loop(address: &str) -> Duration {
-    let config = LambdaConfig {
-        endpoint_url: Some(format!("http://{address}")),
-        credentials: Credentials::Placeholder,
-        region: None,
-        profile: None,
-        timeout: Duration::from_secs(10),
-        connections: 1,
-    };
-    let endpoint = Endpoint {
-        name: "string".to_owned(),
-        hostname: "string".to_owned(),
-        payload: DEFAULT_PAYLOAD.to_owned(),
-        asynchronous: false,
-    };
+    let url = format!("http://{address}");
+    let endpoint = Endpoint::new("string", r#"{"num_of_rows":1,"num_of_cols":3}"#);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let target = LambdaTarget::new(&config, &[endpoint]).await.unwrap();
+        let lambda = Lambda::at(&url, &[endpoint]).await.unwrap();
         let mut before = Duration::ZERO;
         for call in 0..CLOSED_LOOP_CALLS + WARM_UP_CALLS {
             if call == WARM_UP_CALLS {
                 before = cpu("/proc/thread-self/stat", [14, 15]);
             }
-            std::hint::black_box(target.call(0).await);
+            std::hint::black_box(lambda.call(0).await);
         }
         cpu("/proc/thread-self/stat", [14, 15]) - before
     })

@@ -1,44 +1,29 @@
-//! An open-loop load generator for Lambda functions that records latencies.
+//! An open-loop load generator for functions that records their latencies.
 //!
 //! ```text
-//! args ─► config ─► schedule ─► pacer ─► target ─► sample ─► recorder ─► run directory ─► report
+//! args ─► plan ─► load ─► platform ─► events ─► observers ─► run directory ─► report
 //! ```
 //!
-//! A module uses only modules to its left in this flow, and [`sample`]. [`run`] puts them together.
+//! - [`cli`]: the command line, as inert data.
+//! - [`plan`]: whom to call and when. The schedule is pure arithmetic and never sees a clock.
+//! - [`platform`]: where functions are and how they are called. Nothing outside knows what a platform is.
+//! - [`load`]: calls the platform by the schedule, and emits one stream of events. Every invocation that was due ends as
+//!   exactly one sample with exactly one outcome.
+//! - [`observe`]: counts and writes what the events say. None of the observers knows another.
+//! - [`run`](mod@run): puts these together. [`run_record`] owns the form of the results, [`run_report`] words them.
 //!
-//! - The [`schedule`] says when each invocation is due. It is pure arithmetic and never sees a clock.
-//! - The [`pacer`] is a thread that hands each invocation over when it is due. It never waits for an answer, so a slow
-//!   function does not slow the load down, and latencies count from the intended time.
-//! - Every issued invocation ends as exactly one [`sample::Sample`] with exactly one [`sample::Outcome`]; the
-//!   [`summary`] checks the sums.
-//! - The [`recorder`] is the only owner of histograms.
+//! A module uses only modules above it in this list.
 
 pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod csv;
-pub mod dispatch;
-pub mod endpoints;
+mod config;
+mod describe;
 pub mod env_vars;
-pub mod go_flags;
-pub mod hgrm;
-pub mod histograms;
-pub mod hlog;
-pub mod interrupt;
-pub mod legacy;
-pub mod local;
-pub mod machine;
-pub mod pacer;
-pub mod recorder;
-pub mod report;
-pub mod run;
-pub mod run_dir;
-pub mod run_info;
-pub mod sample;
-pub mod schedule;
-pub mod sink;
-pub mod summary;
-pub mod target;
-pub mod wall_clock;
-
+pub mod load;
+pub mod observe;
+pub mod plan;
+pub mod platform;
+mod run;
 mod text;
+
+pub use config::{Config, ConfigError};
+pub use run::{Ending, RunError, run};

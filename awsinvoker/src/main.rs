@@ -5,13 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use awsinvoker::cli::Args;
-use awsinvoker::config::{Config, ConfigError};
-use awsinvoker::env_vars::AWSINVOKER_LOG;
-use awsinvoker::run::{self, Ending, RunError};
+use awsinvoker::platform::Programs;
+use awsinvoker::{Config, ConfigError, Ending, RunError, env_vars};
 use tracing_subscriber::EnvFilter;
 
 /// More would only take cores from what is measured; one drives several thousand calls a second.
 const WORKER_THREADS: usize = 1;
+
+/// What is logged unless `AWSINVOKER_LOG` says otherwise. What the SDK logs while it looks for a region and for
+/// credentials is told in one sentence, if it finds none.
+const DEFAULT_LOG: &str = "info,aws_config=error,aws_runtime=error,aws_smithy_runtime=error";
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
@@ -37,11 +40,10 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<Ending> {
-    let filter = EnvFilter::try_from_env(AWSINVOKER_LOG).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    log_to_stderr();
     let executable = std::env::current_exe().context("cannot find this executable")?;
-    let config = Config::resolve(args, executable.parent().unwrap_or(&executable))?;
-    for key in &config.endpoints.unknown_keys {
+    let config = Config::resolve(args, &Programs::new(&executable, env_vars::path().as_deref()))?;
+    for key in &config.plan.endpoints.unknown_keys {
         tracing::warn!("--endpoints-file: the key `{key}` means nothing here and is ignored");
     }
     let command_line: Vec<String> =
@@ -49,10 +51,20 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime =
         runtime.worker_threads(WORKER_THREADS).enable_all().build().context("cannot start the runtime")?;
-    Ok(runtime.block_on(run::run(&config, &command_line, &mut io::stdout()))?)
+    Ok(runtime.block_on(awsinvoker::run(&config, &command_line, &mut io::stdout()))?)
 }
 
-/// The message with its cause, once: the library's own errors name theirs themselves.
+fn log_to_stderr() {
+    let filter = env_vars::log().and_then(|filter| EnvFilter::try_new(filter).ok());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(DEFAULT_LOG)))
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(io::stderr)
+        .init();
+}
+
+/// The message with its cause, once: the library's own errors name their causes themselves.
 fn message(error: &anyhow::Error) -> String {
     if error.is::<ConfigError>() || error.is::<RunError>() { error.to_string() } else { format!("{error:#}") }
 }

@@ -5,5 +5,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|log_result: &str| {
-    let _ = awsinvoker::target::log_tail::start(log_result);
+    let _ = awsinvoker::platform::lambda::log_tail::start(log_result);
 });

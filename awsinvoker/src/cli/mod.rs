@@ -1,0 +1,206 @@
+//! The command line as inert data. Only its form is checked here.
+
+mod go_flags;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    the run is complete and saved; calls that failed are part of the result
+  1    the run could not be made or saved
+  2    the command line is wrong
+  3    the run is complete and saved, but not a single call succeeded
+  130  ended early by Ctrl-C, all saved
+  143  ended early by SIGTERM, all saved
+
+Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
+AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (default: info).
+
+A function reports its own latency: its answer is a JSON object with a number `latency` in seconds, or a JSON string
+that holds such an object. An answer without it counts as bad_answer.";
+
+/// The name of the endpoints file that is read if none is given.
+pub const DEFAULT_ENDPOINTS_FILE: &str = "endpoints.json";
+
+/// Loads functions at a fixed rate, whether they keep up or not, and records their latencies.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "awsinvoker", version, after_help = EXIT_CODES, args_override_self = true)]
+pub struct Args {
+    /// JSON array of what to call: {"hostname": FUNCTION, "payload": ANY JSON, "eventing": BOOL}. Only `hostname` is
+    /// required [default: endpoints.json]
+    #[arg(long, alias = "endpointsFile", value_name = "FILE")]
+    pub endpoints_file: Option<PathBuf>,
+    /// Requests per second, over all endpoints
+    #[arg(long, value_name = "RATE", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub rps: f64,
+    /// How long to send requests, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_negative_numbers = true)]
+    pub time: f64,
+    /// File for the latencies that the functions report. The rate of successful requests is put before its name, as in
+    /// rps19.98_lat.csv
+    #[arg(long, value_name = "FILE", default_value = "lat.csv")]
+    pub latf: PathBuf,
+    /// Print a line for each request
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value = "false", action = ArgAction::Set, value_parser = go_bool, hide_default_value = true)]
+    pub dbg: bool,
+    /// Where the functions are.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+    /// Folder for the results, new or empty [default: runs/TIME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What a call may take before it counts as timed out, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, allow_negative_numbers = true)]
+    pub timeout: f64,
+    /// Calls in flight at once; requests due beyond that are recorded as dropped
+    #[arg(long, value_name = "CALLS", default_value_t = 1000)]
+    pub max_in_flight: u32,
+    /// How requests follow one another
+    #[arg(long, value_enum, default_value_t = ArrivalsArg::Constant)]
+    pub arrivals: ArrivalsArg,
+    /// Seed that random arrivals are drawn from
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// Where the functions are. Without any of these flags they are on AWS, as AWS's own tools are configured.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct PlatformArgs {
+    /// Start the functions on a local Lambda of this run's own, and load that. lambda-local and the functions' programs
+    /// are looked for beside this program and in PATH
+    #[arg(long, conflicts_with_all = ["endpoint_url", "region", "profile"])]
+    pub local: bool,
+    /// Run the functions of --local from the Docker images of their names (NAME:latest), in containers
+    #[arg(long, requires = "local")]
+    pub images: bool,
+    /// Environment variable for the functions of --local; may be repeated, and is saved in run.json
+    #[arg(long, value_name = "KEY=VALUE", requires = "local", action = ArgAction::Append)]
+    pub env: Vec<String>,
+    /// Address of a server that speaks Lambda's Invoke API. If it is on this machine and no credentials are
+    /// configured, placeholders are used
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// AWS region [default: as AWS's own tools]
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Profile in AWS's configuration files [default: as AWS's own tools]
+    #[arg(long)]
+    pub profile: Option<String>,
+}
+
+/// How requests follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ArrivalsArg {
+    /// At equal distances, the first at 0
+    Constant,
+    /// At exponentially distributed distances, drawn from the seed
+    Poisson,
+}
+
+impl Args {
+    /// Reads a command line, the first word being the program's name.
+    ///
+    /// # Errors
+    /// The form is wrong, or help or the version was asked for.
+    pub fn parse_from_go_style(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(go_flags::to_gnu(args))
+    }
+}
+
+/// The spellings that Go's `strconv.ParseBool` takes.
+fn go_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        let words = std::iter::once("awsinvoker").chain(line.split_whitespace());
+        Args::parse_from_go_style(words.map(OsString::from))
+    }
+
+    #[test]
+    fn the_original_command_line() {
+        let args = parse("-latf 180_chameleon_cnn.csv -endpointsFile e.json -time 180").unwrap();
+        assert_eq!(args.latf, Path::new("180_chameleon_cnn.csv"));
+        assert_eq!(args.endpoints_file.as_deref(), Some(Path::new("e.json")));
+        assert_eq!((args.time.to_bits(), args.rps.to_bits()), (180.0_f64.to_bits(), 1.0_f64.to_bits()));
+        assert!(!args.dbg);
+    }
+
+    #[test]
+    fn go_and_gnu_forms_mix_and_the_last_counts() {
+        let args =
+            parse("-rps=3 --rps 4 -dbg -dbg=f -dbg=TRUE --endpoints-file a --endpointsFile b").unwrap();
+        assert_eq!((args.rps.to_bits(), args.dbg), (4.0_f64.to_bits(), true));
+        assert_eq!(args.endpoints_file.as_deref(), Some(Path::new("b")));
+        assert!(!parse("-dbg -dbg=0").unwrap().dbg);
+        assert_eq!(parse("--local --env A=1 --env B=2 --local").unwrap().platform.env, ["A=1", "B=2"]);
+    }
+
+    #[test]
+    fn wrong_forms() {
+        let message = |line| parse(line).unwrap_err().to_string();
+        insta::assert_snapshot!(message("-rps fast"), @"
+        error: invalid value 'fast' for '--rps <RATE>': invalid float literal
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(message("-port 80"), @"
+        error: unexpected argument '--port' found
+
+          tip: a similar argument exists: '--out'
+
+        Usage: awsinvoker --out <DIR>
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(message("--local --endpoint-url http://127.0.0.1:1"), @"
+        error: the argument '--local' cannot be used with '--endpoint-url <URL>'
+
+        Usage: awsinvoker --local
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(message("--env A=1"), @"
+        error: the following required arguments were not provided:
+          --local
+
+        Usage: awsinvoker --local --env <KEY=VALUE>
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(message("--images"), @"
+        error: the following required arguments were not provided:
+          --local
+
+        Usage: awsinvoker --local --images
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(message("-dbg=maybe"), @"
+        error: invalid value 'maybe' for '--dbg[=<BOOL>]': expected true or false
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(message("endpoints.json"), @"
+        error: unexpected argument 'endpoints.json' found
+
+        Usage: awsinvoker [OPTIONS]
+
+        For more information, try '--help'.
+        ");
+    }
+}

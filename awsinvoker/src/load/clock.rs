@@ -1,0 +1,89 @@
+//! The run's only clock: nanoseconds since the run's start, on `CLOCK_MONOTONIC`. Time comes into this crate here and
+//! nowhere else.
+
+use std::time::{Duration, SystemTime};
+
+use rustix::thread::clock_nanosleep_absolute;
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+const NS_PER_S: i64 = run_record::units::NS_PER_S.cast_signed();
+
+/// A clock that all threads of a run share by copying.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin_ns: i64,
+    start: SystemTime,
+}
+
+impl Clock {
+    /// A clock whose zero lies `delay` ahead, so that threads can be ready when it comes.
+    pub fn starting_in(delay: Duration) -> Self {
+        let delay_ns = i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX);
+        Self { origin_ns: monotonic_ns().saturating_add(delay_ns), start: wall_now() + delay }
+    }
+
+    /// The wall clock's time at zero.
+    pub fn start(&self) -> SystemTime {
+        self.start
+    }
+
+    /// Nanoseconds since zero; 0 before it.
+    pub fn now_ns(&self) -> u64 {
+        u64::try_from(monotonic_ns() - self.origin_ns).unwrap_or(0)
+    }
+}
+
+/// A clock that a thread can sleep by. Tests have one that costs no time.
+pub(super) trait SleepClock {
+    /// Whether `deadline_ns` has come. Before the clock's zero, no deadline has.
+    fn has_reached(&self, deadline_ns: u64) -> bool;
+
+    /// Nanoseconds since zero; 0 before it.
+    fn now_ns(&self) -> u64;
+
+    /// Blocks the thread until `deadline_ns`; returns at once if that has passed. It may wake early on a signal.
+    fn sleep_until(&self, deadline_ns: u64);
+}
+
+impl SleepClock for Clock {
+    fn has_reached(&self, deadline_ns: u64) -> bool {
+        monotonic_ns() >= self.origin_ns.saturating_add_unsigned(deadline_ns)
+    }
+
+    fn now_ns(&self) -> u64 {
+        Self::now_ns(self)
+    }
+
+    fn sleep_until(&self, deadline_ns: u64) {
+        let deadline = self.origin_ns.saturating_add_unsigned(deadline_ns);
+        let request = Timespec { tv_sec: deadline / NS_PER_S, tv_nsec: deadline % NS_PER_S };
+        // A valid request fails only on a signal. The caller looks at the time again then.
+        let _ = clock_nanosleep_absolute(ClockId::Monotonic, &request);
+    }
+}
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "the one place of this crate that reads the time of day")]
+pub(crate) fn wall_now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn monotonic_ns() -> i64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec * NS_PER_S + now.tv_nsec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sleeping_never_ends_early_without_a_signal_and_zero_is_ahead() {
+        let clock = Clock::starting_in(Duration::from_millis(5));
+        assert_eq!((clock.now_ns(), clock.has_reached(0)), (0, false));
+        clock.sleep_until(1_000_000);
+        assert!(clock.now_ns() >= 1_000_000);
+        assert!(clock.has_reached(1_000_000) && !clock.has_reached(3_600_000_000_000));
+        clock.sleep_until(0);
+    }
+}

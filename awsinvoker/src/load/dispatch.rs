@@ -1,0 +1,191 @@
+//! From an arrival to its sample: at most a given number of calls at a time, each a task of the runtime.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use run_record::{Arrival, Outcome, Reply, Sample, Timing};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::clock::Clock;
+use super::event::Message;
+use crate::platform::{Answer as _, Call};
+
+/// Starts calls and lets each end as exactly one sample.
+#[derive(Debug)]
+pub(super) struct Dispatcher<P> {
+    runtime: Handle,
+    calls: Arc<Calls<P>>,
+    gate: Arc<Semaphore>,
+    max_in_flight: u32,
+    abandon: watch::Sender<bool>,
+}
+
+/// What all calls share.
+#[derive(Debug)]
+struct Calls<P> {
+    platform: Arc<P>,
+    clock: Clock,
+    /// Unbounded, so that no call waits for the observers. It holds at most what arrives while an observer waits for the
+    /// disk, some 150 bytes a call.
+    messages: Sender<Message>,
+}
+
+impl<P: Call> Dispatcher<P> {
+    /// A dispatcher that runs calls on `runtime`, at most `max_in_flight` at a time, and sends their samples.
+    pub(super) fn new(
+        runtime: Handle,
+        platform: Arc<P>,
+        clock: Clock,
+        messages: Sender<Message>,
+        max_in_flight: u32,
+    ) -> Self {
+        Self {
+            runtime,
+            calls: Arc::new(Calls { platform, clock, messages }),
+            gate: Arc::new(Semaphore::new(max_in_flight as usize)),
+            max_in_flight,
+            abandon: watch::Sender::new(false),
+        }
+    }
+
+    /// Starts the call of an arrival, or records it as dropped. Never blocks.
+    pub(super) fn issue(&self, arrival: Arrival) {
+        match Arc::clone(&self.gate).try_acquire_owned() {
+            Ok(permit) => {
+                let (calls, abandon) = (Arc::clone(&self.calls), self.abandon.subscribe());
+                self.runtime.spawn(call(calls, arrival, abandon, permit));
+            }
+            Err(_) => self.calls.send(arrival, None, dropped()),
+        }
+    }
+
+    /// Waits until no call is in flight.
+    pub(super) async fn drained(&self) {
+        // The semaphore is never closed, which is the only error.
+        let _ = self.gate.acquire_many(self.max_in_flight).await;
+    }
+
+    /// Ends all calls in flight as abandoned.
+    pub(super) fn abandon(&self) {
+        self.abandon.send_replace(true);
+    }
+}
+
+async fn call<P: Call>(
+    calls: Arc<Calls<P>>,
+    arrival: Arrival,
+    mut abandon: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+) {
+    let sent_ns = calls.clock.now_ns();
+    let answer = tokio::select! {
+        biased;
+        answer = calls.platform.call(arrival.endpoint) => Some(answer),
+        _ = abandon.wait_for(|abandoned| *abandoned) => None,
+    };
+    let done_ns = calls.clock.now_ns();
+    let reply = match answer {
+        Some(answer) if answer.is_large() => tokio::task::spawn_blocking(|| answer.read()).await.ok(),
+        Some(answer) => Some(answer.read()),
+        None => None,
+    };
+    calls.send(arrival, Some(Timing { sent_ns, done_ns }), reply.unwrap_or_else(abandoned));
+}
+
+impl<P> Calls<P> {
+    fn send(&self, arrival: Arrival, timing: Option<Timing>, reply: Reply) {
+        // The thread of the observers outlives every call unless it panicked. The run notices that when it joins it.
+        let _ = self.messages.send(Message::Ended(Sample { arrival, timing, reply }));
+    }
+}
+
+fn dropped() -> Reply {
+    Reply::without_answer(Outcome::Dropped, "--max-in-flight calls were in flight")
+}
+
+fn abandoned() -> Reply {
+    Reply::without_answer(Outcome::Abandoned, "still in flight when the interrupted run ended")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Receiver};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::platform::Answer;
+
+    /// Answers after a time that is the endpoint's index in seconds; endpoint 0 never answers.
+    struct Slow;
+
+    /// What [`Slow`] answers.
+    struct Done;
+
+    impl Call for Slow {
+        type Answer = Done;
+
+        async fn call(&self, endpoint: usize) -> Done {
+            match endpoint {
+                0 => std::future::pending().await,
+                seconds => tokio::time::sleep(Duration::from_secs(seconds as u64)).await,
+            }
+            Done
+        }
+    }
+
+    impl Answer for Done {
+        fn is_large(&self) -> bool {
+            false
+        }
+
+        fn read(self) -> Reply {
+            Reply { error: None, ..Reply::without_answer(Outcome::Ok, "") }
+        }
+    }
+
+    fn dispatcher(max_in_flight: u32) -> (Dispatcher<Slow>, Receiver<Message>) {
+        let (sender, messages) = mpsc::channel();
+        let clock = Clock::starting_in(Duration::ZERO);
+        (Dispatcher::new(Handle::current(), Arc::new(Slow), clock, sender, max_in_flight), messages)
+    }
+
+    fn arrival(sequence: u64, endpoint: usize) -> Arrival {
+        Arrival { sequence, endpoint, intended_ns: 0 }
+    }
+
+    /// The sequence number and outcome of all samples so far, and whether each was sent.
+    fn ended(messages: &Receiver<Message>) -> Vec<(u64, Outcome, bool)> {
+        let samples = messages.try_iter().map(|message| match message {
+            Message::Ended(sample) => sample,
+            Message::WindowClosed(_) => panic!("only the pacer says so"),
+        });
+        samples
+            .map(|Sample { arrival, timing, reply }| (arrival.sequence, reply.outcome, timing.is_some()))
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_arrival_ends_as_one_sample_and_what_finds_no_place_is_dropped() {
+        let (dispatcher, messages) = dispatcher(2);
+        (0..3).for_each(|sequence| dispatcher.issue(arrival(sequence, 1)));
+        assert_eq!(ended(&messages), [(2, Outcome::Dropped, false)], "neither waits nor is sent");
+        dispatcher.drained().await;
+        assert_eq!(ended(&messages), [(0, Outcome::Ok, true), (1, Outcome::Ok, true)]);
+        dispatcher.issue(arrival(3, 1));
+        dispatcher.drained().await;
+        assert_eq!(ended(&messages), [(3, Outcome::Ok, true)], "the place is free again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_do_not_end_are_abandoned() {
+        let (dispatcher, messages) = dispatcher(10);
+        dispatcher.issue(arrival(0, 0));
+        dispatcher.issue(arrival(1, 5));
+        assert!(tokio::time::timeout(Duration::from_secs(60), dispatcher.drained()).await.is_err());
+        assert_eq!(ended(&messages), [(1, Outcome::Ok, true)]);
+        dispatcher.abandon();
+        dispatcher.drained().await;
+        assert_eq!(ended(&messages), [(0, Outcome::Abandoned, true)]);
+    }
+}

@@ -1,0 +1,198 @@
+//! The one stream of events of a run, and who may watch it.
+
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::{io, thread};
+
+use run_record::Sample;
+use run_record::units::{NS_PER_MS, NS_PER_S};
+
+use super::clock::Clock;
+
+/// The time between two ticks.
+pub(crate) const TICK_NS: u64 = NS_PER_S;
+
+/// A tick waits for this long after its interval, for samples that ended in the interval but are still on their way.
+const GRACE_NS: u64 = 100 * NS_PER_MS;
+
+/// Messages are taken in batches: waking up for each would cost more CPU than observing it.
+const BATCH: Duration = Duration::from_millis(10);
+
+/// What happens during a run, in this order: samples and ticks, once that the window is closed, and `Finished` at the end.
+/// Times are nanoseconds since the start of the run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// An invocation ended.
+    Ended(Sample),
+    /// The second that ends at this time is over. A sample that ended in it and comes later is late by more than 0.1 s.
+    Tick {
+        /// The end of the second.
+        end_ns: u64,
+    },
+    /// The last invocation was issued.
+    WindowClosed(Window),
+    /// Every invocation has ended, before this time. No event follows.
+    Finished {
+        /// Now.
+        now_ns: u64,
+    },
+}
+
+/// The time over which rates are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Invocations that were due.
+    pub issued: u64,
+    /// The end of the window: of the schedule, or, if the run was stopped, when it was, but not before the first arrival
+    /// that was left out was due.
+    pub end_ns: u64,
+}
+
+/// Watches a run, on a thread apart from pacing and calls.
+pub trait Observer {
+    /// Takes the next event.
+    fn observe(&mut self, event: &Event);
+}
+
+/// What the pacer and the calls send.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// See [`Event::Ended`].
+    Ended(Sample),
+    /// See [`Event::WindowClosed`].
+    WindowClosed(Window),
+}
+
+/// Makes events of messages on a thread of its own, until all senders are gone. The thread ends with the observer.
+///
+/// # Errors
+/// The system gives no thread.
+pub(super) fn observe<O: Observer + Send + 'static>(
+    messages: Receiver<Message>,
+    clock: Clock,
+    observer: O,
+) -> io::Result<JoinHandle<O>> {
+    thread::Builder::new().name("observer".to_owned()).spawn(move || {
+        let mut stream = Stream::new(observer);
+        while stream.take_all(&messages) {
+            stream.tick(clock.now_ns());
+            thread::sleep(BATCH);
+        }
+        stream.finish(clock.now_ns())
+    })
+}
+
+/// Puts ticks between the messages.
+struct Stream<O> {
+    observer: O,
+    interval_end_ns: u64,
+}
+
+impl<O: Observer> Stream<O> {
+    fn new(observer: O) -> Self {
+        Self { observer, interval_end_ns: TICK_NS }
+    }
+
+    /// Takes the messages that are there; false if no more can come.
+    fn take_all(&mut self, messages: &Receiver<Message>) -> bool {
+        loop {
+            match messages.try_recv() {
+                Ok(message) => self.take(message),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Ended(sample) => {
+                // It is at least as late as this.
+                self.tick(sample.timing.map_or(0, |timing| timing.done_ns.saturating_sub(GRACE_NS)));
+                self.observer.observe(&Event::Ended(sample));
+            }
+            Message::WindowClosed(window) => self.observer.observe(&Event::WindowClosed(window)),
+        }
+    }
+
+    /// Ticks for all intervals that ended long enough before `now_ns`.
+    fn tick(&mut self, now_ns: u64) {
+        while now_ns >= self.interval_end_ns + GRACE_NS {
+            self.end_interval();
+        }
+    }
+
+    fn end_interval(&mut self) {
+        self.observer.observe(&Event::Tick { end_ns: self.interval_end_ns });
+        self.interval_end_ns += TICK_NS;
+    }
+
+    fn finish(mut self, now_ns: u64) -> O {
+        self.tick(now_ns);
+        if now_ns >= self.interval_end_ns {
+            self.end_interval();
+        }
+        self.observer.observe(&Event::Finished { now_ns });
+        self.observer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use run_record::{Arrival, Outcome, Reply, Timing};
+
+    use super::*;
+
+    const MS: u64 = NS_PER_MS;
+
+    /// Notes the events.
+    #[derive(Default)]
+    struct Notes(Vec<String>);
+
+    impl Observer for Notes {
+        fn observe(&mut self, event: &Event) {
+            self.0.push(match event {
+                Event::Ended(sample) => format!("{} ended", sample.arrival.sequence),
+                Event::Tick { end_ns } => format!("tick {} ms", end_ns / MS),
+                Event::WindowClosed(window) => format!("{} issued", window.issued),
+                Event::Finished { now_ns } => format!("finished {} ms", now_ns / MS),
+            });
+        }
+    }
+
+    fn ended(sequence: u64, done_ms: Option<u64>) -> Message {
+        Message::Ended(Sample {
+            arrival: Arrival { sequence, endpoint: 0, intended_ns: 0 },
+            timing: done_ms.map(|done_ms| Timing { sent_ns: 0, done_ns: done_ms * MS }),
+            reply: Reply::without_answer(Outcome::Timeout, ""),
+        })
+    }
+
+    #[test]
+    fn a_second_ticks_once_samples_that_ended_in_it_had_time_to_come() {
+        let mut stream = Stream::new(Notes::default());
+        stream.take(ended(0, Some(950)));
+        stream.tick(1_099 * MS);
+        stream.take(ended(1, Some(999)));
+        stream.tick(1_100 * MS);
+        // A sample tells the time as well; one that was never sent does not.
+        stream.take(ended(2, Some(3_150)));
+        stream.take(ended(3, None));
+        stream.take(Message::WindowClosed(Window { issued: 4, end_ns: 0 }));
+        let notes = stream.finish(4_050 * MS).0;
+        let expected = [
+            "0 ended",
+            "1 ended",
+            "tick 1000 ms",
+            "tick 2000 ms",
+            "2 ended",
+            "3 ended",
+            "4 issued",
+            "tick 3000 ms",
+            "tick 4000 ms",
+            "finished 4050 ms",
+        ];
+        assert_eq!(notes, expected);
+    }
+}

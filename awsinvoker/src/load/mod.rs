@@ -1,0 +1,148 @@
+//! Loads a platform by a schedule and tells observers what happens.
+//!
+//! ```text
+//! pacer ──► dispatcher ──► platform ──► samples ──► events ──► observer
+//! ```
+//!
+//! The pacer, a thread of its own, hands over each arrival when it is due. It never waits for an answer, so a slow
+//! function does not slow the load down, and latencies count from the intended time. Every arrival ends as exactly one
+//! sample with exactly one outcome.
+
+pub(crate) mod clock;
+mod dispatch;
+mod event;
+mod interrupt;
+mod open_files;
+mod pacer;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+pub use clock::Clock;
+pub(crate) use event::TICK_NS;
+pub use event::{Event, Observer, Window};
+pub use interrupt::{Interrupt, Interrupts};
+
+use crate::plan::schedule::Schedule;
+use crate::platform::Call;
+use dispatch::Dispatcher;
+use event::Message;
+use pacer::Paced;
+
+/// How long calls in flight may take to end once the run was interrupted.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a platform could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant is")]
+pub enum LoadError {
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+    #[error("the {0} thread panicked: this is a defect of awsinvoker")]
+    Panicked(&'static str),
+}
+
+/// A signal ended the run early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Which.
+    pub by: Interrupt,
+    /// When, in nanoseconds since the start of the run.
+    pub at_ns: u64,
+}
+
+/// Lets the process have as many connections open as calls may be in flight.
+///
+/// # Errors
+/// The system's hard limit is lower.
+pub fn allow_connections(max_in_flight: u32) -> io::Result<()> {
+    open_files::allow_connections(max_in_flight)
+}
+
+/// Calls the platform by the schedule, at most `max_in_flight` calls at a time, until every call has ended. A signal ends
+/// the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
+///
+/// # Errors
+/// The system gives no thread, or one of them panicked.
+pub async fn run<P: Call, O: Observer + Send + 'static>(
+    schedule: &Schedule,
+    max_in_flight: u32,
+    platform: Arc<P>,
+    clock: Clock,
+    interrupts: &mut Interrupts,
+    observer: O,
+) -> Result<(O, Option<Interrupted>), LoadError> {
+    let (sender, messages) = mpsc::channel();
+    let observing = event::observe(messages, clock, observer)?;
+    let runtime = tokio::runtime::Handle::current();
+    let dispatcher = Dispatcher::new(runtime, platform, clock, sender.clone(), max_in_flight);
+    let interrupted = issue_all(schedule, clock, &Arc::new(dispatcher), sender, interrupts).await?;
+    let observed = tokio::task::spawn_blocking(|| observing.join()).await;
+    let observer = observed.ok().and_then(Result::ok).ok_or(LoadError::Panicked("observer"))?;
+    Ok((observer, interrupted))
+}
+
+/// Lets the pacer issue the schedule, and waits until every call has ended.
+async fn issue_all<P: Call>(
+    schedule: &Schedule,
+    clock: Clock,
+    dispatcher: &Arc<Dispatcher<P>>,
+    messages: Sender<Message>,
+    interrupts: &mut Interrupts,
+) -> Result<Option<Interrupted>, LoadError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut paced =
+        spawn_pacer(schedule.clone(), clock, Arc::clone(dispatcher), messages, Arc::clone(&stop))?;
+    let mut interrupted = None;
+    let now = |by: Interrupt| Some(Interrupted { by, at_ns: clock.now_ns() });
+    loop {
+        tokio::select! {
+            ended = &mut paced => break ended.map_err(|_| LoadError::Panicked("pacer"))?,
+            signal = interrupts.next(), if interrupted.is_none() => {
+                interrupted = now(signal);
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    if interrupted.is_none() {
+        tokio::select! {
+            () = dispatcher.drained() => return Ok(None),
+            signal = interrupts.next() => interrupted = now(signal),
+        }
+    }
+    tokio::select! {
+        () = dispatcher.drained() => {}
+        _ = interrupts.next() => {}
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    dispatcher.abandon();
+    dispatcher.drained().await;
+    Ok(interrupted)
+}
+
+/// Starts the thread of the pacer. The receiver is ready when it has issued everything or was stopped.
+fn spawn_pacer<P: Call>(
+    schedule: Schedule,
+    clock: Clock,
+    dispatcher: Arc<Dispatcher<P>>,
+    messages: Sender<Message>,
+    stop: Arc<AtomicBool>,
+) -> io::Result<oneshot::Receiver<()>> {
+    let (ended, end) = oneshot::channel();
+    thread::Builder::new().name("pacer".to_owned()).spawn(move || {
+        let Paced { issued, window_ns } =
+            pacer::pace(&schedule, &clock, &stop, |arrival| dispatcher.issue(arrival));
+        // The observer's thread is gone only if it panicked, which is noticed when it is joined.
+        let _ = messages.send(Message::WindowClosed(Window { issued, end_ns: window_ns }));
+        drop((dispatcher, messages));
+        // The receiver is gone only if the run is.
+        let _ = ended.send(());
+    })?;
+    Ok(end)
+}

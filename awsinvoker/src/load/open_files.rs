@@ -1,0 +1,39 @@
+//! How many files, and so connections, the process may have open.
+
+use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files that a run has open beside its connections, generously.
+const OTHER_FILES: u64 = 64;
+
+/// Lets the process have this many connections open at once.
+///
+/// # Errors
+/// The system's hard limit is lower.
+pub(super) fn allow_connections(connections: u32) -> io::Result<()> {
+    let needed = u64::from(connections) + OTHER_FILES;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    match (current, maximum) {
+        (None, _) => Ok(()),
+        (Some(current), _) if current >= needed => Ok(()),
+        (_, Some(maximum)) if maximum < needed => Err(io::Error::other(format!(
+            "--max-in-flight is {connections}, expected at most {} where a process may have {maximum} files open",
+            maximum.saturating_sub(OTHER_FILES)
+        ))),
+        _ => Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum })?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_beyond_the_hard_limit_are_refused() {
+        allow_connections(1).unwrap();
+        if getrlimit(Resource::Nofile).maximum.is_some_and(|maximum| maximum < u64::from(u32::MAX)) {
+            assert!(allow_connections(u32::MAX).unwrap_err().to_string().contains("expected at most"));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Keeps time: issues each arrival when it is due and a late one immediately, and leaves none out.
+
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use run_record::Arrival;
+
+use super::clock::SleepClock;
+use crate::plan::schedule::Schedule;
+
+/// How long a sleep may last before the stop flag is looked at again.
+const STOP_CHECK_NS: u64 = 50_000_000;
+
+/// What the pacer did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Paced {
+    /// The number of arrivals issued.
+    pub(super) issued: u64,
+    /// The end of the window over which rates are computed, in nanoseconds since the start: of the schedule, or, if the
+    /// run was stopped, when it was, but not before the first arrival that was left out was due.
+    pub(super) window_ns: u64,
+}
+
+/// Issues the schedule on the calling thread until its end, or until `stop` is set.
+///
+/// `issue` must not block: every arrival after it would be late.
+pub(super) fn pace(
+    schedule: &Schedule,
+    clock: &impl SleepClock,
+    stop: &AtomicBool,
+    mut issue: impl FnMut(Arrival),
+) -> Paced {
+    // Linux lets a timer fire 50 µs late by default, to save power. Failing to ask for less costs only precision,
+    // and that is recorded as schedule lag.
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+    let mut issued = 0;
+    for arrival in schedule.iter() {
+        if !wait_until(arrival.intended_ns, clock, stop) {
+            return Paced { issued, window_ns: clock.now_ns().max(arrival.intended_ns) };
+        }
+        issue(arrival);
+        issued += 1;
+    }
+    Paced { issued, window_ns: schedule.end_ns() }
+}
+
+/// Sleeps until the deadline; false if the run was stopped.
+fn wait_until(deadline_ns: u64, clock: &impl SleepClock, stop: &AtomicBool) -> bool {
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        if clock.has_reached(deadline_ns) {
+            return true;
+        }
+        clock.sleep_until(deadline_ns.min(clock.now_ns() + STOP_CHECK_NS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use run_record::run_info::Arrivals;
+
+    use super::*;
+    use crate::plan::schedule::Rate;
+
+    const MS: u64 = 1_000_000;
+
+    /// A clock whose time passes only while somebody sleeps. Each sleep ends `late_ns` late.
+    struct TestClock {
+        now_ns: Cell<u64>,
+        late_ns: u64,
+    }
+
+    impl TestClock {
+        fn new(late_ns: u64) -> Self {
+            Self { now_ns: Cell::new(0), late_ns }
+        }
+    }
+
+    impl SleepClock for TestClock {
+        fn has_reached(&self, deadline_ns: u64) -> bool {
+            self.now_ns.get() >= deadline_ns
+        }
+
+        fn now_ns(&self) -> u64 {
+            self.now_ns.get()
+        }
+
+        fn sleep_until(&self, deadline_ns: u64) {
+            self.now_ns.set(self.now_ns.get().max(deadline_ns) + self.late_ns);
+        }
+    }
+
+    fn schedule(rps: f64, duration_ms: u64) -> Schedule {
+        Schedule {
+            rate: Rate::from_rps(rps).unwrap(),
+            duration_ns: duration_ms * MS,
+            arrivals: Arrivals::Constant,
+            seed: 0,
+            slots: vec![0],
+        }
+    }
+
+    #[test]
+    fn each_arrival_is_issued_when_it_is_due() {
+        let (clock, mut seen) = (TestClock::new(0), Vec::new());
+        let paced = pace(&schedule(1000.0, 100), &clock, &AtomicBool::new(false), |arrival| {
+            assert_eq!(clock.now_ns(), arrival.intended_ns);
+            seen.push(arrival.sequence);
+        });
+        assert_eq!(paced, Paced { issued: 100, window_ns: 100 * MS });
+        assert!(seen.iter().copied().eq(0..100));
+    }
+
+    #[test]
+    fn late_arrivals_are_issued_immediately_and_none_is_left_out() {
+        // Each sleep ends when ten more arrivals are due.
+        let (clock, mut issued_at) = (TestClock::new(10 * MS), Vec::new());
+        let paced = pace(&schedule(1000.0, 100), &clock, &AtomicBool::new(false), |_| {
+            issued_at.push(clock.now_ns());
+        });
+        assert_eq!(paced.issued, 100);
+        issued_at.dedup();
+        assert_eq!(issued_at.len(), 10, "{issued_at:?}");
+    }
+
+    #[test]
+    fn a_run_that_is_stopped_ends_when_the_first_arrival_that_was_left_out_was_due() {
+        let (clock, stop) = (TestClock::new(0), AtomicBool::new(false));
+        let paced = pace(&schedule(1000.0, 100), &clock, &stop, |arrival| {
+            stop.store(arrival.sequence == 9, Ordering::Relaxed);
+        });
+        assert_eq!(paced, Paced { issued: 10, window_ns: 10 * MS });
+    }
+
+    #[test]
+    fn a_long_wait_notices_that_the_run_is_stopped() {
+        struct Stopping<'a>(TestClock, &'a AtomicBool);
+
+        impl SleepClock for Stopping<'_> {
+            fn has_reached(&self, deadline_ns: u64) -> bool {
+                self.0.has_reached(deadline_ns)
+            }
+
+            fn now_ns(&self) -> u64 {
+                self.0.now_ns()
+            }
+
+            fn sleep_until(&self, deadline_ns: u64) {
+                self.0.sleep_until(deadline_ns);
+                self.1.store(true, Ordering::Relaxed);
+            }
+        }
+
+        let stop = AtomicBool::new(false);
+        let clock = Stopping(TestClock::new(0), &stop);
+        let paced = pace(&schedule(0.001, 2_000_000), &clock, &stop, |_| {});
+        assert_eq!(paced.issued, 1);
+        assert_eq!(clock.now_ns(), STOP_CHECK_NS);
+    }
+}

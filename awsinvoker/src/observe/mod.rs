@@ -1,0 +1,132 @@
+//! Observers of a run's events. None knows another: a new output is one more module, and one more line in [`Outputs`].
+
+mod intervals;
+mod latencies;
+mod log;
+mod requests;
+mod samples;
+mod tally;
+
+use std::io;
+use std::time::SystemTime;
+
+use run_record::run_dir::{LATENCY_HLOG, RunDir, RunDirError, SAMPLES_CSV};
+use run_record::sink::{Sink, SinkError};
+
+pub use tally::Tally;
+
+use crate::load::{Event, Observer};
+use crate::plan::Plan;
+use latencies::Latencies;
+
+pub(crate) use latencies::PartialFile;
+
+/// An observer that writes, and says at the end whether it could.
+trait Output: Observer + Send + std::fmt::Debug {
+    /// Closes what was written.
+    fn finish(self: Box<Self>) -> Result<(), SinkError>;
+}
+
+/// All observers of a run.
+#[derive(Debug)]
+pub(crate) struct Observers {
+    tally: Tally,
+    outputs: Vec<Box<dyn Output>>,
+}
+
+impl Observers {
+    /// Opens all outputs of a run that starts at `start`. The heads of the files are written immediately.
+    ///
+    /// # Errors
+    /// A file of the run's folder cannot be made.
+    pub(crate) fn open(
+        plan: &Plan,
+        run_dir: &RunDir,
+        latency_file: Sink,
+        start: SystemTime,
+    ) -> Result<Self, RunDirError> {
+        let names = plan.endpoints.names();
+        let mut outputs: Vec<Box<dyn Output>> = vec![
+            Box::new(intervals::Intervals::new(run_dir.sink(LATENCY_HLOG)?, names.clone(), start)),
+            Box::new(samples::Samples::new(run_dir.sink(SAMPLES_CSV)?, names.clone())),
+            Box::new(Latencies::new(latency_file)),
+            Box::new(log::Log::new(names.clone())),
+        ];
+        if plan.print_requests {
+            outputs.push(Box::new(requests::Requests::new(Box::new(io::stdout()), names)));
+        }
+        Ok(Self { tally: Tally::new(plan.endpoints.list.len(), plan.schedule.end_ns()), outputs })
+    }
+
+    /// Closes all outputs. Returns what was counted, and which outputs could not be written.
+    pub(crate) fn finish(self) -> (Tally, Vec<SinkError>) {
+        let failures = self.outputs.into_iter().filter_map(|output| output.finish().err()).collect();
+        (self.tally, failures)
+    }
+}
+
+impl Observer for Observers {
+    fn observe(&mut self, event: &Event) {
+        self.tally.observe(event);
+        self.outputs.iter_mut().for_each(|output| output.observe(event));
+    }
+}
+
+#[cfg(test)]
+mod test_data {
+    //! What the tests of the observers share.
+
+    use std::io::{self, Write};
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+
+    use run_record::sink::Sink;
+    use run_record::{Arrival, Outcome, Reply, Sample, Timing};
+
+    use crate::load::Event;
+
+    /// A file in memory that the test can look at.
+    #[derive(Clone, Default)]
+    pub(super) struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Memory {
+        pub(super) fn sink(&self) -> Sink {
+            Sink::new(Path::new("file"), Box::new(self.clone()))
+        }
+
+        pub(super) fn bytes(&self) -> Vec<u8> {
+            self.0.lock().unwrap().clone()
+        }
+
+        pub(super) fn text(&self) -> String {
+            String::from_utf8(self.bytes()).unwrap()
+        }
+    }
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// An invocation of endpoint 0 that was sent after a microsecond. If it succeeded, its function reported 0.5 s.
+    pub(super) fn ended(sequence: u64, done_ms: u64, outcome: Outcome) -> Event {
+        Event::Ended(Sample {
+            arrival: Arrival { sequence, endpoint: 0, intended_ns: 0 },
+            timing: Some(Timing { sent_ns: 1_000, done_ns: done_ms * 1_000_000 }),
+            reply: Reply {
+                outcome,
+                request_id: Some(format!("id-{sequence}")),
+                function_latency_s: (outcome == Outcome::Ok).then_some(0.5),
+                cold: None,
+                init_ns: None,
+                error: (outcome != Outcome::Ok).then(|| "it failed".to_owned()),
+            },
+        })
+    }
+}

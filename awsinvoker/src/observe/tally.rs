@@ -1,0 +1,100 @@
+//! Counts and histograms of a run, and the requests within its window.
+
+use run_record::summary::{Course, SumError};
+use run_record::{Outcome, Sample, Summary, Totals};
+
+use crate::load::{Event, Interrupted, Observer};
+use crate::plan::endpoints::Endpoint;
+
+/// What is counted of a run.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// Counts and histograms.
+    pub totals: Totals,
+    /// Invocations that were due; known once the last one was issued.
+    pub issued: u64,
+    /// The end of the window over which rates are computed, in nanoseconds since the start of the run.
+    pub window_end_ns: u64,
+    /// Requests that were sent before the end of the window.
+    pub sent_in_window: u64,
+    /// Requests that ended with outcome `ok` before the end of the window.
+    pub ok_in_window: u64,
+}
+
+impl Tally {
+    /// An empty tally for this number of endpoints. `window_end_ns` is the planned end of the window. A run that is
+    /// stopped closes its window earlier, but never before a time at which a sample has ended.
+    pub fn new(endpoints: usize, window_end_ns: u64) -> Self {
+        Self { totals: Totals::new(endpoints), issued: 0, window_end_ns, sent_in_window: 0, ok_in_window: 0 }
+    }
+
+    /// Sums up the run.
+    ///
+    /// # Errors
+    /// Not every invocation that was due has ended exactly once.
+    pub fn summary(
+        &self,
+        endpoints: &[Endpoint],
+        target_rps: f64,
+        interrupted: Option<Interrupted>,
+    ) -> Result<Summary, SumError> {
+        let endpoints = endpoints.iter().map(|endpoint| (endpoint.name.as_str(), endpoint.asynchronous));
+        let course = Course {
+            endpoints: endpoints.collect(),
+            target_rps,
+            issued: self.issued,
+            window_ns: self.window_end_ns,
+            interrupted_ns: interrupted.map(|interrupted| interrupted.at_ns),
+            sent_in_window: self.sent_in_window,
+            ok_in_window: self.ok_in_window,
+        };
+        Summary::new(&course, &self.totals)
+    }
+
+    fn record(&mut self, sample: &Sample) {
+        self.totals.record(sample);
+        if let Some(timing) = sample.timing {
+            self.sent_in_window += u64::from(timing.sent_ns < self.window_end_ns);
+            let in_window = sample.reply.outcome == Outcome::Ok && timing.done_ns < self.window_end_ns;
+            self.ok_in_window += u64::from(in_window);
+        }
+    }
+}
+
+impl Observer for Tally {
+    fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Ended(sample) => self.record(sample),
+            Event::WindowClosed(window) => (self.issued, self.window_end_ns) = (window.issued, window.end_ns),
+            Event::Tick { .. } | Event::Finished { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_data::ended;
+    use super::*;
+    use crate::load::Window;
+
+    #[test]
+    fn rates_count_what_happens_before_the_window_ends() {
+        let mut tally = Tally::new(1, 2_000_000_000);
+        tally.observe(&ended(0, 10, Outcome::Ok));
+        tally.observe(&ended(1, 1_999, Outcome::Timeout));
+        tally.observe(&ended(2, 2_000, Outcome::Ok));
+        // The run is stopped.
+        tally.observe(&Event::WindowClosed(Window { issued: 4, end_ns: 1_500_000_000 }));
+        tally.observe(&ended(3, 1_600, Outcome::Ok));
+        assert_eq!((tally.sent_in_window, tally.ok_in_window), (4, 1));
+        assert_eq!((tally.issued, tally.totals.samples()), (4, 4));
+        assert!(tally.summary(&[], 1.0, None).is_ok());
+    }
+
+    #[test]
+    fn an_invocation_that_did_not_end_is_an_error() {
+        let mut tally = Tally::new(1, 1);
+        tally.observe(&Event::WindowClosed(Window { issued: 1, end_ns: 1 }));
+        assert_eq!(tally.summary(&[], 1.0, None).unwrap_err(), SumError { issued: 1, recorded: 0 });
+    }
+}

@@ -1,0 +1,114 @@
+//! What functions answer on any platform: the latency that they report.
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _, Unexpected};
+
+/// A longer latency is taken for a mistake; no function may run for longer than a quarter of it.
+const MAX_LATENCY_S: f64 = 3600.0;
+
+/// All that is read of an answer; the rest is checked to be JSON and skipped without being stored.
+#[derive(Deserialize)]
+struct Answer {
+    latency: f64,
+}
+
+/// Why an answer is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// Not JSON, or without a number `latency`.
+    #[error("expected an object with a number `latency`, or a string that holds one: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A latency that cannot be.
+    #[error("`latency` is {0}, expected seconds from 0 to {MAX_LATENCY_S}")]
+    Latency(f64),
+}
+
+/// The latency in seconds that an answer reports. The answer is an object, or a JSON string that holds one.
+///
+/// # Errors
+/// The answer is not JSON, or has no `latency` that is a number of seconds from 0 to 3600.
+pub fn latency_s(payload: &[u8]) -> Result<f64, AnswerError> {
+    let is_string = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'"');
+    let answer: Answer = if is_string {
+        object(serde_json::from_slice::<String>(payload)?.as_bytes())?
+    } else {
+        object(payload)?
+    };
+    let latency = answer.latency;
+    if (0.0..=MAX_LATENCY_S).contains(&latency) { Ok(latency) } else { Err(AnswerError::Latency(latency)) }
+}
+
+/// Reads a JSON object. Serde would also take an array of a struct's fields.
+pub(super) fn object<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    if json.trim_ascii_start().starts_with(b"[") {
+        return Err(serde_json::Error::invalid_type(Unexpected::Seq, &"an object"));
+    }
+    serde_json::from_slice(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_both_forms_wherever_the_key_stands() {
+        let forms = [
+            r#"{"latency": 0.25, "data": "<table>"}"#,
+            r#"{"result": [[["n02124075", "Egyptian_cat", "0.48"]]], "latency": 0.25}"#,
+            r#""{\"latency\": 0.25, \"data\": \"<td>\\n\"}""#,
+            " \"{\\\"latency\\\":2.5e-1}\" ",
+        ];
+        for form in forms {
+            assert_eq!(latency_s(form.as_bytes()).unwrap().to_bits(), 0.25_f64.to_bits(), "{form}");
+        }
+        assert_eq!(latency_s(br#"{"latency": 0}"#).unwrap().to_bits(), 0.0_f64.to_bits());
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        let refused = [
+            "",
+            "null",
+            "3",
+            "[]",
+            "[1.0]",
+            " [1.0]",
+            "\"[1.0]\"",
+            "\" [1.0]\"",
+            "{}",
+            "\"\"",
+            "\"text\"",
+            r#"{"latency": null}"#,
+            r#"{"latency": "1"}"#,
+            r#"{"latency": true}"#,
+            r#"{"latency": -1e-9}"#,
+            r#"{"latency": 3600.1}"#,
+            r#"{"latency": 1e999}"#,
+            r#"{"latency": NaN}"#,
+            r#"{"latency": 1"#,
+            r#"{"latency": 1} x"#,
+            r#""\"{\\\"latency\\\": 1}\"""#,
+        ];
+        for answer in refused {
+            assert!(latency_s(answer.as_bytes()).is_err(), "{answer}");
+        }
+    }
+
+    #[test]
+    fn survives_deep_nesting() {
+        let deep = format!(r#"{{"data": {}{}, "latency": 1}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        assert!(latency_s(deep.as_bytes()).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_of_json_says_what_the_object_says(latency in 0.0_f64..3600.0, data in ".*") {
+            let object = serde_json::json!({"data": data, "latency": latency}).to_string();
+            let string = serde_json::to_string(&object).unwrap();
+            prop_assert_eq!(latency_s(object.as_bytes()).unwrap().to_bits(), latency.to_bits());
+            prop_assert_eq!(latency_s(string.as_bytes()).unwrap().to_bits(), latency.to_bits());
+        }
+    }
+}

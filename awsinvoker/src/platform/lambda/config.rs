@@ -1,0 +1,189 @@
+//! Which Lambda to call, and as whom.
+
+use std::net::IpAddr;
+
+use run_record::run_info::{FunctionInfo, ProgramInfo};
+
+use super::client::{Connection, Credentials};
+use super::{Lambda, function_name};
+use crate::cli::PlatformArgs;
+use crate::plan::Plan;
+use crate::plan::endpoints::{Endpoint, Endpoints};
+use crate::platform::local::{LocalConfig, LocalLambda, Program};
+use crate::platform::{ConfigError, Description, Platform, Programs, StartError, Started};
+use crate::text::shortened;
+
+/// A longer host name is cut in messages.
+const MAX_HOSTNAME_CHARS: usize = 100;
+
+/// A Lambda to call.
+#[derive(Clone, Debug)]
+pub struct Config {
+    connection: Connection,
+    /// The local Lambda to start, if it is one.
+    local: Option<LocalConfig>,
+}
+
+impl Config {
+    /// Resolves the command line for the endpoints of a plan.
+    pub(in crate::platform) fn resolve(
+        args: &PlatformArgs,
+        plan: &Plan,
+        programs: &Programs,
+    ) -> Result<Self, ConfigError> {
+        let names = function_names(&plan.endpoints)?;
+        Ok(Self {
+            connection: Connection {
+                endpoint_url: args.endpoint_url.clone().map(checked_url).transpose()?,
+                credentials: credentials(args),
+                region: args.region.clone(),
+                profile: args.profile.clone(),
+                timeout: plan.timeout,
+                connections: plan.max_in_flight as usize,
+            },
+            local: args.local.then(|| LocalConfig::resolve(args, &names, programs)).transpose()?,
+        })
+    }
+
+    /// Starts the local Lambda if there is one to start, and makes the client.
+    pub(in crate::platform) async fn start(&self, endpoints: &[Endpoint]) -> Result<Started, StartError> {
+        let mut connection = self.connection.clone();
+        let local = match &self.local {
+            Some(config) => Some(LocalLambda::start(config).await?),
+            None => None,
+        };
+        if let Some(local) = &local {
+            connection.endpoint_url = Some(local.url().to_owned());
+        }
+        let lambda = Lambda::connect(&connection, endpoints).await?;
+        let description = self.description(&lambda, local.as_ref());
+        Ok(Started { platform: Platform::Lambda(lambda), description, local })
+    }
+
+    fn description(&self, lambda: &Lambda, local: Option<&LocalLambda>) -> Description {
+        let sdk = ("aws_sdk_lambda".to_owned(), aws_sdk_lambda::meta::PKG_VERSION.to_owned());
+        let mut description =
+            Description { target: lambda.address.clone(), versions: vec![sdk], ..Description::default() };
+        if let Some((config, local)) = self.local.as_ref().zip(local) {
+            description.target = format!("lambda-local at {}", local.url());
+            description.env.clone_from(&config.env);
+            description.functions =
+                config.functions.iter().map(|(name, program)| function_info(name, program, local)).collect();
+        }
+        description
+    }
+}
+
+fn function_info(name: &str, program: &Program, local: &LocalLambda) -> FunctionInfo {
+    let program = match program {
+        Program::Executable(path) => ProgramInfo::Executable { executable: path.display().to_string() },
+        Program::Image(image) => {
+            ProgramInfo::Image { image: image.clone(), image_id: local.images().get(name).cloned() }
+        }
+    };
+    FunctionInfo { name: name.to_owned(), program }
+}
+
+/// The bare name of the function of each endpoint.
+fn function_names(endpoints: &Endpoints) -> Result<Vec<&str>, ConfigError> {
+    let names = endpoints.list.iter().enumerate().map(|(index, endpoint)| {
+        function_name::bare(&endpoint.hostname).ok_or_else(|| ConfigError::Hostname {
+            path: endpoints.path.display().to_string(),
+            index: endpoints.entry(index),
+            hostname: shortened(&endpoint.hostname, MAX_HOSTNAME_CHARS),
+        })
+    });
+    names.collect()
+}
+
+fn checked_url(url: String) -> Result<String, ConfigError> {
+    let parsed = url.parse::<http::Uri>().ok();
+    let usable = |uri: &http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    if parsed.as_ref().is_some_and(usable) {
+        return Ok(url);
+    }
+    let expected = "an address like http://127.0.0.1:9000".to_owned();
+    Err(ConfigError::Value { flag: "--endpoint-url", value: format!("`{url}`"), expected })
+}
+
+fn credentials(args: &PlatformArgs) -> Credentials {
+    match &args.endpoint_url {
+        _ if args.local => Credentials::Placeholder,
+        Some(url) if is_loopback(url) => Credentials::AwsOrPlaceholder,
+        _ => Credentials::Aws,
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::cli::Args;
+
+    /// Resolves a line in a folder with the program lambda-local, and with nothing in `PATH`.
+    fn resolve(line: &str, endpoints: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("e.json");
+        std::fs::write(&file, endpoints).unwrap();
+        std::fs::write(folder.path().join("lambda-local"), "").unwrap();
+        let line = format!("awsinvoker {line} -endpointsFile {}", file.display());
+        let args = Args::parse_from_go_style(line.split_whitespace().map(Into::into)).unwrap();
+        let place = folder.path().to_str().unwrap();
+        let programs = Programs::new(&folder.path().join("awsinvoker"), None);
+        Config::resolve(&args.platform, &Plan::resolve(&args).unwrap(), &programs)
+            .map_err(|error| error.to_string().replace(place, "DIR"))
+    }
+
+    const ONE: &str = r#"[{"hostname": "f"}]"#;
+
+    #[test]
+    fn placeholders_are_for_this_machine_alone() {
+        let credentials = |line: &str| resolve(line, ONE).unwrap().connection.credentials;
+        assert_eq!(credentials(""), Credentials::Aws);
+        assert_eq!(credentials("--endpoint-url https://lambda.example.com"), Credentials::Aws);
+        for url in ["http://localhost:9000", "http://127.0.0.3", "http://[::1]:80/"] {
+            assert_eq!(credentials(&format!("--endpoint-url {url}")), Credentials::AwsOrPlaceholder, "{url}");
+        }
+    }
+
+    #[test]
+    fn images_have_the_names_of_their_functions() {
+        let config = resolve("--local --images", r#"[{"hostname": "f:prod"}, {"hostname": "f"}]"#).unwrap();
+        let functions = config.local.unwrap().functions;
+        assert_eq!(functions, [("f".to_owned(), Program::Image("f:latest".to_owned()))]);
+    }
+
+    #[test]
+    fn programs_are_found_in_path() {
+        let (beside, in_path) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(beside.path().join("lambda-local"), "").unwrap();
+        std::fs::write(in_path.path().join("f"), "").unwrap();
+        let path = format!("/nonexistent:{}", in_path.path().display());
+        let programs = Programs::new(&beside.path().join("awsinvoker"), Some(path.as_ref()));
+        let args = PlatformArgs { local: true, ..PlatformArgs::default() };
+        let local = LocalConfig::resolve(&args, &["f"], &programs).unwrap();
+        assert_eq!(local.functions, [("f".to_owned(), Program::Executable(in_path.path().join("f")))]);
+        assert_eq!(local.lambda_local, beside.path().join("lambda-local"));
+        let nothing = Programs::new(Path::new("/nonexistent/awsinvoker"), None);
+        let error = LocalConfig::resolve(&args, &["f"], &nothing).unwrap_err().to_string();
+        insta::assert_snapshot!(error, @"--local: there is no program `lambda-local` in /nonexistent or in PATH; build it with `cargo build --release -p lambda_local`, or install it with `cargo install --path crates/lambda_local`");
+    }
+
+    #[test]
+    fn messages_name_flag_value_and_what_was_expected() {
+        let message = |line: &str, endpoints: &str| resolve(line, endpoints).unwrap_err();
+        insta::assert_snapshot!(message("--endpoint-url 127.0.0.1:9000", ONE), @"--endpoint-url is `127.0.0.1:9000`, expected an address like http://127.0.0.1:9000");
+        insta::assert_snapshot!(message("--local --env =x", ONE), @"--env is `=x`, expected KEY=VALUE");
+        insta::assert_snapshot!(message("--local", ONE), @"--local: there is no program `f` in DIR or in PATH; for a function of your own, start `lambda-local --function f=PROGRAM` and give --endpoint-url");
+        insta::assert_snapshot!(message("--local", r#"[{"hostname": "chameleon"}]"#), @"--local: there is no program `chameleon` in DIR or in PATH; build it with `cargo build --release -p chameleon`, or install it with `cargo install --path chameleon`");
+        insta::assert_snapshot!(message("", r#"[{"hostname": "f"}, {"hostname": "f.example.com"}]"#), @"--endpoints-file DIR/e.json: entry 1: `hostname` is `f.example.com`, expected a Lambda function: NAME, ACCOUNT:function:NAME or arn:aws:lambda:REGION:ACCOUNT:function:NAME, each with or without :QUALIFIER");
+    }
+}

@@ -1,0 +1,59 @@
+//! Calls that the client reports as failed, sorted into outcomes.
+
+use std::error::Error as _;
+
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::RequestId as _;
+use aws_sdk_lambda::operation::invoke::InvokeError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use run_record::{Outcome, Reply};
+
+use crate::text::shortened;
+
+/// Longer messages are cut: they are for a line of the log.
+pub(super) const MAX_MESSAGE_CHARS: usize = 300;
+
+type Failure = SdkError<InvokeError, HttpResponse>;
+
+/// What a failed call says.
+pub(super) fn reply(failure: &Failure) -> Reply {
+    let message = shortened(&message(failure), MAX_MESSAGE_CHARS);
+    let request_id = failure.request_id().map(str::to_owned);
+    Reply { request_id, ..Reply::without_answer(outcome(failure), message) }
+}
+
+/// The status decides rather than the exception's name, on which services and their documentation disagree.
+fn outcome(failure: &Failure) -> Outcome {
+    let status = failure.raw_response().map(|response| response.status().as_u16());
+    match (failure, status) {
+        (SdkError::TimeoutError(_), _) => Outcome::Timeout,
+        (SdkError::DispatchFailure(dispatch), _) if dispatch.is_timeout() => Outcome::Timeout,
+        (_, Some(429)) => Outcome::Throttled,
+        (SdkError::ServiceError(_), _) | (_, Some(400..)) => Outcome::ServiceError,
+        // What is left never became a complete answer: no connection, a broken one, or a request that could not be made.
+        _ => Outcome::Transport,
+    }
+}
+
+fn message(failure: &Failure) -> String {
+    match failure {
+        SdkError::ServiceError(service) => {
+            let (error, status) = (service.err().meta(), service.raw().status().as_u16());
+            let code = error.code().unwrap_or("no error code");
+            format!("HTTP {status}, {code}: {}", error.message().unwrap_or("no message"))
+        }
+        other => chain(other),
+    }
+}
+
+/// The error and what caused it, without the SDK's debugging output.
+fn chain(error: &Failure) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message += &format!(": {error}");
+        cause = error.source();
+    }
+    message
+}

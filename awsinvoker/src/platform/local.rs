@@ -1,0 +1,231 @@
+//! A local Lambda that is started for the run, in a process of its own so that it does not disturb the pacing.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use super::ConfigError;
+use crate::cli::PlatformArgs;
+
+/// A local Lambda only binds a port before it is ready, and asks Docker about images.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// A local Lambda may have containers to remove. Its own time-outs for that are shorter together.
+const STOPPED_WITHIN: Duration = Duration::from_secs(120);
+/// The line about an image: this, the function's name, and the image's id.
+const IMAGE: &str = "image ";
+const READY: &str = "listening on ";
+/// The program of the local Lambda.
+const LAMBDA_LOCAL: &str = "lambda-local";
+/// The functions of this project, each the name of its program and of its package.
+const OWN_FUNCTIONS: [&str; 2] = ["chameleon", "cnn_serving"];
+
+/// The folders in which programs are looked for.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    beside: PathBuf,
+    path: Vec<PathBuf>,
+}
+
+/// What a local Lambda is started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LocalConfig {
+    /// Its own program.
+    pub(super) lambda_local: PathBuf,
+    /// Name and program of each function.
+    pub(super) functions: Vec<(String, Program)>,
+    /// `KEY=VALUE` for the functions.
+    pub(super) env: Vec<String>,
+}
+
+/// What a local Lambda runs a function from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Program {
+    /// This program.
+    Executable(PathBuf),
+    /// The Docker image of this name.
+    Image(String),
+}
+
+/// A local Lambda that runs. It ends when its standard input ends, so also when this process dies.
+#[derive(Debug)]
+pub(crate) struct LocalLambda {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    /// Kept open, so that a line printed later does not fail.
+    _stdout: BufReader<ChildStdout>,
+    url: String,
+    images: BTreeMap<String, String>,
+}
+
+/// Why there is no local Lambda.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The process cannot be started.
+    #[error("{}: cannot be started: {source}", path.display())]
+    Start {
+        /// The program.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The process did not become ready.
+    #[error("{}: not ready: {reason}", path.display())]
+    NotReady {
+        /// The program.
+        path: PathBuf,
+        /// What happened instead.
+        reason: String,
+    },
+}
+
+impl Programs {
+    /// Looks in the folder of this executable first, then in the folders of `PATH`.
+    pub fn new(executable: &Path, path: Option<&std::ffi::OsStr>) -> Self {
+        Self {
+            beside: executable.parent().unwrap_or(executable).to_owned(),
+            path: path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default(),
+        }
+    }
+
+    fn find(&self, program: &str, advice: String) -> Result<PathBuf, ConfigError> {
+        let mut folders = std::iter::once(&self.beside).chain(&self.path);
+        let found = folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()));
+        found.ok_or_else(|| ConfigError::NoProgram {
+            program: program.to_owned(),
+            folders: format!("{} or in PATH", self.beside.display()),
+            advice,
+        })
+    }
+}
+
+impl LocalConfig {
+    /// Finds the programs for functions of these names, or takes their images.
+    pub(super) fn resolve(
+        args: &PlatformArgs,
+        names: &[&str],
+        programs: &Programs,
+    ) -> Result<Self, ConfigError> {
+        if let Some(value) = args.env.iter().find(|pair| !pair.contains('=') || pair.starts_with('=')) {
+            let expected = "KEY=VALUE".to_owned();
+            return Err(ConfigError::Value { flag: "--env", value: format!("`{value}`"), expected });
+        }
+        let lambda_local = programs.find(LAMBDA_LOCAL, install("lambda_local", "crates/lambda_local"))?;
+        let mut functions: Vec<(String, Program)> = Vec::new();
+        for name in names {
+            if !functions.iter().any(|(other, _)| other == name) {
+                functions.push(((*name).to_owned(), program(args, name, programs)?));
+            }
+        }
+        Ok(Self { lambda_local, functions, env: args.env.clone() })
+    }
+}
+
+fn program(args: &PlatformArgs, name: &str, programs: &Programs) -> Result<Program, ConfigError> {
+    if args.images {
+        return Ok(Program::Image(format!("{name}:latest")));
+    }
+    let advice = if OWN_FUNCTIONS.contains(&name) {
+        install(name, name)
+    } else {
+        format!(
+            "for a function of your own, start `lambda-local --function {name}=PROGRAM` and give --endpoint-url"
+        )
+    };
+    programs.find(name, advice).map(Program::Executable)
+}
+
+fn install(package: &str, folder: &str) -> String {
+    format!(
+        "build it with `cargo build --release -p {package}`, or install it with `cargo install --path {folder}`"
+    )
+}
+
+impl LocalLambda {
+    /// Starts a local Lambda and waits until it listens.
+    ///
+    /// # Errors
+    /// It cannot be started, ends, or takes longer than a minute.
+    pub(super) async fn start(config: &LocalConfig) -> Result<Self, LocalError> {
+        let path = &config.lambda_local;
+        let failed = |source| LocalError::Start { path: path.clone(), source };
+        let mut process = command(config).spawn().map_err(failed)?;
+        let stdin = process.stdin.take();
+        let stdout = process.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
+        let mut stdout = BufReader::new(stdout);
+        let mut images = BTreeMap::new();
+        let announced = announcements(&mut stdout, &mut images);
+        let line = match tokio::time::timeout(READY_WITHIN, announced).await {
+            Ok(read) => read.map_err(failed)?,
+            Err(_) => return Err(not_ready(path, format!("it did not say so within {READY_WITHIN:?}"))),
+        };
+        match line.trim_end().strip_prefix(READY) {
+            Some(url) => Ok(Self { process, stdin, _stdout: stdout, url: url.to_owned(), images }),
+            None if line.is_empty() => Err(not_ready(path, "it ended, see above".to_owned())),
+            None => Err(not_ready(path, format!("it said `{}`", line.trim_end()))),
+        }
+    }
+
+    /// The id of the image of each function that runs from an image.
+    pub(super) fn images(&self) -> &BTreeMap<String, String> {
+        &self.images
+    }
+
+    /// The address of its Invoke API.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Lets the process end its functions and itself. Kills it if it does not end in time.
+    pub(super) async fn stop(mut self) {
+        drop(self.stdin.take());
+        if tokio::time::timeout(STOPPED_WITHIN, self.process.wait()).await.is_err() {
+            tracing::warn!("lambda-local did not end within {STOPPED_WITHIN:?} and is killed");
+        }
+        // Dropping the process kills it.
+    }
+}
+
+/// Reads the lines about images, and returns the first other line.
+async fn announcements(
+    stdout: &mut BufReader<ChildStdout>,
+    images: &mut BTreeMap<String, String>,
+) -> io::Result<String> {
+    loop {
+        let mut line = String::new();
+        stdout.read_line(&mut line).await?;
+        match line.strip_prefix(IMAGE).and_then(|image| image.trim_end().split_once(' ')) {
+            Some((function, id)) => _ = images.insert(function.to_owned(), id.to_owned()),
+            None => return Ok(line),
+        }
+    }
+}
+
+fn not_ready(path: &Path, reason: String) -> LocalError {
+    LocalError::NotReady { path: path.to_owned(), reason }
+}
+
+fn command(config: &LocalConfig) -> Command {
+    let mut command = Command::new(&config.lambda_local);
+    command.args(["--listen", "127.0.0.1:0", "--exit-with-stdin"]);
+    for (name, program) in &config.functions {
+        let (flag, program) = match program {
+            Program::Executable(path) => ("--function", path.as_os_str()),
+            Program::Image(image) => ("--image", image.as_ref()),
+        };
+        let mut function = OsString::from(format!("{name}="));
+        function.push(program);
+        command.arg(flag).arg(function);
+    }
+    for pair in &config.env {
+        command.args(["--env", pair]);
+    }
+    // A process group of its own: Ctrl-C is for the invoker, which ends the run first.
+    command.process_group(0).kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}

@@ -1,0 +1,77 @@
+//! The whole comparison on one machine: the real binary, the real local Lambda and the real functions.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::support::{Bench, stderr};
+
+/// Both functions as in the demo, with a cold start each.
+const ENDPOINTS: &str = r#"[
+    {"hostname": "chameleon", "payload": {"num_of_rows": 10, "num_of_cols": 15}},
+    {"hostname": "cnn_serving", "payload": {}},
+    {"hostname": "chameleon", "payload": {"num_of_rows": 1000000000000}}
+]"#;
+
+fn run(bench: &Bench, line: &str) -> Output {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets");
+    command(bench, line)
+        .arg("--env")
+        .arg(format!("CNN_SERVING_ASSETS={}", assets.display()))
+        .output()
+        .unwrap()
+}
+
+fn command(bench: &Bench, line: &str) -> Command {
+    let executables = Path::new(env!("CARGO_BIN_EXE_awsinvoker")).parent().unwrap();
+    for name in ["lambda-local", "chameleon", "cnn_serving"] {
+        let path = executables.join(name);
+        assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins`", path.display());
+    }
+    bench.bare_command(&format!("--local --out out {line}"))
+}
+
+#[test]
+fn both_functions_on_the_local_lambda() {
+    let bench = Bench::new(ENDPOINTS);
+    let output = run(&bench, "--rps 30 --time 3");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+
+    let summary = bench.summary();
+    assert_eq!((&summary["issued"], &summary["completed"]), (&json!(90), &json!(60)), "{}", stderr(&output));
+    for (endpoint, name, outcome) in
+        [(0, "chameleon", "ok"), (1, "cnn_serving", "ok"), (2, "chameleon#2", "function_error")]
+    {
+        let endpoint = &summary["endpoints"][endpoint];
+        assert_eq!((&endpoint["name"], &endpoint["outcomes"][outcome]), (&json!(name), &json!(30)));
+    }
+    // A view contains the next: the answer was waited for at least as long as the function worked.
+    let p50 = |view: &str| summary["endpoints"][1]["views"][view]["p50"].as_f64().unwrap();
+    assert!(p50("response") >= p50("service") && p50("service") > p50("function"), "{summary}");
+    assert!(summary["endpoints"][1]["cold_starts"].as_u64() >= Some(1));
+    let samples = bench.samples();
+    let mut cold = samples.iter().filter(|sample| sample.reply.cold == Some(true));
+    assert!(cold.all(|sample| sample.reply.init_ns > Some(0)), "{samples:?}");
+    assert!(stderr(&output).contains("ResponseTooLarge"), "{}", stderr(&output));
+    let run: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
+    assert!(run.to_string().contains("CNN_SERVING_ASSETS="), "what was set is on record: {run}");
+}
+
+/// From `chameleon:latest` and `cnn_serving:latest`, which have to be there.
+#[test]
+#[ignore = "needs Docker"]
+fn both_functions_from_their_images() {
+    let bench = Bench::new(r#"[{"hostname": "chameleon"}, {"hostname": "cnn_serving", "payload": {}}]"#);
+    let output = command(&bench, "--images --rps 10 --time 3").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let (summary, run) = (bench.summary(), bench.read("out/run.json"));
+    assert_eq!((&summary["issued"], &summary["completed"]), (&json!(30), &json!(30)), "{}", stderr(&output));
+    let run: Value = serde_json::from_str(&run).unwrap();
+    for (endpoint, name) in [(0, "chameleon"), (1, "cnn_serving")] {
+        assert!(summary["endpoints"][endpoint]["cold_starts"].as_u64() >= Some(1));
+        let function = &run["configuration"]["functions"][endpoint];
+        assert_eq!(function["image"], format!("{name}:latest"));
+        assert!(function["image_id"].as_str().unwrap().starts_with("sha256:"), "{function}");
+    }
+}

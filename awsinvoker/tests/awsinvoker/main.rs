@@ -1,0 +1,8 @@
+//! The real binary: against a stub server, and with a local Lambda.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod local;
+mod local_process;
+mod run;
+mod support;

@@ -1,0 +1,385 @@
+//! The real binary against the stub server: what it prints, what it leaves, and how it ends.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt as _;
+use std::process::Stdio;
+
+use run_record::names::Tag;
+use run_record::{Outcome, Totals, View};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::support::{Bench, stderr, stdout};
+
+/// The outcomes of an endpoint that occurred.
+fn outcomes(summary: &Value, endpoint: usize) -> BTreeMap<String, u64> {
+    let outcomes = summary["endpoints"][endpoint]["outcomes"].as_object().unwrap();
+    let counts = outcomes.iter().map(|(name, count)| (name.clone(), count.as_u64().unwrap()));
+    counts.filter(|(_, count)| *count > 0).collect()
+}
+
+#[test]
+fn the_original_command_line_as_it_stands() {
+    let bench = Bench::new(
+        r#"[{"hostname": "string"}, {"hostname": "object", "eventing": false, "matchers": null}]"#,
+    );
+    let output = bench.run("-latf 180_chameleon_cnn.csv -endpointsFile endpoints.json -time 1 -rps 40");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let files = ["latency.hlog", "object.hgrm", "run.json", "samples.csv", "string.hgrm", "summary.json"];
+    assert_eq!(bench.files("out"), files);
+    let completed_rps = bench.summary()["completed_rps"].as_f64().unwrap();
+    let legacy = format!("rps{completed_rps:.2}_180_chameleon_cnn.csv");
+    assert_eq!(bench.files("."), ["endpoints.json", "out", &legacy]);
+    assert_eq!(bench.read(&legacy), "0.00123456789012\n".repeat(40));
+    let first = stdout(&output).lines().next().unwrap();
+    assert!(first.starts_with("40 requests in 1 s (40/s) to string, object on http://127.0.0.1:"), "{first}");
+    assert!(
+        first.ends_with(r#"2 of 2 endpoints with the default payload {"num_of_rows":1,"num_of_cols":3}"#),
+        "{first}"
+    );
+    let counts = "Issued / completed requests: 40, 40";
+    let end = format!("\n{counts}\nReal / target RPS: {completed_rps:.2} / 40\n");
+    assert!(stdout(&output).contains(&end), "{}", stdout(&output));
+    assert!(stdout(&output).ends_with("\nresults: out\n"));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_sample_for_each_request_in_the_order_of_the_schedule() {
+    let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "cold"}, {"hostname": "string"}]"#);
+    assert_eq!(bench.run("-rps 300 -time 0.5").status.code(), Some(0));
+    let samples = bench.samples();
+    assert_eq!(samples.len(), 150);
+    for (n, sample) in (0..).zip(&samples) {
+        let (arrival, timing, reply) = (sample.arrival, sample.timing.unwrap(), &sample.reply);
+        assert_eq!((arrival.sequence, arrival.endpoint), (n, [0, 1, 0][n as usize % 3]));
+        assert_eq!(arrival.intended_ns, n * 1_000_000_000 / 300);
+        assert!(arrival.intended_ns <= timing.sent_ns && timing.sent_ns < timing.done_ns, "{sample:?}");
+        assert_eq!((reply.request_id.as_ref().unwrap().len(), reply.outcome), (36, Outcome::Ok));
+        assert_eq!(sample.function_ns(), Some(1_234_568));
+        let start = if n % 3 == 1 { (Some(true), Some(110_100_000)) } else { (Some(false), None) };
+        assert_eq!((reply.cold, reply.init_ns), start);
+    }
+    let summary = bench.summary();
+    assert_eq!(summary["endpoints"][0]["cold_starts"], 0);
+    assert_eq!(summary["endpoints"][1]["cold_starts"], 50);
+    let in_time = samples.iter().filter(|sample| sample.timing.unwrap().sent_ns < 500_000_000).count();
+    assert_eq!(summary["sent_rps"].as_f64().unwrap().to_bits(), (in_time as f64 / 0.5).to_bits());
+    assert_eq!(summary["interrupted_after_s"], Value::Null);
+}
+
+#[test]
+fn every_outcome_is_told_apart() {
+    let names = [
+        "function_error",
+        "throttled",
+        "hang",
+        "reset",
+        "service_error",
+        "not_found",
+        "garbage",
+        "no_latency",
+        "large",
+        "untold",
+        "cut_off",
+    ];
+    let entries: Vec<_> = names.iter().map(|name| json!({ "hostname": name })).collect();
+    let bench = Bench::new(&json!(entries).to_string());
+    let output = bench.run("-rps 44 -time 1 --timeout 4");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let summary = bench.summary();
+    let expected = [
+        "function_error",
+        "throttled",
+        "timeout",
+        "transport",
+        "service_error",
+        "service_error",
+        "bad_answer",
+        "bad_answer",
+        "ok",
+        "ok",
+        "transport",
+    ];
+    for (endpoint, (name, outcome)) in names.iter().zip(expected).enumerate() {
+        assert_eq!(outcomes(&summary, endpoint), BTreeMap::from([(outcome.to_owned(), 4)]), "{name}");
+    }
+    assert_eq!((&summary["issued"], &summary["completed"]), (&json!(44), &json!(8)));
+    assert_eq!(summary["endpoints"][9]["cold_starts"], Value::Null);
+    assert_eq!(summary["endpoints"][2]["views"]["response"], summary["endpoints"][3]["views"]["response"]);
+    let log = stderr(&output);
+    for part in [
+        r#"function_error: first function_error, request 0 (00000000-"#,
+        r#"InvalidEvent: num_of_rows is "x""#,
+        "HTTP 429, TooManyRequestsException: Rate Exceeded.",
+        "HTTP 404, ResourceNotFoundException: Function not found",
+        "garbage: 4 bad_answer in all",
+    ] {
+        assert!(log.contains(part), "{part} is not in\n{log}");
+    }
+    // Failed calls have request ids too, where the service answered.
+    let samples = bench.samples();
+    let throttled = samples.iter().find(|sample| sample.reply.outcome == Outcome::Throttled).unwrap();
+    assert_eq!(throttled.reply.request_id.as_ref().unwrap().len(), 36);
+}
+
+#[test]
+fn asynchronous_calls_end_when_they_are_accepted() {
+    let bench = Bench::new(r#"[{"hostname": "hang", "eventing": true, "matchers": {"type": "done"}}]"#);
+    let output = bench.run("-rps 20 -time 0.5");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let endpoint = &bench.summary()["endpoints"][0];
+    assert_eq!((&endpoint["asynchronous"], &endpoint["outcomes"]["ok"]), (&json!(true), &json!(10)));
+    assert_eq!(endpoint["views"]["function"]["count"], 0);
+    assert!(stdout(&output).lines().next().unwrap().ends_with("; 1 called asynchronously"));
+    assert!(stdout(&output).contains("hang is called asynchronously: ok means accepted, not completed"));
+    assert_eq!(bench.read(&bench.legacy_file(".")), "");
+}
+
+#[test]
+fn payloads_arrive_as_they_are_written() {
+    let bench =
+        Bench::new(r#"[{"hostname": "echo", "payload": {"n": 1180591620717411303424, "a": [1.0, null]}}]"#);
+    let output = bench.run("-rps 1 -time 1");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!stdout(&output).contains("default payload"));
+    assert!(
+        bench.read("out/run.json").contains(r#""payload": {"n": 1180591620717411303424, "a": [1.0, null]}"#)
+    );
+}
+
+#[test]
+fn arrivals_beyond_max_in_flight_are_dropped_not_delayed() {
+    let bench = Bench::new(r#"[{"hostname": "slow"}]"#);
+    let output = bench.run("-rps 50 -time 1 --max-in-flight 1");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let outcomes = outcomes(&bench.summary(), 0);
+    assert_eq!(outcomes["ok"] + outcomes["dropped"], 50);
+    // A call takes 200 ms, so at most one in ten arrivals finds the place free.
+    assert!((1..=5).contains(&outcomes["ok"]), "{outcomes:?}");
+    let samples = bench.samples();
+    let dropped = samples.iter().find(|sample| sample.reply.outcome == Outcome::Dropped).unwrap();
+    assert_eq!(dropped.timing, None);
+    assert!(stdout(&output).contains("requests were not sent, because --max-in-flight calls were in flight"));
+}
+
+/// Starts a run that would last for a minute, sends the signals once a call was answered, and waits for the end.
+fn interrupted(bench: &Bench, line: &str, signals: &[Signal]) -> std::process::Output {
+    let mut command = bench.command(&format!("{line} -time 60 -dbg --out out"));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let samples = bench.path("out/samples.csv");
+    let sampled = || std::fs::read_to_string(&samples).is_ok_and(|text| text.lines().count() > 3);
+    while !sampled() {
+        std::thread::yield_now();
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    signals.iter().for_each(|signal| kill_process(pid, *signal).unwrap());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn signals_end_the_run_early_with_everything_saved() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "slow"}]"#);
+        let output = interrupted(&bench, "-rps 100", &[signal]);
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        let summary = bench.summary();
+        let counted: u64 = (0..2).flat_map(|endpoint| outcomes(&summary, endpoint).into_values()).sum();
+        assert_eq!(summary["issued"], counted);
+        assert_eq!(bench.samples().len() as u64, counted);
+        assert_eq!(summary["completed"], counted, "calls in flight were waited for");
+        assert_eq!(summary["interrupted"], true);
+        let seconds = summary["interrupted_after_s"].as_f64().unwrap();
+        let warning = format!("warning: the run was ended early, after {seconds:.1} s\n");
+        assert!(stdout(&output).contains(&warning), "{}", stdout(&output));
+        assert!(bench.legacy_file(".").ends_with("_lat.csv"));
+        // One line a request, because of -dbg, beside the others.
+        let lines = stdout(&output).lines().filter(|line| line.contains(" ok response ")).count();
+        assert_eq!(lines as u64, counted);
+    }
+}
+
+#[test]
+fn calls_that_do_not_end_are_abandoned() {
+    let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "hang"}]"#);
+    // The second signal ends the waiting for calls in flight, which would last for five seconds.
+    let output = interrupted(&bench, "-rps 100", &[Signal::INT, Signal::TERM]);
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    let summary = bench.summary();
+    let (answered, hung) = (outcomes(&summary, 0), outcomes(&summary, 1));
+    assert!(answered["ok"] > 0, "{answered:?}");
+    assert_eq!(hung.keys().collect::<Vec<_>>(), ["abandoned"]);
+    assert_eq!(summary["issued"], answered.values().chain(hung.values()).sum::<u64>());
+}
+
+#[test]
+fn a_killed_run_leaves_its_samples() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let output = interrupted(&bench, "-rps 100", &[Signal::KILL]);
+    assert_eq!(output.status.code(), None);
+    assert!(bench.samples().len() > 2);
+    assert!(bench.read("out/latency.hlog").contains("Tag=string:response,0.000,1.000,"));
+    assert_eq!(bench.files("out"), ["latency.hlog", "run.json", "samples.csv"]);
+}
+
+#[test]
+fn runs_without_a_folder_get_one_each() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    for _ in 0..2 {
+        assert_eq!(bench.command("-rps 10 -time 0.1").output().unwrap().status.code(), Some(0));
+    }
+    assert_eq!(bench.files("runs").len(), 2);
+}
+
+#[test]
+fn random_arrivals_are_announced_by_their_expected_number() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let output = bench.run("-rps 100 -time 0.3 --arrivals poisson");
+    assert!(stdout(&output).starts_with("about 30 requests in 0.3 s (100/s) to "), "{}", stdout(&output));
+}
+
+#[test]
+fn nothing_but_failures_is_saved_and_has_an_exit_code_of_its_own() {
+    let bench = Bench::new(r#"[{"hostname": "throttled"}]"#);
+    assert_eq!(bench.run("-rps 10 -time 0.5").status.code(), Some(3));
+    assert_eq!(outcomes(&bench.summary(), 0), BTreeMap::from([("throttled".to_owned(), 5)]));
+    assert_eq!(bench.files("out"), ["latency.hlog", "run.json", "samples.csv", "summary.json"]);
+}
+
+#[test]
+fn a_latency_file_in_a_folder() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    assert_eq!(bench.run("-rps 10 -time 0.5 -latf a/b/x.csv").status.code(), Some(0));
+    assert_eq!(bench.files("a/b").len(), 1);
+    assert!(bench.legacy_file("a/b").ends_with("_x.csv"));
+}
+
+#[test]
+fn what_cannot_be_run_is_said_before_anything_is_sent() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    std::fs::write(bench.path("file"), "").unwrap();
+    let ends = |line: &str| {
+        let output = bench.command(line).output().unwrap();
+        (output.status.code(), stderr(&output).to_owned())
+    };
+    let (code, error) = ends("--out .");
+    assert_eq!(
+        (code, error.as_str()),
+        (Some(1), "error: --out .: the folder is not empty, expected a new or an empty one\n")
+    );
+    let (code, error) = ends("-latf file/x.csv --out out1");
+    assert_eq!(code, Some(1));
+    assert!(error.starts_with("error: --latf file/.x.csv."), "{error}");
+    assert_eq!(error.matches("(os error").count(), 1, "the cause is told once: {error}");
+    assert_eq!(bench.files("."), ["endpoints.json", "file"], "nothing is left of what did not start");
+    let (code, error) = ends("-rps 0");
+    assert_eq!(
+        (code, error.as_str()),
+        (Some(2), "error: --rps is 0, expected a number from 0.000001 to 100000\n")
+    );
+    let (code, error) = ends("-endpointsFile missing.json");
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        error,
+        "error: --endpoints-file missing.json: cannot be read: No such file or directory (os error 2)\n"
+    );
+    std::fs::remove_file(bench.path("endpoints.json")).unwrap();
+    let (code, error) = ends("");
+    assert_eq!(code, Some(2));
+    assert!(
+        error.starts_with("error: endpoints.json, which is read if --endpoints-file is not given"),
+        "{error}"
+    );
+    let (code, error) = ends("-port 80");
+    assert_eq!(code, Some(2));
+    assert!(error.contains("unexpected argument '--port' found"), "{error}");
+}
+
+#[test]
+fn aws_without_a_region_is_an_error_and_not_a_failing_run() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let mut command = bench.bare_command("-rps 10 -time 1");
+    let output = command.env("AWS_EC2_METADATA_DISABLED", "true").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let expected =
+        "error: no AWS region is configured: give --region, set AWS_REGION, or add one to the profile\n";
+    assert_eq!(stderr(&output), expected);
+}
+
+#[test]
+fn the_files_follow_their_schemas() {
+    let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "untold"}, {"hostname": "throttled"}]"#);
+    assert_eq!(bench.run("-rps 30 -time 0.5").status.code(), Some(0));
+    for (name, schema) in run_record::schema::files() {
+        let Some(file) = name.strip_suffix(".schema.json").filter(|file| *file != "samples") else {
+            continue;
+        };
+        let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+        let mut document: Value = serde_json::from_str(&bench.read(&format!("out/{file}.json"))).unwrap();
+        let errors: Vec<_> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{file}");
+        document["schema"] = json!("one");
+        assert!(!schema.is_valid(&document), "the schema of {file} takes anything");
+    }
+}
+
+#[test]
+fn the_run_reads_back_as_it_was_published() {
+    let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "cold"}, {"hostname": "throttled"}]"#);
+    assert_eq!(bench.run("-rps 300 -time 1.2").status.code(), Some(0));
+    let run_dir = bench.run_dir();
+    let (info, summary) = (run_dir.read_info().unwrap(), run_dir.read_summary().unwrap());
+    let mut totals = Totals::new(info.configuration.endpoints.len());
+    bench.samples().iter().for_each(|sample| totals.record(sample));
+    assert_eq!((totals.samples(), info.configuration.expected_requests), (summary.issued, 360));
+    for (endpoint, published) in totals.endpoints.iter().zip(&summary.endpoints) {
+        assert_eq!(endpoint.outcomes, published.outcomes.0);
+        let p99 = endpoint.view(View::Response).quantile_ns(0.99).map(run_record::units::us);
+        assert_eq!(p99, published.views.response.p99, "{}", published.name);
+    }
+    let intervals = run_dir.read_intervals().unwrap();
+    let logged = |tag: Tag| -> u64 {
+        intervals
+            .iter()
+            .filter(|interval| interval.tag == tag)
+            .map(|interval| interval.histogram.count())
+            .sum()
+    };
+    assert_eq!(logged(Tag::ScheduleLag), 360);
+    assert_eq!(logged(Tag::latency("throttled", View::Service, Outcome::Throttled)), 120);
+    assert!(intervals.iter().any(|interval| interval.start.as_secs() == 1), "a second interval");
+}
+
+#[test]
+fn the_official_reader_finds_what_the_summary_says() {
+    let bench = Bench::new(
+        r#"[{"hostname": "slow"}, {"hostname": "string", "payload": 1}, {"hostname": "string", "payload": 2},
+            {"hostname": "throttled"}]"#,
+    );
+    assert_eq!(bench.run("-rps 200 -time 2.2").status.code(), Some(0));
+    let summary = bench.summary();
+    let read: Value = serde_json::from_str(&bench.python("tests/awsinvoker/read_hdr.py")).unwrap();
+    for endpoint in summary["endpoints"].as_array().unwrap().iter().take(3) {
+        for view in ["response", "service", "function"] {
+            let tag = format!("{}:{view}", endpoint["name"].as_str().unwrap());
+            agree(&read["log"][&tag], &endpoint["views"][view], &tag);
+        }
+    }
+    let throttled = &summary["endpoints"][3]["outcomes"]["throttled"];
+    assert_eq!(&read["log"]["throttled:response:throttled"]["count"], throttled);
+    assert_eq!(read["log"]["schedule_lag"]["count"], summary["issued"]);
+    for tag in ["slow:response", "string:response", "string#2:response"] {
+        let distribution = &read["distributions"][tag];
+        assert!(distribution["rows"].as_u64().unwrap() > 10, "{tag}: {distribution}");
+        assert_eq!(distribution["disagreement"], Value::Null, "{tag}");
+    }
+}
+
+/// Both readings of a histogram agree to the nanosecond, and on how many values there are.
+fn agree(read: &Value, published: &Value, tag: &str) {
+    assert_eq!(read["count"], published["count"], "{tag}");
+    for key in ["p50", "p99", "p999", "max"] {
+        let (read, published) = (read[key].as_f64().unwrap(), published[key].as_f64().unwrap());
+        assert!((read - published).abs() < 0.001, "{tag} {key}: {read} and {published}");
+    }
+}

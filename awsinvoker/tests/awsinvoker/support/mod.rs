@@ -1,0 +1,111 @@
+//! What the integration tests share: the stub server, a folder for each run, and readers of what it leaves.
+pub(crate) mod stub;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use run_record::Sample;
+use run_record::run_dir::RunDir;
+use serde_json::Value;
+
+/// A folder to run awsinvoker in, and a server to load.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+}
+
+impl Bench {
+    /// An empty folder with an endpoints file of this content, and a stub server.
+    pub(crate) fn new(endpoints: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("endpoints.json"), endpoints).unwrap();
+        Self { folder, address: stub::start() }
+    }
+
+    /// The server's address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// awsinvoker with these words and the server's address, in the folder, in an environment that holds nothing of
+    /// the user's.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = self.bare_command(line);
+        command.arg("--endpoint-url").arg(self.url());
+        command
+    }
+
+    /// awsinvoker with these words alone.
+    pub(crate) fn bare_command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_awsinvoker"));
+        command.args(line.split_whitespace()).current_dir(self.folder.path());
+        command.env_clear().env("HOME", self.folder.path());
+        command
+    }
+
+    /// Runs to the end, with the results in `out`.
+    pub(crate) fn run(&self, line: &str) -> Output {
+        self.command(&format!("{line} --out out")).output().unwrap()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub(crate) fn summary(&self) -> Value {
+        serde_json::from_str(&self.read("out/summary.json")).unwrap()
+    }
+
+    /// The names of all files in a folder, sorted.
+    pub(crate) fn files(&self, name: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(name)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The one file in a folder that is named as the original's; its name depends on the achieved rate.
+    pub(crate) fn legacy_file(&self, folder: &str) -> String {
+        let names = self.files(folder);
+        let legacy: Vec<_> = names.into_iter().filter(|name| name.starts_with("rps")).collect();
+        assert_eq!(legacy.len(), 1, "{legacy:?}");
+        legacy.concat()
+    }
+
+    /// What the run in `out` left, for its readers.
+    pub(crate) fn run_dir(&self) -> RunDir {
+        RunDir::open(&self.path("out"))
+    }
+
+    /// The samples, in the order of the schedule.
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let run_dir = self.run_dir();
+        let mut samples = run_dir.read_samples(&run_dir.read_info().unwrap()).unwrap();
+        samples.sort_by_key(|sample| sample.arrival.sequence);
+        samples
+    }
+
+    /// Runs a script that reads the results in `out` with the official Python reader.
+    pub(crate) fn python(&self, script: &str) -> String {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let python = root.join("../assets/venv/bin/python");
+        assert!(python.exists(), "{} is missing: run ./scripts/setup.sh", python.display());
+        let output = Command::new(python).arg(root.join(script)).arg(self.path("out")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+pub(crate) fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}

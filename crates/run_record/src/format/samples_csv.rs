@@ -1,0 +1,174 @@
+//! `samples.csv`: one line for each invocation that was due. What is not known is left empty.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::FormatError;
+use crate::sample::{Arrival, Outcome, Reply, Sample, Timing};
+use crate::units;
+
+/// A line of `samples.csv`. Times are nanoseconds since the start of the run, durations are nanoseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Row<'a> {
+    /// Place in the schedule, from 0.
+    pub sequence: u64,
+    /// Name of the endpoint.
+    pub endpoint: Cow<'a, str>,
+    /// Request id that the platform gave.
+    pub request_id: Option<Cow<'a, str>>,
+    /// When the schedule wanted the request sent.
+    pub intended_ns: u64,
+    /// When the request was handed to the client; empty if it was never sent.
+    pub sent_ns: Option<u64>,
+    /// When the invocation ended; empty if the request was never sent.
+    pub done_ns: Option<u64>,
+    /// How the invocation ended.
+    pub outcome: Outcome,
+    /// Latency that the function reported.
+    pub function_latency_ns: Option<u64>,
+    /// Whether the invocation was a cold start; empty if the platform did not say.
+    pub cold: Option<bool>,
+    /// How long the environment took to initialise.
+    pub init_ns: Option<u64>,
+}
+
+impl<'a> Row<'a> {
+    /// The line for a sample of the endpoint of this name.
+    pub fn new(sample: &'a Sample, endpoint: &'a str) -> Self {
+        let Sample { arrival, timing, reply } = sample;
+        Self {
+            sequence: arrival.sequence,
+            endpoint: Cow::Borrowed(endpoint),
+            request_id: reply.request_id.as_deref().map(Cow::Borrowed),
+            intended_ns: arrival.intended_ns,
+            sent_ns: timing.map(|timing| timing.sent_ns),
+            done_ns: timing.map(|timing| timing.done_ns),
+            outcome: reply.outcome,
+            function_latency_ns: sample.function_ns(),
+            cold: reply.cold,
+            init_ns: reply.init_ns,
+        }
+    }
+
+    /// The sample that the line describes, for the endpoint of this index.
+    pub fn into_sample(self, endpoint: usize) -> Sample {
+        Sample {
+            arrival: Arrival { sequence: self.sequence, endpoint, intended_ns: self.intended_ns },
+            timing: self.sent_ns.zip(self.done_ns).map(|(sent_ns, done_ns)| Timing { sent_ns, done_ns }),
+            reply: Reply {
+                outcome: self.outcome,
+                request_id: self.request_id.map(Cow::into_owned),
+                function_latency_s: self.function_latency_ns.map(units::s),
+                cold: self.cold,
+                init_ns: self.init_ns,
+                error: None,
+            },
+        }
+    }
+}
+
+/// The first line of the file, with its line end.
+pub const HEADER: &str =
+    "sequence,endpoint,request_id,intended_ns,sent_ns,done_ns,outcome,function_latency_ns,cold,init_ns\n";
+
+/// Writes one sample of the endpoint of this name, without the header.
+///
+/// # Errors
+/// Writing failed.
+pub fn write(out: &mut dyn Write, sample: &Sample, endpoint: &str) -> io::Result<()> {
+    let mut line = csv::WriterBuilder::new().has_headers(false).buffer_capacity(LINE_BYTES).from_writer(out);
+    line.serialize(Row::new(sample, endpoint)).map_err(io::Error::from)?;
+    line.flush()
+}
+
+/// Room for a line of ordinary length; a longer one is written in parts.
+const LINE_BYTES: usize = 256;
+
+/// Reads all samples. `endpoints` are the names of the run's endpoints, in order.
+///
+/// # Errors
+/// The file cannot be read, a line is not as documented, or an endpoint has another name.
+pub fn read(from: impl Read, endpoints: &[String]) -> Result<Vec<Sample>, FormatError> {
+    let indices: HashMap<&str, usize> =
+        endpoints.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let mut samples = Vec::new();
+    for row in csv::Reader::from_reader(from).deserialize::<Row<'static>>() {
+        let row = row?;
+        let index = indices.get(row.endpoint.as_ref()).copied().ok_or_else(|| {
+            FormatError::line(
+                samples.len() + 2,
+                format!("the endpoint {:?} is not in run.json", row.endpoint),
+            )
+        })?;
+        samples.push(row.into_sample(index));
+    }
+    Ok(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::test_data;
+
+    fn written(samples: &[Sample], names: &[String]) -> Vec<u8> {
+        let mut out = HEADER.as_bytes().to_vec();
+        for sample in samples {
+            write(&mut out, sample, &names[sample.arrival.endpoint]).unwrap();
+        }
+        out
+    }
+
+    fn line(sample: &Sample) -> String {
+        let mut out = Vec::new();
+        write(&mut out, sample, "f").unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn complete_and_empty_fields() {
+        let mut sample = Sample {
+            arrival: Arrival { sequence: 7, endpoint: 0, intended_ns: 1 },
+            timing: Some(Timing { sent_ns: 2, done_ns: 3 }),
+            reply: Reply {
+                outcome: Outcome::Ok,
+                request_id: Some("a,\"b".to_owned()),
+                function_latency_s: Some(0.5),
+                cold: Some(false),
+                init_ns: Some(4),
+                error: Some("is not saved".to_owned()),
+            },
+        };
+        assert_eq!(line(&sample), "7,f,\"a,\"\"b\",1,2,3,ok,500000000,false,4\n");
+        sample.timing = None;
+        sample.reply = Reply::without_answer(Outcome::Dropped, "");
+        assert_eq!(line(&sample), "7,f,,1,,,dropped,,,\n");
+        assert_eq!(HEADER.split(',').count(), line(&sample).split(',').count());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let read = |line: &str| {
+            let text = format!("{HEADER}{line}\n");
+            read(text.as_bytes(), &["f".to_owned()]).unwrap_err().to_string()
+        };
+        insta::assert_snapshot!(read("1,g,,1,,,ok,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
+        insta::assert_snapshot!(read("1,f,,1,,,fine,,,"), @"CSV deserialize error: record 1 (line: 2, byte: 98): unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
+        insta::assert_snapshot!(read("1,f"), @"CSV error: record 1 (line: 2, byte: 98): found record with 2 fields, but the previous record has 10 fields");
+    }
+
+    proptest! {
+        #[test]
+        fn samples_read_back(samples in test_data::samples(2)) {
+            let names = ["f".to_owned(), "a,\"b\" c\r\n".to_owned()];
+            let text = written(&samples, &names);
+            prop_assert_eq!(read(text.as_slice(), &names).unwrap(), samples);
+        }
+    }
+}

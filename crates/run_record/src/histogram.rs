@@ -1,0 +1,164 @@
+//! Histograms of latencies in nanoseconds.
+
+use hdrhistogram::Histogram as Hdr;
+
+use crate::sample::Sample;
+
+/// The unit and the upper bound of what is recorded, in nanoseconds. With a unit of a microsecond, values of a few
+/// microseconds, which small functions report, would have one digit instead of three.
+const BOUNDS_NS: (u64, u64) = (1, 3_600_000_000_000);
+/// Significant digits that are kept of every value, from the unit to the upper bound.
+const DIGITS: u8 = 3;
+
+/// Which latency of an invocation is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum View {
+    /// From the intended time to the end.
+    Response,
+    /// From sending to the end.
+    Service,
+    /// What the function reported.
+    Function,
+}
+
+impl View {
+    /// All views, in the order in which they are published.
+    pub const ALL: [Self; 3] = [Self::Response, Self::Service, Self::Function];
+
+    /// The name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Response => "response",
+            Self::Service => "service",
+            Self::Function => "function",
+        }
+    }
+
+    /// The view of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|view| view.name() == name)
+    }
+
+    /// The latency of a sample in this view, if the sample has one.
+    pub fn latency_ns(self, sample: &Sample) -> Option<u64> {
+        match self {
+            Self::Response => sample.response_ns(),
+            Self::Service => sample.service_ns(),
+            Self::Function => sample.function_ns(),
+        }
+    }
+}
+
+/// A histogram of nanoseconds up to an hour, with three significant digits. It takes 264 KiB, but only from its first
+/// value on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Histogram(Option<Hdr<u64>>);
+
+impl Histogram {
+    /// Records a value. A value above an hour is recorded as an hour, and `true` is returned.
+    pub fn record(&mut self, value_ns: u64) -> bool {
+        self.0.get_or_insert_with(empty).saturating_record(value_ns);
+        value_ns > BOUNDS_NS.1
+    }
+
+    /// Adds all values of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        if let Some(other) = other.recorded() {
+            self.0.get_or_insert_with(empty).add(other).expect("both histograms have the same bounds");
+        }
+    }
+
+    /// Removes all values. The memory is kept for new ones.
+    pub fn reset(&mut self) {
+        if let Some(histogram) = &mut self.0 {
+            histogram.reset();
+        }
+    }
+
+    /// How many values were recorded.
+    pub fn count(&self) -> u64 {
+        self.0.as_ref().map_or(0, Hdr::len)
+    }
+
+    /// The smallest recorded value that at least this share of all values, from 0 to 1, does not exceed; `None` if there
+    /// is no value.
+    pub fn quantile_ns(&self, share: f64) -> Option<u64> {
+        self.recorded().map(|histogram| histogram.value_at_quantile(share))
+    }
+
+    /// The greatest value.
+    pub fn max_ns(&self) -> Option<u64> {
+        self.recorded().map(Hdr::max)
+    }
+
+    /// The smallest value.
+    pub fn min_ns(&self) -> Option<u64> {
+        self.recorded().map(Hdr::min)
+    }
+
+    /// The mean in nanoseconds.
+    pub fn mean_ns(&self) -> Option<f64> {
+        self.recorded().map(Hdr::mean)
+    }
+
+    /// The histogram of the library, if it has a value.
+    pub(crate) fn recorded(&self) -> Option<&Hdr<u64>> {
+        self.0.as_ref().filter(|histogram| !histogram.is_empty())
+    }
+
+    /// A histogram with the values of one that was read, which may have other bounds.
+    pub(crate) fn from_read(read: &Hdr<u64>) -> Self {
+        let mut histogram = empty();
+        for step in read.iter_recorded() {
+            let value = step.value_iterated_to().min(BOUNDS_NS.1);
+            histogram.saturating_record_n(value, step.count_at_value());
+        }
+        Self((!histogram.is_empty()).then_some(histogram))
+    }
+}
+
+fn empty() -> Hdr<u64> {
+    Hdr::new_with_bounds(BOUNDS_NS.0, BOUNDS_NS.1, DIGITS).expect("the bounds are valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn histogram(values: &[u64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        values.iter().for_each(|value| _ = histogram.record(*value));
+        histogram
+    }
+
+    #[test]
+    fn an_hour_is_the_most() {
+        let mut histogram = Histogram::default();
+        assert!(!histogram.record(BOUNDS_NS.1));
+        assert!(histogram.record(BOUNDS_NS.1 + 1));
+        assert_eq!(histogram.count(), 2);
+    }
+
+    #[test]
+    fn without_a_value_nothing_is_known() {
+        let mut empty = histogram(&[1]);
+        empty.reset();
+        for histogram in [Histogram::default(), empty] {
+            assert_eq!((histogram.count(), histogram.quantile_ns(0.5), histogram.max_ns()), (0, None, None));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_recording_all(
+            a in prop::collection::vec(0..4_000_000_000_000_u64, 0..50),
+            b in prop::collection::vec(0..4_000_000_000_000_u64, 0..50),
+        ) {
+            let mut merged = histogram(&a);
+            merged.merge(&histogram(&b));
+            prop_assert_eq!(merged, histogram(&[a, b].concat()));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What a run of a load generator leaves behind, and the only owner of its form.
+//!
+//! ```text
+//! Sample ──► Totals ──► Summary ──► summary.json
+//!    │          └─────► Distribution ──► NAME.hgrm
+//!    ├──► samples.csv, rpsX.XX_NAME
+//!    └──► Histogram ──► latency.hlog
+//! RunInfo ──► run.json
+//! ```
+//!
+//! - [`sample`]: one invocation as it was seen. [`units`]: times are nanoseconds in `u64` inside; only the edges convert.
+//! - [`histogram`], [`totals`]: what is counted and recorded of many samples. Both can be merged.
+//! - [`summary`], [`warning`]: the published result, and why it may mislead. [`run_info`]: how the run was made.
+//! - [`format`]: each file format, its writer beside its reader.
+//! - [`run_dir`]: the folder of a run, written while it runs and read afterwards.
+//!
+//! Nothing here reads a clock, the environment or the network.
+
+pub mod format;
+pub mod histogram;
+pub mod names;
+pub mod run_dir;
+pub mod run_info;
+pub mod sample;
+pub mod schema;
+pub mod sink;
+pub mod summary;
+pub mod totals;
+pub mod units;
+pub mod wall_clock;
+pub mod warning;
+
+#[cfg(test)]
+mod test_data;
+
+pub use histogram::{Histogram, View};
+pub use run_info::RunInfo;
+pub use sample::{Arrival, Outcome, Reply, Sample, Timing};
+pub use summary::Summary;
+pub use totals::Totals;
+pub use warning::Warning;

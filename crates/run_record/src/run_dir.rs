@@ -1,0 +1,216 @@
+//! The folder of a run: written while it runs, and read afterwards.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::format::{FormatError, hlog, json, samples_csv};
+use crate::run_info::RunInfo;
+use crate::sample::Sample;
+use crate::sink::Sink;
+use crate::summary::Summary;
+use crate::wall_clock;
+
+/// The names of the files.
+pub const RUN_JSON: &str = "run.json";
+/// See [`RUN_JSON`].
+pub const SUMMARY_JSON: &str = "summary.json";
+/// See [`RUN_JSON`].
+pub const SAMPLES_CSV: &str = "samples.csv";
+/// See [`RUN_JSON`].
+pub const LATENCY_HLOG: &str = "latency.hlog";
+
+/// The folder for runs whose folder the user did not choose.
+const DEFAULT_PARENT: &str = "runs";
+
+/// A folder that belongs to one run.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+/// Why the folder cannot be used, or a file in it not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum RunDirError {
+    /// The folder is not empty.
+    #[error("--out {}: the folder is not empty, expected a new or an empty one", .0.display())]
+    NotEmpty(PathBuf),
+    /// The folder cannot be made or looked into.
+    #[error("--out {}: cannot be used as a folder: {source}", path.display())]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormatError,
+    },
+}
+
+impl RunDir {
+    /// Makes the folder: `out`, or one named after the time in `runs`.
+    ///
+    /// # Errors
+    /// `out` is not empty, or the folder cannot be made.
+    pub fn create(out: Option<&Path>, now: SystemTime) -> Result<Self, RunDirError> {
+        let path = match out {
+            Some(out) => given(out)?,
+            None => fresh(Path::new(DEFAULT_PARENT), &wall_clock::file_name(now))?,
+        };
+        Ok(Self { path })
+    }
+
+    /// The folder of a run that was made before.
+    pub fn open(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A new file that grows during the run.
+    ///
+    /// # Errors
+    /// The file exists or cannot be made.
+    pub fn sink(&self, name: &str) -> Result<Sink, RunDirError> {
+        let path = self.path.join(name);
+        match File::create_new(&path) {
+            Ok(file) => Ok(Sink::new(&path, Box::new(file))),
+            Err(source) => Err(RunDirError::Write { path, source }),
+        }
+    }
+
+    /// Writes a whole file. A reader sees all of it or nothing.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunDirError> {
+        let (path, partial) = (self.path.join(name), self.path.join(format!(".{name}.partial")));
+        let written = File::create(&partial).and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()?;
+            fs::rename(&partial, &path)
+        });
+        written.map_err(|source| RunDirError::Write { path, source })
+    }
+
+    /// How the run was made.
+    ///
+    /// # Errors
+    /// `run.json` cannot be read.
+    pub fn read_info(&self) -> Result<RunInfo, RunDirError> {
+        self.read(RUN_JSON, json::read)
+    }
+
+    /// The result of the run.
+    ///
+    /// # Errors
+    /// `summary.json` cannot be read. The file of a run that was killed is missing.
+    pub fn read_summary(&self) -> Result<Summary, RunDirError> {
+        self.read(SUMMARY_JSON, json::read)
+    }
+
+    /// All samples, in the order in which they ended. Function latencies are whole nanoseconds.
+    ///
+    /// # Errors
+    /// `samples.csv` cannot be read, or it names an endpoint that `info` lacks.
+    pub fn read_samples(&self, info: &RunInfo) -> Result<Vec<Sample>, RunDirError> {
+        self.read(SAMPLES_CSV, |file| samples_csv::read(file, &info.endpoint_names()))
+    }
+
+    /// All histograms by interval.
+    ///
+    /// # Errors
+    /// `latency.hlog` cannot be read.
+    pub fn read_intervals(&self) -> Result<Vec<hlog::Interval>, RunDirError> {
+        self.read(LATENCY_HLOG, hlog::read)
+    }
+
+    fn read<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(BufReader<File>) -> Result<T, FormatError>,
+    ) -> Result<T, RunDirError> {
+        let path = self.path.join(name);
+        let read = File::open(&path).map_err(FormatError::from).and_then(|file| read(BufReader::new(file)));
+        read.map_err(|source| RunDirError::Read { path, source })
+    }
+}
+
+fn given(out: &Path) -> Result<PathBuf, RunDirError> {
+    let unusable = |source| RunDirError::Unusable { path: out.to_owned(), source };
+    fs::create_dir_all(out).map_err(unusable)?;
+    match fs::read_dir(out).map_err(unusable)?.next() {
+        Some(_) => Err(RunDirError::NotEmpty(out.to_owned())),
+        None => Ok(out.to_owned()),
+    }
+}
+
+/// Makes a folder that did not exist: `NAME`, or `NAME-2` and so on if another run took it.
+fn fresh(parent: &Path, name: &str) -> Result<PathBuf, RunDirError> {
+    fs::create_dir_all(parent).map_err(|source| RunDirError::Unusable { path: parent.to_owned(), source })?;
+    let mut path = parent.join(name);
+    for number in 2.. {
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                path = parent.join(format!("{name}-{number}"));
+            }
+            Err(source) => return Err(RunDirError::Unusable { path, source }),
+            Ok(()) => break,
+        }
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_one_second_do_not_collide() {
+        let parent = tempfile::tempdir().unwrap();
+        let names: Vec<_> = (0..3).map(|_| fresh(parent.path(), "now").unwrap()).collect();
+        assert_eq!(names, ["now", "now-2", "now-3"].map(|name| parent.path().join(name)));
+    }
+
+    #[test]
+    fn refuses_what_is_not_an_empty_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let out = parent.path().join("a/b");
+        let run_dir = RunDir::create(Some(&out), SystemTime::UNIX_EPOCH).unwrap();
+        run_dir.write("run.json", b"{}").unwrap();
+        assert_eq!(fs::read(out.join("run.json")).unwrap(), b"{}");
+        let refused = |out: &Path| RunDir::create(Some(out), SystemTime::UNIX_EPOCH).unwrap_err().to_string();
+        assert!(refused(&out).ends_with("the folder is not empty, expected a new or an empty one"));
+        assert!(refused(&out.join("run.json")).contains("run.json: cannot be used as a folder: "));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let parent = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::open(parent.path());
+        let message = |error: RunDirError| error.to_string().replace(parent.path().to_str().unwrap(), "DIR");
+        let error = message(run_dir.read_info().unwrap_err());
+        assert_eq!(error, "DIR/run.json: cannot be read: No such file or directory (os error 2)");
+        fs::write(parent.path().join(SUMMARY_JSON), "{}").unwrap();
+        let error = message(run_dir.read_summary().unwrap_err());
+        assert_eq!(error, "DIR/summary.json: cannot be read: missing field `schema` at line 1 column 2");
+    }
+}

@@ -1,0 +1,355 @@
+//! The published result of a run: what `summary.json` holds.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Deserializer;
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::histogram::{Histogram, View};
+use crate::sample::Outcome;
+use crate::totals::{EndpointTotals, Totals};
+use crate::units;
+use crate::warning::Warning;
+
+/// The version of the layout of `summary.json`. It changes when a key changes its meaning or goes.
+pub const SCHEMA: u32 = 1;
+
+/// The result of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Summary of an awsinvoker run", deny_unknown_fields)]
+pub struct Summary {
+    /// Version of this layout.
+    pub schema: u32,
+    /// Invocations that were due. Each has exactly one outcome: this is the sum of all outcomes of all endpoints.
+    pub issued: u64,
+    /// Invocations with outcome `ok`.
+    pub completed: u64,
+    /// Rate that was asked for, over all endpoints, in requests a second.
+    pub target_rps: f64,
+    /// Requests sent within the window, divided by its length. Dropped invocations are not sent.
+    pub sent_rps: f64,
+    /// Requests that ended with outcome `ok` within the window, divided by its length. Answers that come after the window
+    /// do not count. This is the rate that is printed as real, and that is in the name of the file of `--latf`.
+    pub completed_rps: f64,
+    /// Seconds from the start of the run to the end of its schedule. The wait for the last answers is not part of it. With
+    /// constant arrivals each arrival stands for one period, so the end is the due time of the first arrival that is not
+    /// part of the run. If the schedule was interrupted, the end is the interruption or the due time of the first arrival
+    /// that was left out, whichever is later; so it may lie after the end of the run.
+    pub window_s: f64,
+    /// Whether a signal ended the run early.
+    pub interrupted: bool,
+    /// Seconds from the start of the run to the signal that ended it early; null if none did.
+    pub interrupted_after_s: Option<f64>,
+    /// Values of published histograms above one hour, which were recorded as one hour.
+    pub saturated: u64,
+    /// Microseconds from the intended time of a request to the time at which it was handed to the client; null if none was
+    /// sent.
+    pub schedule_lag_us: Lag,
+    /// By endpoint.
+    pub endpoints: Vec<EndpointSummary>,
+    /// Why numbers of this run should not be taken at face value.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+/// Schedule lag in microseconds; null if nothing was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are the percentiles that they are named after")]
+pub struct Lag {
+    pub p50: Option<f64>,
+    pub p99: Option<f64>,
+    pub p999: Option<f64>,
+    pub max: Option<f64>,
+}
+
+/// The result of one endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct EndpointSummary {
+    /// Name, unique in the run.
+    pub name: String,
+    /// Whether calls were asynchronous. Then ok means accepted, and there is no function latency.
+    pub asynchronous: bool,
+    /// Invocations by outcome.
+    pub outcomes: Outcomes,
+    /// Invocations, of any outcome, that were a cold start; null if no answer told.
+    pub cold_starts: Option<u64>,
+    /// Latencies of invocations with outcome `ok`.
+    pub views: Views,
+}
+
+/// Invocations by outcome, in the order of [`Outcome::ALL`]. JSON lists all outcomes by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcomes(pub [u64; Outcome::ALL.len()]);
+
+/// Latencies in microseconds, with three significant digits from a nanosecond to an hour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Views {
+    /// From the intended time to the end.
+    pub response: Latency,
+    /// From sending to the end.
+    pub service: Latency,
+    /// As the function reported.
+    pub function: Latency,
+}
+
+/// A distribution in microseconds; null where there is no value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are the statistics that they are named after")]
+pub struct Latency {
+    pub count: u64,
+    pub min: Option<f64>,
+    pub mean: Option<f64>,
+    pub p50: Option<f64>,
+    pub p90: Option<f64>,
+    pub p99: Option<f64>,
+    pub p999: Option<f64>,
+    pub max: Option<f64>,
+}
+
+/// The course of a run, which its summary follows from.
+#[derive(Clone, Debug)]
+pub struct Course<'a> {
+    /// Name of each endpoint, and whether it was called asynchronously.
+    pub endpoints: Vec<(&'a str, bool)>,
+    /// Rate that was asked for.
+    pub target_rps: f64,
+    /// Invocations that were due.
+    pub issued: u64,
+    /// Length of the window over which rates are computed.
+    pub window_ns: u64,
+    /// From the start of the run to the signal that ended it early.
+    pub interrupted_ns: Option<u64>,
+    /// Requests that were sent within the window.
+    pub sent_in_window: u64,
+    /// Requests that ended with outcome `ok` within the window.
+    pub ok_in_window: u64,
+}
+
+/// The sums do not agree: an invocation was lost or counted twice, and no number can be trusted.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{issued} invocations were issued but {recorded} recorded: this is a defect of awsinvoker, do not use the results"
+)]
+pub struct SumError {
+    /// Invocations that were due.
+    pub issued: u64,
+    /// Invocations that were recorded.
+    pub recorded: u64,
+}
+
+impl Summary {
+    /// Sums up a run.
+    ///
+    /// # Errors
+    /// Not every invocation that was due was recorded exactly once.
+    pub fn new(course: &Course<'_>, totals: &Totals) -> Result<Self, SumError> {
+        if totals.samples() != course.issued {
+            return Err(SumError { issued: course.issued, recorded: totals.samples() });
+        }
+        let window_s = units::s(course.window_ns);
+        let per_second = |count: u64| if count == 0 { 0.0 } else { count as f64 / window_s };
+        let mut summary = Self {
+            schema: SCHEMA,
+            issued: course.issued,
+            completed: totals.endpoints.iter().map(|endpoint| endpoint.outcome(Outcome::Ok)).sum(),
+            target_rps: course.target_rps,
+            sent_rps: per_second(course.sent_in_window),
+            completed_rps: per_second(course.ok_in_window),
+            window_s,
+            interrupted: course.interrupted_ns.is_some(),
+            interrupted_after_s: course.interrupted_ns.map(units::s),
+            saturated: totals.saturated,
+            schedule_lag_us: Lag::new(&totals.lag),
+            endpoints: course.endpoints.iter().zip(&totals.endpoints).map(EndpointSummary::new).collect(),
+            warnings: Vec::new(),
+        };
+        summary.warnings = Warning::about(&summary);
+        Ok(summary)
+    }
+}
+
+impl EndpointSummary {
+    fn new(((name, asynchronous), totals): (&(&str, bool), &EndpointTotals)) -> Self {
+        Self {
+            name: (*name).to_owned(),
+            asynchronous: *asynchronous,
+            outcomes: Outcomes(totals.outcomes),
+            cold_starts: (totals.starts_known > 0).then_some(totals.cold_starts),
+            views: Views {
+                response: Latency::new(totals.view(View::Response)),
+                service: Latency::new(totals.view(View::Service)),
+                function: Latency::new(totals.view(View::Function)),
+            },
+        }
+    }
+}
+
+impl Outcomes {
+    /// Invocations with this outcome.
+    pub fn get(&self, outcome: Outcome) -> u64 {
+        self.0[outcome as usize]
+    }
+
+    /// The outcomes but `ok` that occurred, with their counts.
+    pub fn failures(&self) -> impl Iterator<Item = (Outcome, u64)> {
+        let counts = Outcome::ALL.into_iter().zip(self.0);
+        counts.filter(|(outcome, count)| *outcome != Outcome::Ok && *count > 0)
+    }
+}
+
+impl Serialize for Outcomes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(Outcome::ALL.len()))?;
+        for outcome in Outcome::ALL {
+            map.serialize_entry(outcome.name(), &self.get(outcome))?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Outcomes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let counts = BTreeMap::<Outcome, u64>::deserialize(deserializer)?;
+        Ok(Self(Outcome::ALL.map(|outcome| counts.get(&outcome).copied().unwrap_or(0))))
+    }
+}
+
+impl JsonSchema for Outcomes {
+    fn schema_name() -> Cow<'static, str> {
+        "Outcomes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let count = generator.subschema_for::<u64>();
+        let properties: BTreeMap<_, _> =
+            Outcome::ALL.into_iter().map(|outcome| (outcome.name(), count.clone())).collect();
+        json_schema!({
+            "type": "object",
+            "description": "Invocations by outcome; all outcomes are listed.",
+            "properties": properties,
+            "required": Outcome::ALL.map(Outcome::name),
+            "additionalProperties": false
+        })
+    }
+}
+
+impl Lag {
+    fn new(lag: &Histogram) -> Self {
+        let quantile = |share: f64| lag.quantile_ns(share).map(units::us);
+        Self {
+            p50: quantile(0.5),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            max: lag.max_ns().map(units::us),
+        }
+    }
+}
+
+impl Latency {
+    fn new(histogram: &Histogram) -> Self {
+        let quantile = |share: f64| histogram.quantile_ns(share).map(units::us);
+        Self {
+            count: histogram.count(),
+            min: histogram.min_ns().map(units::us),
+            // To the nanosecond, as all other values are.
+            mean: histogram.mean_ns().map(|ns| units::us(units::rounded(ns))),
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            max: histogram.max_ns().map(units::us),
+        }
+    }
+}
+
+/// A run of one endpoint `f` without a fault.
+#[cfg(test)]
+pub(crate) fn test_summary() -> Summary {
+    let mut totals = Totals::new(1);
+    for n in 1..=3000 {
+        totals.record(&crate::test_data::sample(0, Outcome::Ok, 1_000_000 * n));
+    }
+    let course = Course {
+        endpoints: vec![("f", false)],
+        target_rps: 300.0,
+        issued: 3000,
+        window_ns: 10_000_000_000,
+        interrupted_ns: None,
+        sent_in_window: 3000,
+        ok_in_window: 3000,
+    };
+    Summary::new(&course, &totals).expect("the sums agree")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_data::sample;
+
+    fn course(issued: u64) -> Course<'static> {
+        Course {
+            endpoints: vec![("f", false)],
+            target_rps: 0.1,
+            issued,
+            window_ns: 10_000_000_000,
+            interrupted_ns: None,
+            sent_in_window: issued,
+            ok_in_window: issued,
+        }
+    }
+
+    #[test]
+    fn a_rate_that_was_kept_reads_exactly() {
+        let summary = test_summary();
+        assert_eq!((summary.sent_rps.to_bits(), summary.completed), (300.0_f64.to_bits(), 3000));
+        let views = &summary.endpoints[0].views;
+        assert_eq!((views.response.count, views.function.count, views.function.p50), (3000, 0, None));
+        assert_eq!(summary.endpoints[0].cold_starts, Some(3000));
+        let p50 = views.response.p50.unwrap();
+        assert!((p50 - 1_500_000.0).abs() <= 1_500.0, "{p50}");
+    }
+
+    #[test]
+    fn an_interrupted_run_ended_when_it_was_and_not_with_its_window() {
+        let mut totals = Totals::new(1);
+        totals.record(&sample(0, Outcome::Ok, 1_000_000));
+        let course = Course { interrupted_ns: Some(2_000_000_000), ..course(1) };
+        let summary = Summary::new(&course, &totals).unwrap();
+        assert_eq!((summary.interrupted, summary.interrupted_after_s), (true, Some(2.0)));
+        assert_eq!(
+            (summary.window_s.to_bits(), summary.sent_rps.to_bits()),
+            (10_f64.to_bits(), 0.1_f64.to_bits())
+        );
+    }
+
+    #[test]
+    fn a_lost_sample_is_an_error() {
+        let mut totals = Totals::new(1);
+        totals.record(&sample(0, Outcome::Timeout, 1));
+        let error = Summary::new(&course(3), &totals).unwrap_err();
+        assert_eq!(error, SumError { issued: 3, recorded: 1 });
+    }
+
+    #[test]
+    fn failures_are_the_outcomes_but_ok_that_occurred() {
+        let outcomes = Outcomes([5, 0, 2, 0, 0, 0, 0, 1, 0]);
+        let failures: Vec<_> = outcomes.failures().collect();
+        assert_eq!(failures, [(Outcome::Throttled, 2), (Outcome::Dropped, 1)]);
+    }
+
+    #[test]
+    fn summaries_read_back_also_those_of_before_warnings() {
+        let summary = test_summary();
+        let mut json = serde_json::to_value(&summary).unwrap();
+        assert_eq!(serde_json::from_value::<Summary>(json.clone()).unwrap(), summary);
+        json.as_object_mut().unwrap().remove("warnings");
+        assert_eq!(serde_json::from_value::<Summary>(json).unwrap(), summary);
+    }
+}
