@@ -2,6 +2,8 @@
 //!
 //! All stages take turns in one run, so that a disturbance meets them all alike.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark takes times")]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};

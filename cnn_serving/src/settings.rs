@@ -62,6 +62,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a variable has a value that makes no sense.
+    #[expect(clippy::disallowed_methods, reason = "the one place of this crate that reads the environment")]
     pub fn from_env() -> Result<Self, SettingError> {
         Self::from_lookup(|name| env::var_os(name))
     }

@@ -4,7 +4,11 @@
 //! turn runs the variant once untimed, to bring caches and allocator into its own state. Ratios are to be
 //! trusted more than times.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark takes times and prints them"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

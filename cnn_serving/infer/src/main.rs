@@ -5,7 +5,6 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -123,9 +122,8 @@ fn try_classify(
         Source::File(path) => image::load(path)?,
         Source::Object(uri) => objects.load(uri)?,
     };
-    let start = Instant::now();
-    let predictions = classifier.classify(&image)?.to_vec();
-    Ok(Classified::Ok { predictions, latency: start.elapsed().as_secs_f64() })
+    let (predictions, latency) = cnn_serving::timed(|| classifier.classify(&image));
+    Ok(Classified::Ok { predictions: predictions?.to_vec(), latency: latency.as_secs_f64() })
 }
 
 fn table(outcomes: &[Outcome]) -> String {

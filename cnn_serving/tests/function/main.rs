@@ -1,6 +1,10 @@
 //! The whole function, with the real library, model and images.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait and be told where things are"
+)]
 
 mod answers;
 mod broken_assets;

@@ -1,6 +1,10 @@
 //! The real program `infer`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, wait and be told where things are"
+)]
 
 #[path = "../../../tests/function/common.rs"]
 mod common;
