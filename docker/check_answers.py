@@ -17,6 +17,8 @@ SAMPLES = ["chelsea.png", "coffee.png", "camera.png", "rocket.jpg"]
 
 
 def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        return print(__doc__)
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     images = [f"--image={name}={name}" for name in ("chameleon", "cnn_serving")]

@@ -6,6 +6,15 @@
 
 set -eu
 
+usage='Usage: docker/libraries.sh [--help] FOLDER PROGRAM_OR_LIBRARY...
+
+Copies the shared libraries that the programs need, and the loader, to the same paths below FOLDER.'
+
+case ${1-} in
+-h | --help) echo "$usage" && exit ;;
+esac
+[ $# -ge 2 ] || { echo 'libraries.sh: expected FOLDER PROGRAM_OR_LIBRARY...; see docker/libraries.sh --help' >&2 && exit 1; }
+
 folder=$1
 shift
 mkdir -p "$folder"

@@ -19,6 +19,8 @@ ALSO_AS_SOURCE = {"hdrhistogram"}
 
 
 def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        return print(__doc__)
     if len(sys.argv) != 2 or not sys.argv[1].endswith(".in"):
         sys.exit(__doc__)
     source = pathlib.Path(sys.argv[1])

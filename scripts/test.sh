@@ -6,44 +6,59 @@ set -euo pipefail
 
 usage() {
     cat <<'EOT'
-Usage: scripts/test.sh [--help] [--keep-images]
+Usage: scripts/test.sh [--help] [--quick | --keep-images]
 
 Sets everything up, then checks formatting, lints, documentation, dependencies and shell scripts, and runs all
-tests; the quick checks come first. Where Docker runs, it then builds the images, tests them and the local Lambda
-that runs them, and deploys them to stand-ins for AWS. Stops at the first failure. Leaves no container, image or
-process behind.
+tests; the quick checks come first. Where Docker runs, the script then builds the images, tests them and the local
+Lambda that runs them, and deploys them to stand-ins for AWS. It stops at the first failure, and leaves no container,
+image or process behind.
 
-What is used only where it is installed: Docker, docker-compose, docker-registry, shellcheck, cargo-deny. What was
-left out is said at the end; with CI=true leaving anything out is a failure.
+These tools are used only where they are installed: Docker, docker-compose, docker-registry, shellcheck, cargo-deny.
+What was left out is printed at the end. With CI=true, leaving anything out is a failure.
 
+  --quick         only formatting, lints and unit tests
   --keep-images   leave the images, so that the next run builds only what has changed
 EOT
 }
 
-# What images of this project bear, and those that the tests of lambda_local make.
+# The labels of the images of this project, and of those that the tests of lambda_local make.
 readonly labels=(serverless.samples lambda-local.test)
 
 main() {
     keep_images=false
+    quick=false
     case ${1-} in
     '') ;;
     --keep-images) keep_images=true ;;
+    --quick) quick=true ;;
     -h | --help) usage && exit ;;
     *) fail "unknown argument $1; see scripts/test.sh --help" ;;
     esac
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     left_out=()
 
-    ./scripts/setup.sh
+    test_quickly
+    "$quick" || test_thoroughly
+    report
+}
+
+# Formatting, lints and unit tests.
+test_quickly() {
     step cargo fmt --all --check
     step check_scripts
-    step check_dependencies
+    step check_structure
     step cargo clippy --locked --workspace --all-targets -- -D warnings
+    step cargo test --locked --workspace --lib
+}
+
+test_thoroughly() {
+    ./scripts/setup.sh
+    step check_dependencies
     RUSTDOCFLAGS='-D warnings' step cargo doc --locked --workspace --no-deps
-    # Builds all binaries before the first test: those of awsinvoker run the others.
+    # Builds all programs before the first test: some tests run the programs of other packages.
     step cargo test --locked --workspace
+    step test_commands
     test_images
-    report
 }
 
 fail() {
@@ -67,6 +82,22 @@ is_there() {
 check_scripts() {
     is_there shellcheck 'shellcheck of the scripts (apt-get install shellcheck)' || return 0
     git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources
+}
+
+# What the documents say of the code, and how its modules use one another.
+check_structure() {
+    local crate
+    for crate in awsinvoker chameleon cnn_serving cnn_serving/infer crates/*; do
+        python3 scripts/check_imports.py "$crate"
+    done
+    python3 scripts/check_specification.py
+}
+
+# The commands of README.md and docs/.
+test_commands() {
+    # shellcheck source=lib/cargo.sh
+    source scripts/lib/cargo.sh
+    python3 scripts/tests/commands.py "$(target_directory)/debug"
 }
 
 check_dependencies() {

@@ -10,8 +10,8 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::table::Html;
 
-/// The name by which `serde_json` knows a `RawValue`, whose text it writes as it stands. An [`Answer`] takes the
-/// name too, because a `RawValue` could only be had by parsing the whole text again.
+/// The struct name under which `serde_json` recognises a `RawValue` and writes its text unchanged. An [`Answer`] uses the
+/// same name, because making a real `RawValue` would parse the whole text again.
 const RAW_VALUE: &str = "$serde_json::private::RawValue";
 
 /// The JSON text `"{\"latency\": SECONDS, \"data\": \"HTML\"}"`, in parts that are joined when `serde_json`, and

@@ -28,7 +28,7 @@ impl Picture {
     /// # Errors
     /// `InvalidEvent` if the event is not a JSON object, or a field that counts is not what is expected, or there is a
     /// bucket without a key.
-    pub fn of(event: &str) -> Result<Self, FunctionError> {
+    pub fn from_event(event: &str) -> Result<Self, FunctionError> {
         let [seq, bucket, key] = fields(event, [SEQ, BUCKET, KEY])?;
         match bucket.filter(|bucket| *bucket != "null") {
             Some(bucket) => object(bucket, key).map(Self::Object),
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn index_of(seq: &str) -> Result<usize, FunctionError> {
-        match Picture::of(&format!(r#"{{"input_file_seq": {seq}}}"#))? {
+        match Picture::from_event(&format!(r#"{{"input_file_seq": {seq}}}"#))? {
             Picture::Sample(index) => Ok(index),
             Picture::Object(object) => panic!("{object}"),
         }
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_first_image_is_the_default() {
-        assert_eq!(Picture::of("{}"), Ok(Picture::Sample(0)));
+        assert_eq!(Picture::from_event("{}"), Ok(Picture::Sample(0)));
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
             r#"{"input_object_key": "a/\u00e4.jpg", "input_bucket": 1, "input_bucket": "pictures"}"#,
             r#"{"input_bucket": "pictures", "input_object_key": "a/ä.jpg", "input_file_seq": 9}"#,
         ] {
-            assert_eq!(Picture::of(event), Ok(object.clone()), "{event}");
+            assert_eq!(Picture::from_event(event), Ok(object.clone()), "{event}");
         }
     }
 
@@ -99,7 +99,7 @@ mod tests {
         for key in [r#""image.jpg""#, r#""""#, "null", "7"] {
             for bucket in ["", r#""input_bucket": null, "#] {
                 let event = format!(r#"{{{bucket}"input_object_key": {key}, "input_file_seq": 2}}"#);
-                assert_eq!(Picture::of(&event), Ok(Picture::Sample(2)), "{event}");
+                assert_eq!(Picture::from_event(&event), Ok(Picture::Sample(2)), "{event}");
             }
         }
     }
@@ -125,7 +125,7 @@ mod tests {
                 "`input_object_key` is \"\"; expected an S3 object's key, 1 to 1024 bytes without control characters",
             ),
         ] {
-            let error = Picture::of(&format!("{{{fields}}}")).unwrap_err();
+            let error = Picture::from_event(&format!("{{{fields}}}")).unwrap_err();
             assert_eq!((error.error_type, error.message.as_str()), (INVALID_EVENT, message), "{fields}");
         }
     }
@@ -154,7 +154,7 @@ mod tests {
             assert_eq!(error.message, format!("`input_file_seq` is {seq}; expected an integer"));
         }
         for event in ["[]", "null", "0", r#""{}""#] {
-            assert_eq!(Picture::of(event).unwrap_err().error_type, INVALID_EVENT);
+            assert_eq!(Picture::from_event(event).unwrap_err().error_type, INVALID_EVENT);
         }
     }
 

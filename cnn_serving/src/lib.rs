@@ -77,7 +77,7 @@ impl CnnServing {
     /// `InferenceFailed` if the network fails.
     pub fn answer(&mut self, event: &str) -> Result<Box<RawValue>, FunctionError> {
         let object;
-        let image = match Picture::of(event)? {
+        let image = match Picture::from_event(event)? {
             // Decoding is initialisation put off, so its errors have the same name.
             Picture::Sample(index) => self.samples.get(index).map_err(init_failed)?,
             Picture::Object(uri) => {

@@ -1,7 +1,7 @@
 //! Pictures in S3.
 //!
-//! Nothing is built or read before the first object is asked for, so that it costs nothing to those who ask for none.
-//! The client, its connections and its credentials are kept from then on.
+//! The client is made when the first object is fetched, so that events without an object cost nothing. The client, its
+//! connections and its credentials are kept from then on.
 
 mod client;
 mod error;
@@ -46,13 +46,13 @@ pub struct ObjectStore {
 }
 
 impl ObjectStore {
-    /// A store that nothing has been asked of.
+    /// A store without a client.
     pub fn new(options: ObjectOptions) -> Self {
         Self { options, runtime: None, client: None }
     }
 
-    /// Fetches an object and loads it as [`image::load`] does a file. Neither the length that S3 states nor its speed is
-    /// trusted: [`MAX_FILE_BYTES`] and [`ObjectOptions::timeout`] are the bounds.
+    /// Fetches an object and loads it as [`image::load`] loads a file. [`MAX_FILE_BYTES`] and [`ObjectOptions::timeout`]
+    /// bound the fetch, whatever length S3 states and however slowly it sends.
     ///
     /// # Errors
     /// If the object cannot be fetched, exceeds a bound, or is not a picture.
@@ -61,7 +61,7 @@ impl ObjectStore {
         loaded.map_err(|problem| ObjectError::new(object, problem))
     }
 
-    /// Works on a thread of its own, since the caller's may be running a runtime, inside which no other can be waited for.
+    /// Works on a new thread: the caller's thread may be running an async runtime, and no other one can block inside it.
     fn fetch(&mut self, object: &ObjectUri) -> Result<Vec<u8>, Problem> {
         let fetched = thread::scope(|scope| scope.spawn(|| self.fetch_here(object)).join());
         fetched.unwrap_or_else(|panic| panic::resume_unwind(panic))
@@ -78,7 +78,7 @@ impl ObjectStore {
     }
 }
 
-/// The process must not wait at its end for a name that is still being looked up.
+/// The process must not wait at its end for a host name that is still being looked up.
 impl Drop for ObjectStore {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {

@@ -15,8 +15,8 @@ pub const NAMES: [&str; 4] = ["chelsea.png", "coffee.png", "camera.png", "rocket
 
 /// The sample images, each decoded when it is first asked for.
 ///
-/// Decoding all of them while the network is loaded was measured too: the first answer came 2 to 7 ms sooner with two
-/// cores, and 7 to 13 ms later with one (of about 80 ms), which is more than most functions have.
+/// Decoding all of them while the network is loaded was measured: the first answer (about 80 ms) came 2 to 7 ms sooner
+/// with two cores, and 7 to 13 ms later with one core. Most functions have at most one.
 #[derive(Debug)]
 pub struct Samples {
     images: [Sample; COUNT],

@@ -29,15 +29,16 @@ pub const OPTIMIZATION: &str = "CNN_SERVING_OPTIMIZATION";
 /// smaller between runs, and every run is longer.
 pub const ARENA: &str = "CNN_SERVING_ARENA";
 
-/// How many seconds fetching one S3 object may take in all, 1 to 900. Default: 10. Choose less than the function's own
-/// time-out, so that the error is told. Where S3 is, and who asks, AWS's own variables and profiles say.
+/// How many seconds the fetch of one S3 object may take in all, 1 to 900. Default: 10. Choose less than the function's
+/// own time-out, or the function times out before it can report the error. AWS's own variables and profiles configure
+/// the address of S3 and the credentials.
 pub const S3_TIMEOUT: &str = "CNN_SERVING_S3_TIMEOUT";
 
 const MAX_THREADS: usize = 64;
 /// Lambda lets no function run for longer.
 const MAX_SECONDS: u64 = 900;
 
-/// What the variables say.
+/// The values of the variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The folder of assets, if named.
@@ -48,7 +49,7 @@ pub struct Settings {
     pub objects: ObjectOptions,
 }
 
-/// A variable has a value that makes no sense.
+/// A variable has an invalid value.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{name} is {value:?}; expected {expected}")]
 pub struct SettingError {
@@ -61,7 +62,7 @@ impl Settings {
     /// Reads the variables of the process.
     ///
     /// # Errors
-    /// If a variable has a value that makes no sense.
+    /// If a variable has an invalid value.
     #[expect(clippy::disallowed_methods, reason = "the one place of this crate that reads the environment")]
     pub fn from_env() -> Result<Self, SettingError> {
         Self::from_lookup(|name| env::var_os(name))

@@ -1,5 +1,7 @@
 //! When each invocation is due and whom it calls: pure arithmetic, no clock.
 
+use std::time::Duration;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use run_record::Arrival;
@@ -62,6 +64,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// Arrivals at equal distances for one endpoint.
+    pub fn constant(rate: Rate, duration: Duration) -> Self {
+        let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self { rate, duration_ns, arrivals: Arrivals::Constant, seed: 0, slots: vec![0] }
+    }
+
     /// The end of the window over which rates are computed, in nanoseconds. With constant arrivals each stands for one
     /// period, so this is the due time of the first arrival that is not part of the run; it equals the duration
     /// whenever rate × duration is whole.

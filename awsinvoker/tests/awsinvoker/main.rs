@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod examples;
 mod local;
 mod local_process;
 mod run;

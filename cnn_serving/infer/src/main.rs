@@ -25,7 +25,7 @@ use serde::Serialize;
 #[derive(Debug, Parser)]
 #[command(name = "infer", version)]
 #[command(
-    after_help = "Exit status: 0 if all went well, 1 if something failed, 2 if the arguments make no sense."
+    after_help = "Exit codes:\n  0  every image or event was answered\n  1  something failed\n  2  the command line is wrong"
 )]
 struct Args {
     /// PNG or JPEG files to classify, or objects, as s3://BUCKET/KEY, with AWS's profile, credentials and region
@@ -64,7 +64,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// What came of one image.
+/// The result for one image.
 #[derive(Debug, Serialize)]
 struct Outcome {
     image: String,
@@ -146,7 +146,7 @@ fn print(text: &str) -> Result<()> {
     writeln!(io::stdout(), "{text}").context("cannot write to standard output")
 }
 
-/// Reports those that failed; the others are in the output already.
+/// Prints the errors of the images that failed.
 fn report_failures(outcomes: &[Outcome]) -> ExitCode {
     let errors = outcomes.iter().filter_map(|outcome| match &outcome.result {
         Classified::Failed { error } => Some(error),

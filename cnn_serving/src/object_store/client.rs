@@ -14,15 +14,15 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::error::Problem;
 
-/// A server that takes longer to be connected to counts as unreachable, whatever the whole fetch is allowed.
+/// A connection that takes longer counts as failed, whatever the whole fetch may take.
 const MAX_CONNECT: Duration = Duration::from_secs(3);
-/// So many attempts are made, as the SDK does by default. One that hangs gets its share of the whole, so that others
-/// may follow; the whole bounds them and the pauses between.
+/// The number of attempts, which is the SDK's default. An attempt that hangs gets this share of the whole time-out, so
+/// that the next one has time left.
 const ATTEMPTS: u32 = 3;
-/// Idle connections are kept for so long. S3 closes them after some seconds, and a frozen environment does not see it.
+/// Idle connections are kept for this long. S3 closes them after some seconds, and a frozen environment does not notice.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// Makes the client; nothing is asked of S3 yet.
+/// Makes the client without a request to S3.
 pub(super) async fn connect(timeout: Duration) -> Result<Client, Problem> {
     let attempt = timeout / ATTEMPTS;
     let timeouts =
@@ -30,14 +30,14 @@ pub(super) async fn connect(timeout: Duration) -> Result<Client, Problem> {
     let http_client =
         Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    // A body that comes slowly, or stops coming, is a matter of the time-out of the whole.
+    // The time-out of the whole fetch covers a body that comes slowly or stops.
     let no_least_speed = StalledStreamProtectionConfig::disabled();
     let loader = loader.http_client(http_client).timeout_config(timeouts);
     let sdk_config = loader.stalled_stream_protection(no_least_speed).load().await;
     if sdk_config.region().is_none() {
         return Err(Problem::NoRegion);
     }
-    // A store at an address of its own has seldom a host name for each bucket; AWS itself prefers one.
+    // AWS has a host name for each bucket. A server at a configured address seldom has.
     let config = config::Builder::from(&sdk_config).force_path_style(has_endpoint(&sdk_config));
     Ok(Client::from_conf(config.build()))
 }

@@ -1,4 +1,4 @@
-//! Why an object could not be had, in words that say what to do about it.
+//! Why an object could not be fetched, in messages that include what to do about it.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use crate::image::{ImageError, MAX_FILE_BYTES};
 pub const NO_SUCH_BUCKET: &str = "NoSuchBucket";
 /// The bucket has no such object.
 pub const NO_SUCH_KEY: &str = "NoSuchKey";
-/// There are no credentials, or not such as may read the object.
+/// There are no credentials, or they do not permit reading the object.
 pub const ACCESS_DENIED: &str = "AccessDenied";
-/// The bucket is in another region than the one asked.
+/// The bucket is in another region than the configured one.
 pub const WRONG_REGION: &str = "WrongRegion";
 /// The object is longer than a picture may be.
 pub const OBJECT_TOO_LARGE: &str = "ObjectTooLarge";
@@ -27,10 +27,10 @@ pub const OBJECT_TOO_LARGE: &str = "ObjectTooLarge";
 pub const NOT_AN_IMAGE: &str = "NotAnImage";
 /// S3 took too long.
 pub const FETCH_TIMED_OUT: &str = "FetchTimedOut";
-/// S3 could not be asked, or answered with another error.
+/// S3 could not be reached, or answered with another error.
 pub const FETCH_FAILED: &str = "FetchFailed";
 
-/// What S3 says of credentials that it does not accept from anyone, as opposed to what they may not do.
+/// S3's error codes for credentials that are not valid at all, as opposed to a lack of permission.
 const CREDENTIAL_CODES: [&str; 5] =
     ["ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "TokenRefreshRequired"];
 
@@ -127,7 +127,7 @@ impl From<SdkError<GetObjectError>> for Problem {
     }
 }
 
-/// The SDK lists on lines of their own where it has looked.
+/// The SDK lists the sources of credentials on separate lines.
 fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
@@ -152,7 +152,7 @@ fn refused(error: &SdkError<GetObjectError>) -> Problem {
         ),
         (_, "RequestTimeTooSkewed") => Problem::Clock(refusal),
         (_, code) if CREDENTIAL_CODES.contains(&code) => Problem::Credentials(refusal),
-        // Archived objects are 403 as well, with a message that says so.
+        // An archived object is answered with 403 as well, but it is not a matter of permission.
         (403, code) if code != "InvalidObjectState" => Problem::AccessDenied(refusal),
         _ => Problem::Refused(refusal),
     }

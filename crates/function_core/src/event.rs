@@ -1,6 +1,6 @@
 //! Reading an event by the rules of the original Python handlers.
 //!
-//! Python's `json` keeps the last of several equal keys, knows integers of any length, and counts
+//! Python's `json` keeps the last of several equal keys, reads integers of any length, and counts
 //! `true` and `false` as the integers 1 and 0. Numbers with a fraction or an exponent are floats, which
 //! neither `range` nor a list index accepts.
 
