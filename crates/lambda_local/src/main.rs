@@ -4,7 +4,7 @@ mod cli;
 
 use std::collections::BTreeSet;
 use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -200,7 +200,8 @@ fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
+        // Plain on a terminal, too: a build without tracing-subscriber's colours panics when it is asked for them.
+        .with_ansi(false)
         .with_writer(std::io::stderr)
         // A log that nobody reads any more must not end what it tells of: this would print to the same place.
         .log_internal_errors(false)

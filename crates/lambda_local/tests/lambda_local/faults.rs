@@ -1,18 +1,14 @@
 //! What a client sees when the function misbehaves, and that the next request is served all the same.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::support::{Kind, Server, ended, eventually, invoke, lines, payload, test_function};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::RequestId;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use common::{Kind, Server, ended, eventually, invoke, lines, payload, test_function};
 use lambda_local::{Config, FunctionConfig, Program};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;

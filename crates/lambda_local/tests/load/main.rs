@@ -1,15 +1,20 @@
 //! Many requests at once: nothing is lost and nothing is answered twice.
+//!
+//! These tests have a binary of their own: they start a thousand processes, which would make the short timeouts of
+//! other tests expire.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::{Kind, Server, invoke, payload};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
-use common::{Kind, Server, invoke, payload};
 use lambda_local::Config;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;

@@ -1,9 +1,6 @@
 //! What a client of a healthy function sees, through the AWS SDK.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
+use crate::support::{Kind, Server, eventually, invoke, lines, payload};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::RequestId;
@@ -12,7 +9,6 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use common::{Kind, Server, eventually, invoke, lines, payload};
 use lambda_local::{Config, FunctionConfig, Program};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

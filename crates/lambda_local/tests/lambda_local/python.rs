@@ -1,18 +1,14 @@
 //! AWS's Python client against functions on AWS's Python and Rust runtimes.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Server, test_function};
+use crate::support::{Server, test_function};
 use lambda_local::{Config, FunctionConfig, Program};
 
 /// The interpreter with the packages that the tests use.
 fn python() -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets/venv/bin/python");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/venv/bin/python");
     assert!(path.exists(), "{} is missing: run ./scripts/setup.sh", path.display());
     path
 }

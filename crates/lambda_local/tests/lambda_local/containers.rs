@@ -1,19 +1,15 @@
 //! What holds of containers alone: their confinement, their limits, and that none is left behind.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::binary::{BINARY, LambdaLocal};
+use crate::support::docker::{LABEL, containers_of, image_of, import, left_of, run};
+use crate::support::{client, ended, eventually, invoke, payload};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
-use common::binary::{BINARY, LambdaLocal};
-use common::docker::{LABEL, containers_of, image_of, import, left_of, run};
-use common::{client, ended, eventually, invoke, payload};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 

@@ -5,6 +5,7 @@
 
 pub mod binary;
 pub mod docker;
+pub mod terminal;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -110,20 +111,19 @@ pub fn test_function() -> FunctionConfig {
 }
 
 /// Makes tests of functions that take a `Kind`: one on processes, and one in containers.
-#[macro_export]
 macro_rules! on_both {
     ($($scenario:ident),+ $(,)?) => {
         mod on_processes {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
-                super::$scenario($crate::common::Kind::Process).await;
+                super::$scenario($crate::support::Kind::Process).await;
             })+
         }
         mod in_containers {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             #[ignore = "needs Docker"]
             async fn $scenario() {
-                super::$scenario($crate::common::Kind::Container).await;
+                super::$scenario($crate::support::Kind::Container).await;
             })+
         }
     };

@@ -1,16 +1,12 @@
 //! The binary: it leaves no process behind, however it ends.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use common::binary::{BINARY, LambdaLocal};
-use common::{Server, client, ended, eventually, example, invoke, payload, runs, test_function};
+use crate::support::binary::{BINARY, LambdaLocal};
+use crate::support::{Server, client, ended, eventually, example, invoke, payload, runs, test_function};
 use lambda_local::Config;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
