@@ -173,7 +173,7 @@ exit 1
 "#;
     std::fs::write(&script, report).unwrap();
     make_executable(&script);
-    let (server, client) = server(FunctionConfig::new("test", Program::Executable(script))).await;
+    let (server, client) = server(FunctionConfig::new("test", Program::executable(script))).await;
     let (error, _) = failure(&client, "test", json!({})).await;
     assert_eq!(error, lambda_error("My.InitError", "no model"));
     server.stop().await;
@@ -190,7 +190,7 @@ async fn a_program_that_cannot_be_started_is_named() {
     let script = folder.path().join("bootstrap");
     std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
     make_executable(&script);
-    let (server, client) = server(FunctionConfig::new("test", Program::Executable(script.clone()))).await;
+    let (server, client) = server(FunctionConfig::new("test", Program::executable(script.clone()))).await;
     let (error, _) = failure(&client, "test", json!({})).await;
     let message = format!(
         "RequestId: ID Error: fork/exec {}: No such file or directory (os error 2)",

@@ -135,8 +135,8 @@ async fn a_function_finds_what_lambda_sets(kind: Kind) {
     let seen = payload(&output);
     assert_eq!(output.function_error(), None, "{seen}");
     let (folder, working_directory, handler) = match &function.program {
-        Program::Executable(path) => {
-            let folder = path.parent().unwrap().to_str().unwrap();
+        Program::Command { folder, .. } => {
+            let folder = folder.to_str().unwrap();
             (folder, folder, "test_function")
         }
         Program::Image(_) => ("/var/task", "/", "/var/task/test_function"),

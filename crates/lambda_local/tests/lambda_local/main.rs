@@ -1,6 +1,7 @@
 //! The local Lambda, used as its clients and its users do.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test compares with the real time and its own environment")]
 
 // First, for its macro.
 #[macro_use]

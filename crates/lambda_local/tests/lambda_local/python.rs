@@ -17,7 +17,7 @@ fn python_function(name: &str, bootstrap: PathBuf) -> FunctionConfig {
     let python = python().to_str().unwrap().to_owned();
     let environment = [("PYTHON", python), ("PYTHONDONTWRITEBYTECODE", "1".to_owned())];
     let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    FunctionConfig { environment, ..FunctionConfig::new(name, Program::Executable(bootstrap)) }
+    FunctionConfig { environment, ..FunctionConfig::new(name, Program::executable(bootstrap)) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

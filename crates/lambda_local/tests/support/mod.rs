@@ -95,7 +95,7 @@ impl Kind {
 
     fn function(self, name: &str, program: &str) -> FunctionConfig {
         match self {
-            Self::Process => FunctionConfig::new(name, Program::Executable(example(program))),
+            Self::Process => FunctionConfig::new(name, Program::executable(example(program))),
             // With a whole CPU, so that both kinds are equally fast.
             Self::Container => {
                 let image = Program::Image(docker::image_of(program));

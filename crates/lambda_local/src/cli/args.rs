@@ -1,90 +1,83 @@
-//! The command line of `lambda-local`.
+//! The command line of `lambda-local`: plain data, checked without a look at anything else.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
-use lambda_local::is_function_name;
+
+use crate::config::is_function_name;
 
 /// A faithful AWS Lambda on this machine.
 ///
 /// Prints `image NAME ID` on standard output for every --image, then `listening on http://ADDRESS` once it serves, and
-/// logs to standard error (RUST_LOG selects what; `debug` adds the START, END and REPORT lines). Ends with exit code 0
-/// on Ctrl-C or SIGTERM, and ends all functions with it; told once more meanwhile, it waits for nothing and ends with 1.
+/// logs to standard error (RUST_LOG selects what; `debug` adds the START, END and REPORT lines). Ctrl-C, SIGTERM and
+/// SIGHUP end all functions, and then lambda-local with exit code 0. A second signal stops it immediately with exit code 1.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lambda-local", version, group = ArgGroup::new("any function").required(true).multiple(true))]
-pub(crate) struct Args {
+pub struct Args {
     /// Address to serve the Invoke API on; port 0 picks a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
-    pub(crate) listen: SocketAddr,
+    pub(super) listen: SocketAddr,
 
     /// A function: its name, and the program that speaks the Runtime API. May be repeated.
     #[arg(long = "function", value_name = "NAME=PATH", group = "any function", value_parser = parse_function)]
-    pub(crate) functions: Vec<FunctionArg>,
+    pub(super) functions: Vec<FunctionArg>,
 
-    /// A function: its name, and the Docker image that holds it, which is run in containers. May be repeated, and
-    /// mixed with --function.
+    /// A function: its name, and the Docker image that holds it. It runs in containers. May be repeated, and mixed with
+    /// --function.
     #[arg(long = "image", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
-    pub(crate) images: Vec<ImageArg>,
+    pub(super) images: Vec<ImageArg>,
 
     /// Memory of a function in MB. Containers are limited to it, and to the share of the CPUs that Lambda gives with
-    /// it: one CPU for 1769 MB. To processes it is only reported.
+    /// it: one CPU for 1769 MB. Processes are only told of it.
     #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(128..=10240))]
-    pub(crate) memory: u32,
+    pub(super) memory: u32,
 
     /// How long an invocation may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=900))]
-    pub(crate) timeout: u64,
+    pub(super) timeout: u64,
 
-    /// How many requests are served at a time, over all functions; more are throttled.
+    /// How many requests are served at a time, over all functions. Further requests are throttled.
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) concurrency: u32,
+    pub(super) concurrency: u32,
 
     /// How long an environment stays without a request, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) idle_timeout: u64,
+    pub(super) idle_timeout: u64,
 
     /// Region in ARNs and in the functions' AWS_REGION.
     #[arg(long, value_name = "REGION", default_value = "us-east-1", value_parser = parse_region)]
-    pub(crate) region: String,
+    pub(super) region: String,
 
-    /// Environment variable for all functions; without a value, that of lambda-local is passed on. May be repeated.
-    /// Functions inherit nothing else but AWS credentials.
+    /// Environment variable for all functions. Without a value, the value that lambda-local has is passed on. May be
+    /// repeated. Functions inherit no other variables than these and AWS credentials.
     #[arg(long = "env", value_name = "KEY[=VALUE]", value_parser = parse_variable)]
-    pub(crate) variables: Vec<VariableArg>,
+    pub(super) variables: Vec<VariableArg>,
 
-    /// End when standard input ends: with whoever started lambda-local.
+    /// End when standard input ends, and so with the program that started lambda-local.
     #[arg(long)]
-    pub(crate) exit_with_stdin: bool,
+    pub(super) exit_with_stdin: bool,
 }
 
 /// `NAME=PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FunctionArg {
-    pub(crate) name: String,
-    pub(crate) path: PathBuf,
+pub(super) struct FunctionArg {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
 }
 
 /// `NAME=IMAGE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ImageArg {
-    pub(crate) name: String,
-    pub(crate) image: String,
+pub(super) struct ImageArg {
+    pub(super) name: String,
+    pub(super) image: String,
 }
 
 /// `KEY=VALUE` or `KEY`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VariableArg {
-    pub(crate) key: String,
-    pub(crate) value: Option<String>,
-}
-
-impl Args {
-    /// How long an invocation may take.
-    pub(crate) fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout)
-    }
+pub(super) struct VariableArg {
+    pub(super) key: String,
+    pub(super) value: Option<String>,
 }
 
 fn parse_function(text: &str) -> Result<FunctionArg, String> {
@@ -97,7 +90,7 @@ fn parse_function(text: &str) -> Result<FunctionArg, String> {
 
 fn parse_image(text: &str) -> Result<ImageArg, String> {
     let (name, image) = parse_pair(text, "NAME=IMAGE")?;
-    // Whether there is such an image is for Docker to say; this much keeps the name one part of a path.
+    // Docker says whether there is such an image. This check keeps the name from changing the path of a request to Docker.
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
     if image.is_empty() || !image.bytes().all(allowed) {
         return Err(format!("the image is {image:?}; expected the name of a Docker image"));

@@ -1,4 +1,4 @@
-//! The listener of one environment's Runtime API, which nobody else may use.
+//! The listener of one environment's Runtime API, which only that environment may use.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +8,7 @@ use axum::serve::Listener;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::SetOnce;
 
-/// Accepts connections from one address, once that is known; until then, they wait.
+/// Accepts connections from one address, its peer. Connections wait until the peer is known.
 #[derive(Debug)]
 pub(crate) struct PeerListener {
     listener: TcpListener,
@@ -16,16 +16,16 @@ pub(crate) struct PeerListener {
 }
 
 impl PeerListener {
-    /// A listener on `address`, on a port of its own. The address that may connect has yet to be set.
+    /// Listens on a free port of `address`. The peer is not known yet.
     ///
     /// # Errors
-    /// If the address is not of this machine, or it is short of ports or descriptors.
+    /// If this machine does not have the address, or is short of ports or descriptors.
     pub(crate) async fn bind(address: IpAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::new(address, 0)).await?;
         Ok(Self { listener, peer: Arc::new(SetOnce::new()) })
     }
 
-    /// Where the address that may connect is to be set.
+    /// Where the address of the peer is set, once.
     pub(crate) fn peer(&self) -> Arc<SetOnce<IpAddr>> {
         Arc::clone(&self.peer)
     }
@@ -69,6 +69,6 @@ mod tests {
         let accepted = tokio::spawn(async move { listener.accept().await.1 });
         peer.set(Ipv4Addr::LOCALHOST.into()).unwrap();
         assert_eq!(accepted.await.unwrap(), own.local_addr().unwrap());
-        assert_eq!(other.read(&mut [0]).await.unwrap(), 0, "the other one was hung up on");
+        assert_eq!(other.read(&mut [0]).await.unwrap(), 0, "the connection of the other address is closed");
     }
 }

@@ -1,4 +1,4 @@
-//! How a program ended, in the words of Lambda.
+//! How a program exited, in Lambda's words.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 
 use rustix::process::Signal;
 
-/// How a program ended.
+/// How a program exited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Exit {
     Status(ExitStatus),
@@ -21,11 +21,8 @@ impl fmt::Display for Exit {
                 (Some(0), _) => f.write_str("Runtime exited without providing a reason"),
                 (Some(code), _) => write!(f, "Runtime exited with error: exit status {code}"),
                 (None, signal) => {
-                    write!(
-                        f,
-                        "Runtime exited with error: signal: {}",
-                        signal_name(signal.unwrap_or_default())
-                    )
+                    let name = signal_name(signal.unwrap_or_default());
+                    write!(f, "Runtime exited with error: signal: {name}")
                 }
             },
             Self::Lost(error) => write!(f, "Runtime exited with error: {error}"),
@@ -33,7 +30,7 @@ impl fmt::Display for Exit {
     }
 }
 
-/// Signals as Go's runtime, in which Lambda's is written, names them.
+/// The name of a signal as Go's runtime has it, in which Lambda is written.
 fn signal_name(signal: i32) -> String {
     const NAMES: [(Signal, &str); 11] = [
         (Signal::ABORT, "aborted"),

@@ -1,21 +1,21 @@
-//! Who made a container or a network: written on it as labels, so that what a dead server left can be told from what
-//! another one uses.
+//! The labels that say which server made a container or a network. By them, what a dead server left is told from what
+//! a living server uses.
 
 use std::collections::HashMap;
 use std::fs;
 
 use uuid::Uuid;
 
-use super::proc;
+use crate::backend::procfs;
 
-/// The label with the server that owns something.
+/// The label that names the server.
 pub(super) const OWNER_LABEL: &str = "lambda-local.owner";
-/// The label with the run that something was made for.
+/// The label that names the server's run.
 const RUN_LABEL: &str = "lambda-local.run";
-/// Stands for a start time that could not be read, as only the kernel itself has it.
+/// Stands for a start time that could not be read. Only the kernel itself started at this time.
 const UNKNOWN_TICKS: u64 = 0;
 
-/// One server's life.
+/// The life of one server, from its start to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Run(String);
 
@@ -24,7 +24,7 @@ impl Run {
         Self(Uuid::new_v4().simple().to_string())
     }
 
-    /// A run that another process began.
+    /// The run of another process.
     pub(super) fn named(id: &str) -> Self {
         Self(id.to_owned())
     }
@@ -33,12 +33,12 @@ impl Run {
         &self.0
     }
 
-    /// What its network is called, and how its containers' names begin.
+    /// The name of the run's network, with which the names of its containers begin.
     pub(super) fn name(&self) -> String {
         format!("lambda-local-{}", self.0)
     }
 
-    /// What is written on all that it makes.
+    /// The labels of all that the run makes.
     pub(super) fn labels(&self) -> HashMap<String, String> {
         HashMap::from([
             (RUN_LABEL.to_owned(), self.0.clone()),
@@ -46,18 +46,18 @@ impl Run {
         ])
     }
 
-    /// The label to find it by.
+    /// The label by which Docker finds what the run made.
     pub(super) fn filter(&self) -> String {
         format!("{RUN_LABEL}={}", self.0)
     }
 }
 
-/// A process, told from all that had or will have its number.
+/// A process. It differs from every earlier and every later process with the same number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Owner {
-    /// Names the time since the machine was started.
+    /// The id of the time since the machine booted.
     boot: String,
-    /// Names the process namespace, in which the number counts.
+    /// The id of the process namespace in which the number is valid.
     namespace: String,
     pid: u32,
     start_ticks: u64,
@@ -70,7 +70,7 @@ impl Owner {
         let boot =
             fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
         let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default().to_string_lossy().into_owned();
-        Self { boot, namespace, pid, start_ticks: proc::start_ticks(pid).unwrap_or(UNKNOWN_TICKS) }
+        Self { boot, namespace, pid, start_ticks: procfs::start_ticks(pid).unwrap_or(UNKNOWN_TICKS) }
     }
 
     /// Reads a label.
@@ -85,7 +85,7 @@ impl Owner {
         words.next().is_none().then_some(owner)
     }
 
-    /// Whether it has certainly ended. Of a process in another namespace that cannot be said.
+    /// Whether it is certain that the process has ended. That cannot be known of a process in another namespace.
     pub(super) fn is_dead(&self) -> bool {
         let current = Self::current();
         if self.boot != current.boot {
@@ -93,10 +93,10 @@ impl Owner {
         }
         !self.namespace.is_empty()
             && self.namespace == current.namespace
-            && match proc::start_ticks(self.pid) {
+            && match procfs::start_ticks(self.pid) {
                 Some(ticks) => self.start_ticks != UNKNOWN_TICKS && self.start_ticks != ticks,
-                // The kernel may hide the processes of others.
-                None => proc::is_gone(self.pid),
+                // The kernel may hide the processes of other users.
+                None => procfs::is_gone(self.pid),
             }
     }
 }
@@ -119,7 +119,7 @@ mod tests {
         assert!(Owner { start_ticks: current.start_ticks - 1, ..current.clone() }.is_dead());
         assert!(Owner { boot: "earlier".to_owned(), ..current.clone() }.is_dead());
         let elsewhere = Owner { namespace: "pid:[1]".to_owned(), start_ticks: 1, ..current };
-        assert!(!elsewhere.is_dead(), "its number means nothing here");
+        assert!(!elsewhere.is_dead(), "its number is not valid in this namespace");
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
         assert!(Owner { pid: child.id(), ..Owner::current() }.is_dead());

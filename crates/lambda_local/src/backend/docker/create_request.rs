@@ -1,29 +1,39 @@
-//! What Docker is told of a container: the limits and the confinement of Lambda.
+//! The request that makes a container: it asks for the limits and the confinement of Lambda.
 
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, ResourcesUlimits};
 
-use super::container::ContainerSpec;
-use super::docker::Docker;
+use super::daemon::Docker;
 
 /// The memory that comes with one CPU on Lambda, in MB.
 const MEMORY_MB_PER_CPU: i64 = 1769;
-/// In which time a container may use its share of the CPUs, in microseconds: Docker's and the kernel's default.
+/// The period in which a container may use its share of the CPUs, in microseconds. This is the default of Docker and of
+/// the kernel.
 const CPU_PERIOD_US: i64 = 100_000;
-/// The user and group that functions run as on Lambda.
+/// The user and the group of functions on Lambda.
 const USER: &str = "993:990";
-/// As on Lambda by default; programs may be run from it.
+/// The size is Lambda's default. As on Lambda, programs may be run from `/tmp`.
 const TMP: &str = "rw,exec,nosuid,nodev,size=512m,mode=1777";
-/// As on Lambda.
+/// How many processes and threads Lambda lets a function have.
 const PROCESSES: i64 = 1024;
-/// As on Lambda.
+/// How many files Lambda lets a function open.
 const OPEN_FILES: i64 = 1024;
 
-/// The body of the request for a container.
-pub(super) fn of(spec: &ContainerSpec, docker: &Docker) -> ContainerCreateBody {
+/// What to start.
+#[derive(Debug, Clone)]
+pub(super) struct ContainerSpec {
+    pub(super) image_id: String,
+    /// In MB (2^20 bytes). The share of the CPUs follows from it.
+    pub(super) memory_mb: u32,
+    /// Environment variables beyond those of the image. They win over those of the image.
+    pub(super) variables: Vec<(String, String)>,
+}
+
+/// The body of the request.
+pub(super) fn create_request(spec: &ContainerSpec, docker: &Docker) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(spec.image_id.clone()),
         user: Some(USER.to_owned()),
-        env: Some(spec.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        env: Some(spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect()),
         labels: Some(docker.run.labels()),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
@@ -39,7 +49,7 @@ fn limits(spec: &ContainerSpec, cpus: i64) -> HostConfig {
     let memory = i64::from(spec.memory_mb) << 20;
     HostConfig {
         memory: Some(memory),
-        // No swap beyond it.
+        // No swap.
         memory_swap: Some(memory),
         cpu_period: Some(CPU_PERIOD_US),
         cpu_quota: Some(cpu_quota_us(spec.memory_mb, cpus)),
@@ -51,18 +61,19 @@ fn limits(spec: &ContainerSpec, cpus: i64) -> HostConfig {
         }]),
         readonly_rootfs: Some(true),
         tmpfs: Some([("/tmp".to_owned(), TMP.to_owned())].into()),
-        // Without /dev/shm, which Lambda does not have either.
+        // Lambda has no /dev/shm.
         ipc_mode: Some("none".to_owned()),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
-        // The program is not the first process, for which signals mean something else; its signals come as codes.
+        // Signals mean something else to the first process, so the program is not the first one. If a signal ends the
+        // program, the container's exit code tells which.
         init: Some(true),
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
         ..Default::default()
     }
 }
 
-/// The CPU time within a period, in microseconds: in proportion to the memory, at most all `cpus`.
+/// The CPU time within a period, in microseconds. It is in proportion to the memory, and at most all `cpus`.
 fn cpu_quota_us(memory_mb: u32, cpus: i64) -> i64 {
     let share = i64::from(memory_mb) * CPU_PERIOD_US / MEMORY_MB_PER_CPU;
     share.min(cpus.saturating_mul(CPU_PERIOD_US))

@@ -1,4 +1,4 @@
-//! Images: what a name means now, and whether it can be run here.
+//! Images: what a name means now, and whether the image can be run on this machine.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,21 @@ use bollard::Docker as Client;
 use bollard::errors::Error;
 use bollard::models::ImageInspect;
 
-use super::docker::DockerError;
+use super::error::DockerError;
 
-/// An image as it was when the server started: a name that is given to another image meanwhile changes nothing.
+/// An image as it was when the server started. If its name is given to another image later, nothing changes here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
-    /// The digest of its configuration.
+    /// The digest of the image's configuration.
     pub(crate) id: String,
-    /// What Lambda calls the handler: the first argument of what is run.
+    /// What Lambda calls the handler: the first word of CMD, or else of ENTRYPOINT.
     pub(crate) handler: String,
 }
 
-/// Looks the names up.
+/// Looks up the images with these names.
 ///
 /// # Errors
-/// If there is no such image, or it cannot be run here.
+/// If there is no such image, or it cannot be run on this machine.
 pub(super) async fn resolve_all(
     client: &Client,
     names: &[&str],

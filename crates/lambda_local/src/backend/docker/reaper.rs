@@ -1,4 +1,4 @@
-//! A process that outlives the server, however that ends, and removes what it left in Docker.
+//! The reaper: a process that outlives its server, however the server ends, and removes what the server left in Docker.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,34 +13,34 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::cleanup;
-use super::docker::{self, DockerError};
+use super::error::DockerError;
 use super::owner::Run;
+use super::{cleanup, client};
 
-/// The command line of a reaper: this, and what [`reap`] is to be given.
+/// The first argument of a reaper. The second is the run, for [`reap`].
 pub const REAP_FLAG: &str = "--reap";
-/// What it says once nothing but SIGKILL can end it.
+/// What a reaper prints once nothing but SIGKILL can end it.
 const READY: &str = "ready\n";
-/// What the server says last if it removed its containers itself.
+/// What a server sends last if it has removed its containers itself.
 const IN_ORDER: &[u8] = b".";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const FINISHED_WITHIN: Duration = Duration::from_secs(60);
-/// A server that died may have asked for a container that comes a moment later.
+/// A server that died may have asked for a container that Docker makes a moment later.
 const LATE_ARRIVAL: Duration = Duration::from_secs(1);
-/// How often in a row nothing must have been left.
+/// How often in a row a reaper must find nothing before it ends.
 const EMPTY_PASSES: u32 = 3;
-/// How long what Docker refuses to remove is tried again.
+/// How long a reaper tries again to remove what Docker refuses to remove.
 const REMOVED_WITHIN: Duration = Duration::from_secs(300);
 
-/// The reaper of a server. It acts when this is dropped, or finished.
+/// The reaper of this server. It acts when this is finished or dropped.
 #[derive(Debug)]
 pub(super) struct Reaper(Mutex<Child>);
 
 impl Reaper {
-    /// Starts it, and waits until it can be relied upon.
+    /// Starts the reaper, and waits until it is ready.
     ///
     /// # Errors
-    /// If the program cannot be started, or is no reaper.
+    /// If the program cannot be started, or is not a reaper.
     pub(super) async fn start(program: &Path, run: &Run) -> Result<Self, DockerError> {
         let failed = |source| DockerError::Reaper { program: program.to_owned(), source };
         let mut child = Command::new(program)
@@ -62,11 +62,12 @@ impl Reaper {
         }
     }
 
-    /// Lets it remove what is left, and waits until it has. `in_order` says that no container can come any more.
+    /// Lets the reaper remove what is left, and waits until it has. `in_order` says that no container can appear any
+    /// more.
     pub(super) async fn finish(&self, in_order: bool) {
         let mut child = self.0.lock().await;
         if let Some(mut stdin) = child.stdin.take().filter(|_| in_order) {
-            // If it is gone, the wait below returns at once.
+            // If the reaper has ended, the wait below returns immediately.
             let _ = stdin.write_all(IN_ORDER).await;
         }
         match tokio::time::timeout(FINISHED_WITHIN, child.wait()).await {
@@ -80,19 +81,19 @@ impl Reaper {
     }
 }
 
-/// Is the reaper of a run: waits until its server has ended, and removes what is left of the run.
+/// Acts as the reaper of a run: waits until the run's server has ended, and removes what the run has left.
 ///
 /// # Errors
 /// If the daemon cannot be reached, or something cannot be removed.
 pub async fn reap(run: &str) -> Result<(), DockerError> {
     let failed = |source| DockerError::Reaper { program: "the reaper".into(), source };
-    // What ends the server's session or process group must not end this process.
+    // A signal to the server's session or process group must not end this process.
     rustix::process::setsid().map_err(|error| failed(error.into()))?;
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-    let client = docker::connect().await?;
+    let client = client::connect().await?;
     io::stdout().write_all(READY.as_bytes()).and_then(|()| io::stdout().flush()).map_err(failed)?;
     let mut last_words = Vec::new();
-    // A pipe that cannot be read has ended as well.
+    // If the pipe cannot be read, the server has ended as well.
     let _ = tokio::io::stdin().read_to_end(&mut last_words).await;
     let removed = remove_left(&client, &Run::named(run).filter(), last_words == IN_ORDER).await;
     drop(signals);
@@ -106,7 +107,7 @@ async fn remove_left(client: &Client, filter: &str, in_order: bool) -> Result<()
         match cleanup::remove_labelled(client, filter).await {
             Ok(_) if in_order => return Ok(()),
             Ok(0) => empty_passes += 1,
-            // What is left then is no late arrival, and somebody waits for the news.
+            // Nothing arrives late any more, and somebody may wait for the error.
             Err(error) if in_order || Instant::now() >= deadline => return Err(error),
             Ok(_) | Err(_) => empty_passes = 0,
         }

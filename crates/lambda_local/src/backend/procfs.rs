@@ -1,4 +1,4 @@
-//! What the kernel tells of a process.
+//! What the kernel says of a process, in `/proc`.
 
 use std::fs;
 use std::time::Duration;
@@ -6,12 +6,13 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, test_kill_process};
-use rustix::time::{ClockId, clock_gettime};
+
+use crate::clock;
 
 /// The position of the start time in `/proc/PID/stat`, counted behind the name in parentheses.
 const START_TIME_FIELD: usize = 19;
 
-/// The most memory that a process had resident so far, in KiB; `None` if there is no such process any more.
+/// The most memory that a process has had resident so far, in KiB. `None` if the process has ended.
 pub(super) fn peak_memory_kib(pid: u32) -> Option<u64> {
     parse_peak_memory(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
 }
@@ -22,27 +23,28 @@ pub(super) fn first_child(pid: u32) -> Option<u32> {
     children.split_whitespace().next()?.parse().ok()
 }
 
-/// Whether a process runs in the container `id`: a number may mean another process in the own namespace.
+/// Whether a process runs in the container `id`. If this server is in a process namespace of its own, the number may
+/// mean another process here.
 pub(super) fn is_in_container(pid: u32, id: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|cgroups| cgroups.contains(id))
 }
 
-/// When a process was started, in the kernel's ticks since it booted.
+/// When a process was started, in the kernel's ticks since the machine booted.
 pub(super) fn start_ticks(pid: u32) -> Option<u64> {
     parse_start_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// Whether certainly no process has this number.
+/// Whether it is certain that no process has this number.
 pub(super) fn is_gone(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
-/// The least and the most time that can have passed since a process was started: the kernel counts in ticks.
+/// The least and the most time that can have passed since a process was started. The kernel counts in ticks.
 pub(super) fn age(pid: u32) -> Option<(Duration, Duration)> {
     let tick = Duration::from_secs(1) / u32::try_from(clock_ticks_per_second()).ok()?;
     let started = tick * u32::try_from(start_ticks(pid)?).ok()?;
-    let most = Duration::try_from(clock_gettime(ClockId::Boottime)).ok()?.checked_sub(started)?;
+    let most = clock::since_boot()?.checked_sub(started)?;
     Some((most.saturating_sub(tick), most))
 }
 

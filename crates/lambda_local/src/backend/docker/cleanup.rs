@@ -14,24 +14,27 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 use super::owner::{OWNER_LABEL, Owner};
+use crate::clock;
 
-/// How often the removal of a container is tried, that of a network, and the pause between.
+/// How often the removal of a container is tried.
 const CONTAINER_TRIES: u32 = 20;
+/// How often the removal of a network is tried.
 const NETWORK_TRIES: u32 = 4;
+/// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long the start of a container may take that has been made.
+/// How long after it was made a container may start.
 const STARTED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Ends and removes a container; it is gone afterwards, whoever removed it.
+/// Ends and removes a container. If somebody else removes it, that is no error.
 pub(super) async fn remove_container(client: &Client, name: &str) -> Result<(), Error> {
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
     until_gone(CONTAINER_TRIES, || client.remove_container(name, Some(options.clone()))).await
 }
 
-/// Removes all that bears the label `filter`: `KEY` or `KEY=VALUE`. Returns how many things that were.
+/// Removes all containers and networks with the label `filter`: `KEY` or `KEY=VALUE`. Returns how many there were.
 ///
 /// # Errors
-/// The first error, once all that can be removed has been.
+/// The first error, after the removal of everything has been tried.
 pub(super) async fn remove_labelled(client: &Client, filter: &str) -> Result<usize, Error> {
     let (containers, networks) = list(client, filter).await?;
     let mut result = Ok(containers.len() + networks.len());
@@ -47,29 +50,29 @@ pub(super) async fn remove_labelled(client: &Client, filter: &str) -> Result<usi
     result
 }
 
-/// Waits while a container may be about to start. Docker 20.10 forgets to take a container off its network if that is
-/// removed in this moment, and the network can then not be removed any more.
+/// Waits while a container may be about to start. If a container is removed at this moment, Docker 20.10 does not take
+/// it off its network, and the network can no longer be removed.
 async fn until_started(client: &Client, id: &str) {
     let deadline = Instant::now() + STARTED_WITHIN;
     while Instant::now() < deadline {
         match client.inspect_container(id, None).await {
             Ok(found) if is_fresh(&found) => tokio::time::sleep(PAUSE).await,
-            // What cannot be described may still be removed.
+            // A container that cannot be described may still be removed.
             _ => return,
         }
     }
 }
 
-/// Whether a container has been made a moment ago and not been started yet.
+/// Whether a container was made a moment ago and has not been started yet.
 fn is_fresh(container: &ContainerInspectResponse) -> bool {
     let status = container.state.as_ref().and_then(|state| state.status);
     let created =
         container.created.as_deref().and_then(|created| OffsetDateTime::parse(created, &Rfc3339).ok());
     status == Some(ContainerStateStatusEnum::CREATED)
-        && created.is_some_and(|created| OffsetDateTime::now_utc() - created < STARTED_WITHIN)
+        && created.is_some_and(|created| OffsetDateTime::from(clock::now()) - created < STARTED_WITHIN)
 }
 
-/// Removes what servers that are no longer alive have left behind.
+/// Removes what dead servers have left.
 pub(super) async fn sweep(client: &Client) -> Result<(), Error> {
     let (containers, networks) = list(client, OWNER_LABEL).await?;
     let owners: BTreeSet<String> = containers.into_iter().chain(networks).map(|thing| thing.owner).collect();
@@ -78,14 +81,14 @@ pub(super) async fn sweep(client: &Client) -> Result<(), Error> {
             Ok(count) => {
                 tracing::info!("removed {count} containers and networks of a lambda-local that had died")
             }
-            // A network that Docker believes in use is free once Docker has been restarted.
+            // If Docker wrongly believes that a network is in use, a restart of Docker frees it.
             Err(error) => tracing::warn!("what a lambda-local that died has left in Docker remains: {error}"),
         }
     }
     Ok(())
 }
 
-/// Each container and each network with a label.
+/// All containers and all networks with a label.
 async fn list(client: &Client, filter: &str) -> Result<(Vec<Labelled>, Vec<Labelled>), Error> {
     let filters = HashMap::from([("label", vec![filter])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
@@ -98,7 +101,7 @@ async fn list(client: &Client, filter: &str) -> Result<(Vec<Labelled>, Vec<Label
     ))
 }
 
-/// A container or a network of a server.
+/// A container or a network that a server made.
 struct Labelled {
     id: String,
     owner: String,
@@ -108,7 +111,7 @@ fn labelled(id: Option<String>, labels: Option<HashMap<String, String>>) -> Opti
     Some(Labelled { id: id?, owner: labels?.remove(OWNER_LABEL)? })
 }
 
-/// Tries until the daemon knows it no longer: it may be busy with it, or with somebody else's removal of it.
+/// Tries until the daemon no longer knows the thing. The daemon may be busy with it, or somebody else may be removing it.
 async fn until_gone<F>(tries: u32, remove: impl Fn() -> F) -> Result<(), Error>
 where
     F: Future<Output = Result<(), Error>>,

@@ -1,21 +1,14 @@
 //! How a client names a function: by name, partial ARN or ARN, each with or without a version.
 
-use crate::config::{ACCOUNT_ID, VERSION, function_arn};
-use crate::service_error::ServiceError;
-
-/// The longest name of a function, in characters.
-const MAX_NAME: usize = 64;
+use super::answer::Refusal;
+use crate::config::{ACCOUNT_ID, MAX_NAME, VERSION, function_arn, is_function_name};
 
 /// Finds the name of the function that `reference` and `qualifier` ask for, in `region`.
 ///
 /// # Errors
 /// `InvalidParameter` if it cannot be the name of a function; `FunctionNotFound` if it names another account,
 /// region or version than there are here.
-pub(crate) fn resolve(
-    reference: &str,
-    qualifier: Option<&str>,
-    region: &str,
-) -> Result<String, ServiceError> {
+pub(crate) fn resolve(reference: &str, qualifier: Option<&str>, region: &str) -> Result<String, Refusal> {
     let own_arn_prefix = function_arn(region, "");
     let own_partial_prefix = format!("{ACCOUNT_ID}:function:");
     let local = reference
@@ -24,7 +17,7 @@ pub(crate) fn resolve(
         .or_else(|| reference.strip_prefix("function:"))
         .unwrap_or(reference);
     if local.starts_with("arn:") {
-        return Err(ServiceError::FunctionNotFound(reference.to_owned()));
+        return Err(Refusal::FunctionNotFound(reference.to_owned()));
     }
     let (name, version) = match local.split_once(':') {
         Some((name, version)) => (name, Some(version)),
@@ -35,29 +28,23 @@ pub(crate) fn resolve(
     if let (Some(version), Some(qualifier)) = (version, qualifier)
         && version != qualifier
     {
-        return Err(ServiceError::InvalidParameter(format!(
+        return Err(Refusal::InvalidParameter(format!(
             "the function's name has the qualifier {version:?} but Qualifier is {qualifier:?}; expected the same"
         )));
     }
     match version.or(qualifier) {
         None | Some(VERSION) => Ok(name.to_owned()),
-        Some(other) => Err(ServiceError::FunctionNotFound(format!("{}:{other}", function_arn(region, name)))),
+        Some(other) => Err(Refusal::FunctionNotFound(format!("{}:{other}", function_arn(region, name)))),
     }
 }
 
-fn check_name(name: &str, reference: &str) -> Result<(), ServiceError> {
-    if is_name(name) {
+fn check_name(name: &str, reference: &str) -> Result<(), Refusal> {
+    if is_function_name(name) {
         return Ok(());
     }
-    Err(ServiceError::InvalidParameter(format!(
+    Err(Refusal::InvalidParameter(format!(
         "the function is {reference:?}; expected a name of 1 to {MAX_NAME} letters, digits, - and _, or an ARN"
     )))
-}
-
-/// Whether Lambda would take `name` as the name of a function.
-pub(crate) fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 #[cfg(test)]
@@ -87,11 +74,11 @@ mod tests {
             "f:3",
         ] {
             let error = resolve(reference, None, "us-east-1").unwrap_err();
-            assert!(matches!(error, ServiceError::FunctionNotFound(_)), "{reference}: {error:?}");
+            assert!(matches!(error, Refusal::FunctionNotFound(_)), "{reference}: {error:?}");
         }
         assert_eq!(
             resolve("f", Some("prod"), "us-east-1"),
-            Err(ServiceError::FunctionNotFound(
+            Err(Refusal::FunctionNotFound(
                 "arn:aws:lambda:us-east-1:123456789012:function:f:prod".to_owned()
             ))
         );
@@ -101,14 +88,14 @@ mod tests {
     fn qualifiers_that_differ_are_refused() {
         assert_eq!(resolve("f:$LATEST", Some("$LATEST"), "us-east-1"), Ok("f".to_owned()));
         let error = resolve("f:$LATEST", Some("7"), "us-east-1").unwrap_err();
-        assert!(matches!(error, ServiceError::InvalidParameter(_)), "{error:?}");
+        assert!(matches!(error, Refusal::InvalidParameter(_)), "{error:?}");
     }
 
     #[test]
     fn what_cannot_be_a_name_is_refused() {
         for reference in ["", "a b", "ä", &"x".repeat(65), "../etc/passwd"] {
             let error = resolve(reference, None, "us-east-1").unwrap_err();
-            assert!(matches!(error, ServiceError::InvalidParameter(_)), "{reference}: {error:?}");
+            assert!(matches!(error, Refusal::InvalidParameter(_)), "{reference}: {error:?}");
         }
     }
 }

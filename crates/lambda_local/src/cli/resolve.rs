@@ -1,0 +1,67 @@
+//! From arguments to a configuration: whatever looks at files or at the environment is here.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::args::{Args, FunctionArg, ImageArg, VariableArg};
+use crate::config::{Config, FunctionConfig, Program};
+use crate::env_vars;
+
+/// The configuration that the arguments ask for.
+pub(super) fn resolve(args: &Args) -> Result<Config> {
+    let programs = programs(args)?;
+    let credentials = env_vars::CREDENTIALS.map(|key| VariableArg { key: key.to_owned(), value: None });
+    let environment = variables(&credentials).chain(variables(&args.variables)).collect::<Vec<_>>();
+    let functions = programs.into_iter().map(|(name, program)| FunctionConfig {
+        memory_mb: args.memory,
+        timeout: Duration::from_secs(args.timeout),
+        environment: environment.clone(),
+        ..FunctionConfig::new(name, program)
+    });
+    Ok(Config {
+        region: args.region.clone(),
+        concurrency: args.concurrency.try_into().context("--concurrency is too large")?,
+        idle_timeout: Duration::from_secs(args.idle_timeout),
+        reaper: Some(std::env::current_exe().context("cannot find this executable")?),
+        ..Config::new(functions.collect())
+    })
+}
+
+/// What runs each function, by name.
+fn programs(args: &Args) -> Result<Vec<(&str, Program)>> {
+    let mut programs = Vec::new();
+    for FunctionArg { name, path } in &args.functions {
+        let executable = executable(path).with_context(|| format!("--function {name}={}", path.display()))?;
+        programs.push((name.as_str(), Program::executable(executable)));
+    }
+    programs.extend(
+        args.images.iter().map(|ImageArg { name, image }| (name.as_str(), Program::Image(image.clone()))),
+    );
+    let mut names = BTreeSet::new();
+    if let Some((twice, _)) = programs.iter().find(|(name, _)| !names.insert(*name)) {
+        bail!("the function {twice:?} is given twice; expected names that differ");
+    }
+    Ok(programs)
+}
+
+/// The variables that have a value: one that was given, or that of lambda-local.
+fn variables(args: &[VariableArg]) -> impl Iterator<Item = (String, String)> {
+    args.iter().filter_map(|VariableArg { key, value }| {
+        let value = value.clone().or_else(|| env_vars::get(key))?;
+        Some((key.clone(), value))
+    })
+}
+
+/// The absolute path of a program that can be run.
+fn executable(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).context("not a path")?;
+    let metadata = path.metadata().with_context(|| format!("cannot find the program {}", path.display()))?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        bail!("{} is not a program that may be executed", path.display());
+    }
+    Ok(path)
+}

@@ -1,0 +1,16 @@
+//! The environment variables that lambda-local reads. Nothing else in this crate reads the environment.
+
+/// The address of the Docker daemon, for example `unix:///var/run/docker.sock`.
+pub(crate) const DOCKER_HOST: &str = "DOCKER_HOST";
+
+/// What is logged, in the syntax of `tracing_subscriber::EnvFilter`: `debug` adds the START, END and REPORT lines.
+pub(crate) const RUST_LOG: &str = "RUST_LOG";
+
+/// AWS credentials. They are passed on to the functions, as Lambda passes on those of a function's role.
+pub(crate) const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+/// The value of a variable; `None` if it is not set or not UTF-8.
+#[expect(clippy::disallowed_methods, reason = "this is the crate's door to the environment")]
+pub(crate) fn get(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
