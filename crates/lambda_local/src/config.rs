@@ -91,7 +91,8 @@ pub enum Program {
     Command {
         /// The executable.
         program: PathBuf,
-        /// The arguments that the executable gets.
+        /// The arguments that the executable gets. `_HANDLER` is the last one, or the executable's name if there is
+        /// none.
         arguments: Vec<String>,
         /// The working folder.
         folder: PathBuf,

@@ -36,13 +36,13 @@
 //!
 //! # Environments
 //!
-//! Every environment is a process or a container. A request that finds no idle environment starts one. Idle environments
-//! end after a while. An environment that timed out or exited is replaced.
+//! Every environment is a process or a container. A request that finds no idle environment starts one. Idle
+//! environments end after a while. An environment that timed out or exited is replaced.
 //!
-//! A container has the memory of its function, and the share of the CPUs that Lambda gives with it, in periods of 100 ms,
-//! which is the kernel's default. Its file system is read-only except for `/tmp`, and what is written there counts as
-//! memory. It runs as a user of its own. On its network it reaches its Runtime API, and what listens on all addresses of
-//! this machine, but nothing else. Four containers are started or removed at a time.
+//! A container has the memory of its function, and the share of the CPUs that Lambda gives with it, in periods of 100
+//! ms, which is the kernel's default. Its file system is read-only except for `/tmp`, and what is written there counts
+//! as memory. It runs as a user of its own. On its network it reaches its Runtime API, and what listens on all
+//! addresses of this machine, but nothing else. Four containers are started or removed at a time.
 //!
 //! The output of a container arrives through Docker: some milliseconds late, perhaps in the next log, and with standard
 //! error and standard output not always in order. The exit of a container is known about 100 ms late. The calls of a

@@ -45,8 +45,8 @@ impl PendingReply {
 }
 
 impl Service {
-    /// A service without environments, which serves at most `concurrency` requests at a time. What has to end before the
-    /// server has stopped is spawned on `tasks`.
+    /// A service without environments, which serves at most `concurrency` requests at a time. What has to end before
+    /// the server has stopped is spawned on `tasks`.
     pub(crate) fn new(
         region: String,
         functions: Vec<Blueprint>,

@@ -1,7 +1,6 @@
 //! The command line of `lambda-local`: plain data, checked without a look at anything else.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser};
 
@@ -11,7 +10,8 @@ use crate::config::is_function_name;
 ///
 /// Prints `image NAME ID` on standard output for every --image, then `listening on http://ADDRESS` once it serves, and
 /// logs to standard error (RUST_LOG selects what; `debug` adds the START, END and REPORT lines). Ctrl-C, SIGTERM and
-/// SIGHUP end all functions, and then lambda-local with exit code 0. A second signal stops it immediately with exit code 1.
+/// SIGHUP end all functions, and then lambda-local with exit code 0. A second signal stops it immediately with exit
+/// code 1.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lambda-local", version, group = ArgGroup::new("any function").required(true).multiple(true))]
 pub struct Args {
@@ -19,8 +19,10 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     pub(super) listen: SocketAddr,
 
-    /// A function: its name, and the program that speaks the Runtime API. May be repeated.
-    #[arg(long = "function", value_name = "NAME=PATH", group = "any function", value_parser = parse_function)]
+    /// A function: its name, and the program that speaks the Runtime API, as a shell would start it: `f=./bootstrap`,
+    /// or `"f=python -m app"`. A program that is given by its path runs in the folder it lies in, one that is found in
+    /// PATH in the current folder. May be repeated.
+    #[arg(long = "function", value_name = "NAME=COMMAND", group = "any function", value_parser = parse_function)]
     pub(super) functions: Vec<FunctionArg>,
 
     /// A function: its name, and the Docker image that holds it. It runs in containers. May be repeated, and mixed with
@@ -59,11 +61,11 @@ pub struct Args {
     pub(super) exit_with_stdin: bool,
 }
 
-/// `NAME=PATH`.
+/// `NAME=COMMAND`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FunctionArg {
     pub(super) name: String,
-    pub(super) path: PathBuf,
+    pub(super) command: String,
 }
 
 /// `NAME=IMAGE`.
@@ -81,16 +83,17 @@ pub(super) struct VariableArg {
 }
 
 fn parse_function(text: &str) -> Result<FunctionArg, String> {
-    let (name, path) = parse_pair(text, "NAME=PATH")?;
-    if path.is_empty() {
-        return Err("the path is empty; expected the path of a program".to_owned());
+    let (name, command) = parse_pair(text, "NAME=COMMAND")?;
+    if command.trim().is_empty() {
+        return Err("the command is empty; expected a program".to_owned());
     }
-    Ok(FunctionArg { name, path: PathBuf::from(path) })
+    Ok(FunctionArg { name, command: command.to_owned() })
 }
 
 fn parse_image(text: &str) -> Result<ImageArg, String> {
     let (name, image) = parse_pair(text, "NAME=IMAGE")?;
-    // Docker says whether there is such an image. This check keeps the name from changing the path of a request to Docker.
+    // Docker says whether there is such an image. This check keeps the name from changing the path of a request to
+    // Docker.
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
     if image.is_empty() || !image.bytes().all(allowed) {
         return Err(format!("the image is {image:?}; expected the name of a Docker image"));
@@ -136,9 +139,9 @@ mod tests {
     #[test]
     fn bad_values_are_named() {
         for (args, expected) in [
-            (vec!["--function", "chameleon"], "expected NAME=PATH"),
+            (vec!["--function", "chameleon"], "expected NAME=COMMAND"),
             (vec!["--function", "a b=x"], "the name is \"a b\""),
-            (vec!["--function", "f="], "the path is empty"),
+            (vec!["--function", "f="], "the command is empty"),
             (vec!["--image", "chameleon"], "expected NAME=IMAGE"),
             (vec!["--image", "a b=x"], "the name is \"a b\""),
             (vec!["--image", "f="], "the image is \"\""),
@@ -148,7 +151,7 @@ mod tests {
             (vec!["--function", "f=x", "--timeout", "901"], "901 is not in 1..=900"),
             (vec!["--function", "f=x", "--region", "a/b"], "expected letters, digits and -"),
             (vec!["--function", "f=x", "--env", "=1"], "expected KEY or KEY=VALUE"),
-            (vec![], "<--function <NAME=PATH>|--image <NAME=IMAGE>>"),
+            (vec![], "<--function <NAME=COMMAND>|--image <NAME=IMAGE>>"),
         ] {
             let error = Args::try_parse_from([vec!["lambda-local"], args].concat()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

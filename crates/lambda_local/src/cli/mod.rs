@@ -3,6 +3,7 @@
 //! `args` is what was typed. `resolve` turns it into a [`Config`](crate::Config), with a look at files and variables.
 
 mod args;
+mod command;
 mod open_files;
 mod resolve;
 mod signals;
@@ -51,16 +52,16 @@ pub fn log_to_stderr() {
         // Plain on a terminal, too: a build without tracing-subscriber's colours panics when it is asked for them.
         .with_ansi(false)
         .with_writer(std::io::stderr)
-        // If nobody reads the log any more, a message about that, which goes to the same place, must not end the program.
+        // If nobody reads the log any more, a message about that, which goes to the same place, must not end the
+        // program.
         .log_internal_errors(false)
         .init();
 }
 
 /// Serves until a signal comes, or standard input ends if that was asked for.
 ///
-/// # Errors
-/// If something on the command line cannot be used, or serving fails, or a second signal comes before all functions have
-/// ended.
+/// # Errors If something on the command line cannot be used, or serving fails, or a second signal comes before all
+/// functions have ended.
 pub async fn serve(args: Args) -> Result<()> {
     raise_open_files(args.concurrency);
     let config = resolve(&args)?;

@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// How many descriptors one environment and its client need at most.
 const FILES_PER_ENVIRONMENT: u64 = 12;
 
-/// Allows as many descriptors as possible. The usual soft limit of 1024 exists for programs that use `select`, which this
-/// program does not.
+/// Allows as many descriptors as possible. The usual soft limit of 1024 exists for programs that use `select`, which
+/// this program does not.
 pub(super) fn raise_open_files(concurrency: u32) {
     let limit = getrlimit(Resource::Nofile);
     let needed = FILES_PER_ENVIRONMENT * u64::from(concurrency);

@@ -1,13 +1,13 @@
 //! From arguments to a configuration: whatever looks at files or at the environment is here.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use super::args::{Args, FunctionArg, ImageArg, VariableArg};
+use super::command::program;
 use crate::config::{Config, FunctionConfig, Program};
 use crate::env_vars;
 
@@ -34,9 +34,10 @@ pub(super) fn resolve(args: &Args) -> Result<Config> {
 /// What runs each function, by name.
 fn programs(args: &Args) -> Result<Vec<(&str, Program)>> {
     let mut programs = Vec::new();
-    for FunctionArg { name, path } in &args.functions {
-        let executable = executable(path).with_context(|| format!("--function {name}={}", path.display()))?;
-        programs.push((name.as_str(), Program::executable(executable)));
+    let (search_path, folder) = (env_vars::get_os(env_vars::PATH), current_folder()?);
+    for FunctionArg { name, command } in &args.functions {
+        let program = program(command, &search_path, &folder);
+        programs.push((name.as_str(), program.with_context(|| format!("--function {name}={command}"))?));
     }
     programs.extend(
         args.images.iter().map(|ImageArg { name, image }| (name.as_str(), Program::Image(image.clone()))),
@@ -56,12 +57,6 @@ fn variables(args: &[VariableArg]) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// The absolute path of a program that can be run.
-fn executable(path: &Path) -> Result<PathBuf> {
-    let path = std::path::absolute(path).context("not a path")?;
-    let metadata = path.metadata().with_context(|| format!("cannot find the program {}", path.display()))?;
-    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        bail!("{} is not a program that may be executed", path.display());
-    }
-    Ok(path)
+fn current_folder() -> Result<PathBuf> {
+    std::env::current_dir().context("cannot find the current folder")
 }

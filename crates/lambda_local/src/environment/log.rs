@@ -13,7 +13,8 @@ const TAIL_BYTES: usize = 4096;
 const CHUNK_BYTES: usize = 16 * 1024;
 /// A longer line is forwarded in pieces.
 const LINE_BYTES: usize = 8 * 1024;
-/// How many chunks are read before a reply is sent. With a limit, a function that floods its log does not delay the reply.
+/// How many chunks are read before a reply is sent. With a limit, a function that floods its log does not delay the
+/// reply.
 const DRAIN_CHUNKS: usize = 64;
 
 /// Collects the log, keeps its tail, and forwards the function's lines to the server's own log.

@@ -4,8 +4,8 @@ use super::blueprint::Blueprint;
 use crate::config::VERSION;
 use crate::pool::EnvironmentId;
 
-/// All variables that a function gets but for the address of its Runtime API. A process inherits no others, so that a run
-/// depends on nothing unseen; an image adds its own. The variables of the configuration come last and win.
+/// All variables that a function gets but for the address of its Runtime API. A process inherits no others, so that a
+/// run depends on nothing unseen; an image adds its own. The variables of the configuration come last and win.
 pub(super) fn variables(blueprint: &Blueprint, id: EnvironmentId) -> Vec<(String, String)> {
     let Blueprint { function, region, backend, .. } = blueprint;
     let common = [

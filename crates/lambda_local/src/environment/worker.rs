@@ -81,8 +81,8 @@ impl Worker {
         }
     }
 
-    /// Returns when the program has exited, or at the deadline. Without a sandbox, never returns: the first request is on
-    /// its way. May be cancelled.
+    /// Returns when the program has exited, or at the deadline. Without a sandbox, never returns: the first request is
+    /// on its way. May be cancelled.
     pub(super) async fn idle(&mut self, deadline: Instant) {
         let Some(sandbox) = &mut self.sandbox else { return std::future::pending().await };
         if let Ok(exit) = timeout_at(deadline, sandbox.exited(&mut self.log)).await {

@@ -255,16 +255,22 @@ fn run(args: &[&str]) -> Output {
 fn mistakes_on_the_command_line_are_explained() {
     for (args, code, expected) in [
         (&["--function", "f=/no/such/program"][..], 1, "cannot find the program /no/such/program"),
+        (
+            &["--function", "f=no-such-program -m app"],
+            1,
+            "cannot find the program no-such-program in a folder of PATH",
+        ),
+        (&["--function", "f=sh -c 'exit"], 1, "--function f=sh -c 'exit: a quote is not closed"),
         (&["--function", "f=/etc/passwd"], 1, "/etc/passwd is not a program that may be executed"),
         (&["--function", "f=/bin/sh", "--function", "f=/bin/sh"], 1, "the function \"f\" is given twice"),
         (&["--function", "f=/bin/sh", "--listen", "192.0.2.1:1"], 1, "cannot listen on 192.0.2.1:1"),
         (&["--function", "f=/bin/sh", "--listen", "here"], 2, "--listen <ADDRESS>"),
-        (&[], 2, "<--function <NAME=PATH>|--image <NAME=IMAGE>>"),
+        (&[], 2, "<--function <NAME=COMMAND>|--image <NAME=IMAGE>>"),
     ] {
         let output = run(args);
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {message}");
-        assert!(message.contains(expected), "{args:?}: {message}");
+        assert!(message.replace("\n\nCaused by:\n    ", ": ").contains(expected), "{args:?}: {message}");
         assert!(output.stdout.is_empty());
     }
 }

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Server, test_function};
+use crate::support::binary::{BINARY, LambdaLocal};
+use crate::support::{Server, client, invoke, payload, test_function};
 use lambda_local::{Config, FunctionConfig, Program};
+use serde_json::json;
 
 /// The interpreter with the packages that the tests use.
 fn python() -> PathBuf {
@@ -41,4 +43,26 @@ async fn boto3_sees_what_it_would_see_of_lambda() {
     let output = tokio::task::spawn_blocking(move || check.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     server.stop().await;
+}
+
+/// As a user would start it, in the folder of the function and with Python in PATH.
+#[tokio::test]
+async fn a_command_line_is_a_function() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python");
+    let python = python();
+    let mut command = Command::new(BINARY);
+    command.current_dir(&folder).env("PATH", python.parent().unwrap()).args(["--listen", "127.0.0.1:0"]);
+    command.args(["--env", "PYTHONDONTWRITEBYTECODE=1"]);
+    command.args(["--function", "found=python -m awslambdaric app.handler"]);
+    let with_path = format!("given='{}' -m awslambdaric {}", python.display(), "app.handler");
+    command.args(["--function", &with_path]);
+    let server = LambdaLocal::spawn(command);
+    let client = client(server.address);
+    let answer = payload(&invoke(&client, "found", json!({ "n": 1 })).await);
+    assert_eq!(answer["event"], json!({ "n": 1 }));
+    assert_eq!(answer["handler"], "app.handler");
+    assert_eq!(answer["folder"], folder.to_str().unwrap());
+    // A program that is given by its path runs in its own folder, where there is no app.py.
+    let answer = payload(&invoke(&client, "given", json!({})).await);
+    assert_eq!(answer["errorType"], "Runtime.ImportModuleError", "{answer}");
 }

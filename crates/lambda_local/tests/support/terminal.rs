@@ -1,5 +1,5 @@
-//! A program on a pseudo-terminal, as a person starts it. Needs nothing but `rustix` with its feature `pty`, so that the
-//! tests of other crates can include this file by its path.
+//! A program on a pseudo-terminal, as a person starts it. Needs nothing but `rustix` with its feature `pty`, so that
+//! the tests of other crates can include this file by its path.
 
 use std::fs::File;
 use std::io::Read;

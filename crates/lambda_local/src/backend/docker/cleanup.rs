@@ -111,7 +111,8 @@ fn labelled(id: Option<String>, labels: Option<HashMap<String, String>>) -> Opti
     Some(Labelled { id: id?, owner: labels?.remove(OWNER_LABEL)? })
 }
 
-/// Tries until the daemon no longer knows the thing. The daemon may be busy with it, or somebody else may be removing it.
+/// Tries until the daemon no longer knows the thing. The daemon may be busy with it, or somebody else may be removing
+/// it.
 async fn until_gone<F>(tries: u32, remove: impl Fn() -> F) -> Result<(), Error>
 where
     F: Future<Output = Result<(), Error>>,

@@ -149,8 +149,8 @@ fn any_call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    /// Whatever a runtime does, no caller is answered twice, each event is delivered at most once, and it is finished at
-    /// most once and only after it was delivered.
+    /// Whatever a runtime does, no caller is answered twice, each event is delivered at most once, and it is finished
+    /// at most once and only after it was delivered.
     #[test]
     fn any_order_of_calls(steps in prop::collection::vec((any_call(), any::<bool>()), 0..60)) {
         let mut protocol = Protocol::new();
