@@ -94,7 +94,7 @@ fn listen() -> Result<(), Error> {
     let listener = std::net::TcpListener::bind("0.0.0.0:8000")?;
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // What is asked is read first, or the connection would be reset.
+            // The request is read first. Otherwise the connection would be reset.
             let _ = stream.read(&mut [0; 512]);
             let _ = stream.write_all(b"hello");
         }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::program::{Backend, Program, Started};
+use super::program::{Backend, RunningProgram, Started};
 use crate::outcome::{Exit, Failure};
 use crate::runtime_api::{Answer, Call, Caller, Event};
 
@@ -86,7 +86,7 @@ impl Backend for FakeBackend {
 #[derive(Debug)]
 struct FakeProgram(AbortOnDropHandle<i32>);
 
-impl Program for FakeProgram {
+impl RunningProgram for FakeProgram {
     fn exited(&mut self) -> BoxFuture<'_, Exit> {
         async { Exit::Status(ExitStatus::from_raw((&mut self.0).await.unwrap() << 8)) }.boxed()
     }

@@ -1,6 +1,6 @@
 //! What runs functions: processes and containers.
 //!
-//! An environment sees a [`Backend`], which starts the programs of one function, and a [`Program`], which runs.
+//! An environment sees a [`Backend`], which starts the programs of one function, and a [`RunningProgram`].
 
 mod docker;
 #[cfg(test)]
@@ -18,10 +18,10 @@ use tokio_util::task::TaskTracker;
 use self::docker::{ContainerBackend, Docker};
 pub use self::docker::{DockerError, REAP_FLAG, reap};
 use self::process::{ProcessBackend, Spawner};
-pub(crate) use self::program::{Backend, Program, Started};
-use crate::config::{self, Config, FunctionConfig};
+pub(crate) use self::program::{Backend, RunningProgram, Started};
+use crate::config::{Config, FunctionConfig, Program};
 
-/// Nothing can be started, whatever the request.
+/// The server cannot start.
 #[derive(Debug, Error)]
 pub enum PrepareError {
     /// The thread that starts processes cannot be started.
@@ -55,17 +55,20 @@ impl Backends {
         Ok(Self { spawner, docker: Some(Arc::new(docker)) })
     }
 
-    /// What starts the programs of a function.
+    /// The backend of a function.
     ///
     /// # Errors
     /// If the function is an image that is not among those of the configuration.
     pub(crate) fn backend(&self, function: &FunctionConfig) -> Result<Arc<dyn Backend>, PrepareError> {
         match &function.program {
-            config::Program::Command { program, arguments, folder } => {
-                let command = (program.clone(), arguments.clone(), folder.clone());
-                Ok(Arc::new(ProcessBackend::new(self.spawner.clone(), &function.name, command)))
-            }
-            config::Program::Image(image) => {
+            Program::Command { program, arguments, folder } => Ok(Arc::new(ProcessBackend {
+                spawner: self.spawner.clone(),
+                function: function.name.clone(),
+                program: program.clone(),
+                arguments: arguments.clone(),
+                folder: folder.clone(),
+            })),
+            Program::Image(image) => {
                 let docker = self.docker.as_ref().ok_or_else(|| DockerError::NoImage(image.clone()))?;
                 Ok(Arc::new(ContainerBackend::new(docker, image, function)?))
             }
@@ -89,7 +92,7 @@ impl Backends {
 
 fn image_name(function: &FunctionConfig) -> Option<&str> {
     match &function.program {
-        config::Program::Image(name) => Some(name),
-        config::Program::Command { .. } => None,
+        Program::Image(name) => Some(name),
+        Program::Command { .. } => None,
     }
 }

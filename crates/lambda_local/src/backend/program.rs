@@ -24,7 +24,7 @@ pub(crate) trait Backend: Debug + Send + Sync {
 }
 
 /// A running program. Dropping it ends it, and all that it started.
-pub(crate) trait Program: Debug + Send {
+pub(crate) trait RunningProgram: Debug + Send {
     /// Waits until the program exits. May be cancelled, and called again afterwards.
     fn exited(&mut self) -> BoxFuture<'_, Exit>;
 
@@ -45,7 +45,7 @@ pub(crate) trait Program: Debug + Send {
 /// A program that has just been started.
 #[derive(Debug)]
 pub(crate) struct Started {
-    pub(crate) program: Box<dyn Program>,
+    pub(crate) program: Box<dyn RunningProgram>,
     /// The API that the program uses. `None` if it makes its calls without HTTP, as in tests.
     pub(crate) api: Option<RuntimeApi>,
     /// The program's standard output and standard error.

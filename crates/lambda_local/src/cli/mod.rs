@@ -86,7 +86,7 @@ pub async fn serve(args: Args) -> Result<()> {
     tokio::select! {
         served = lambda.serve(listener, shutdown) => served.context("serving failed"),
         () = second_signal(stopping) => {
-            bail!("told to stop once more before all functions had ended in order")
+            bail!("stopped by a second signal before all functions had ended")
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::log::Log;
-use crate::backend::{Backend, Program, Started};
+use crate::backend::{Backend, RunningProgram, Started};
 use crate::clock;
 use crate::outcome::{Exit, Failure, Outcome};
 use crate::runtime_api::{Answer, Caller, Event, IncomingCall, News, Protocol, ReplyTo, RuntimeApi};
@@ -20,7 +20,7 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 /// A program and its Runtime API. Dropping it kills the program.
 #[derive(Debug)]
 pub(super) struct Sandbox {
-    program: Box<dyn Program>,
+    program: Box<dyn RunningProgram>,
     #[expect(dead_code, reason = "held to serve as long as the sandbox exists")]
     api: Option<RuntimeApi>,
     calls: mpsc::Receiver<IncomingCall>,

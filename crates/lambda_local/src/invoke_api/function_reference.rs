@@ -6,8 +6,8 @@ use crate::config::{ACCOUNT_ID, MAX_NAME, VERSION, function_arn, is_function_nam
 /// Finds the name of the function that `reference` and `qualifier` ask for, in `region`.
 ///
 /// # Errors
-/// `InvalidParameter` if it cannot be the name of a function; `FunctionNotFound` if it names another account,
-/// region or version than there are here.
+/// `InvalidParameter` if it cannot be the name of a function. `FunctionNotFound` if it names another account, region or
+/// version.
 pub(crate) fn resolve(reference: &str, qualifier: Option<&str>, region: &str) -> Result<String, Refusal> {
     let own_arn_prefix = function_arn(region, "");
     let own_partial_prefix = format!("{ACCOUNT_ID}:function:");

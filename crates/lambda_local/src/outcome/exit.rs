@@ -10,7 +10,7 @@ use rustix::process::Signal;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Exit {
     Status(ExitStatus),
-    /// The operating system could not say.
+    /// The operating system or Docker cannot say, for this reason.
     Lost(String),
 }
 

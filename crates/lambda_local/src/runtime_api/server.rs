@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::caller::Caller;
 use super::listener::PeerListener;
 use super::routes::routes;
+use crate::outcome::Failure;
 
 /// The variable in which a runtime finds the address of its Runtime API.
 const ADDRESS_VARIABLE: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -25,11 +26,16 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Serves on a port of `address` what the program of `function` asks. Its connections wait until it is admitted.
+    /// Serves the program of `function` on a free port of `address`. Its connections wait until it is admitted.
     ///
     /// # Errors
     /// If this machine does not have the address, or is short of ports or descriptors.
-    pub(crate) async fn open(address: IpAddr, function: &str, caller: Caller) -> io::Result<Self> {
+    pub(crate) async fn open(address: IpAddr, function: &str, caller: Caller) -> Result<Self, Failure> {
+        let unavailable = |error| Failure::Unavailable(format!("cannot open a Runtime API: {error}"));
+        Self::listen(address, function, caller).await.map_err(unavailable)
+    }
+
+    async fn listen(address: IpAddr, function: &str, caller: Caller) -> io::Result<Self> {
         let listener = PeerListener::bind(address).await?;
         let (address, peer) = (listener.local_addr()?, listener.peer());
         let routes = routes(function, caller);

@@ -1,4 +1,4 @@
-//! What holds of containers alone: their confinement, their limits, and that none is left behind.
+//! What is true of containers only: their confinement, their limits, and that none is left behind.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -58,7 +58,7 @@ async fn a_function_reaches_its_own_runtime_api_and_nothing_else() {
     let client = client(server.address);
     two(&client).await;
     let connect = async |address: &str| ask(&client, json!({ "do": "connect", "address": address })).await;
-    // The one that was used last is used again, so all but `listen` below goes to the same container.
+    // The container that was used last is used again, so all requests until the last ones go to the same container.
     let seen = ask(&client, json!({ "do": "describe" })).await;
     let own_api = seen["environment"]["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap();
     assert!(connect(own_api).await.as_str().unwrap().contains("NotEmulated"), "its own Runtime API answers");
@@ -76,7 +76,7 @@ async fn a_function_reaches_its_own_runtime_api_and_nothing_else() {
         assert_eq!(connect(&nowhere).await, "", "{nowhere} was reached");
     }
 
-    // The other container, kept busy with waiting: the next request goes to it.
+    // This container is kept busy, so that the next request goes to the other one.
     let busy = ask(&client, json!({ "do": "sleep", "ms": 8000 }));
     let from_the_other = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -223,7 +223,7 @@ fn a_daemon_that_cannot_be_reached_is_named() {
     assert!(message.contains("cannot reach the Docker daemon at unix:///no/such/socket"), "{message}");
 }
 
-/// What it says when it does not start.
+/// The error of a server that does not start.
 fn refused(command: &mut Command) -> String {
     let output = command.args(["--listen", "127.0.0.1:0"]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));

@@ -33,7 +33,7 @@ async fn server(function: FunctionConfig) -> (Server, Client) {
     (server, client)
 }
 
-/// Invokes; the answer must be a failure, and the request's own id in its message reads `ID`.
+/// Invokes a function that must fail. Returns its error, with `ID` in place of the request's id, and its log.
 async fn failure(client: &Client, function: &str, event: Value) -> (Value, String) {
     let call =
         client.invoke().function_name(function).log_type(LogType::Tail).payload(Blob::new(event.to_string()));
@@ -110,7 +110,7 @@ async fn an_answer_is_at_most_as_large_as_lambda_delivers(kind: Kind) {
     server.stop().await;
 }
 
-/// What a text has last before `after`, from the last `before` on.
+/// The text between the last `after` and the last `before` in front of it.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let text = text.rsplit_once(after).unwrap().0;
     text.rsplit_once(before).unwrap().1
@@ -144,7 +144,7 @@ async fn a_function_that_never_asks_for_an_event_times_out(kind: Kind) {
         lambda_error("Sandbox.Timedout", "RequestId: ID Error: Task timed out after 1.00 seconds")
     );
     assert!(log.contains("\tPhase: init\tStatus: timeout\t\nSTART "), "{log}");
-    // The invocation lasted as long as the second try, and that from the start of the process.
+    // The invocation lasted as long as the second initialisation: from the start of the process.
     let again = between(&log, "\nINIT_REPORT Init Duration: ", "\tPhase: invoke\t");
     assert_eq!(again, between(&log, "\tDuration: ", "\tBilled Duration: "), "{log}");
     server.stop().await;
@@ -245,7 +245,7 @@ async fn a_client_that_leaves_half_way_does_not_disturb_the_others() {
     for n in 0..20 {
         assert_eq!(payload(&invoke(&client, "test", json!(n)).await)["event"], n);
     }
-    // The request whose client did not wait was served to its end.
+    // The request of the client that left was served completely.
     eventually(|| lines(&record) == 2).await;
     server.stop().await;
 }

@@ -13,9 +13,9 @@ use serde_json::json;
 
 /// The processes of a server's environments.
 struct Occupied {
-    /// Of those that wait for an event.
+    /// The numbers of those that wait for an event.
     idle: Vec<u64>,
-    /// What one of them started.
+    /// The number of a process that one of them started.
     child: u64,
 }
 
@@ -36,7 +36,7 @@ async fn occupy(server: &LambdaLocal) -> Occupied {
     Occupied { idle, child }
 }
 
-/// A client that stops in the middle of what it says, once the server has taken it on.
+/// A client that has sent half of a request. The server has accepted its connection.
 async fn half_a_request(server: &LambdaLocal) -> std::net::TcpStream {
     let mut half = std::net::TcpStream::connect(server.address).unwrap();
     let head =
@@ -50,9 +50,9 @@ async fn half_a_request(server: &LambdaLocal) -> std::net::TcpStream {
 /// All processes that `parent` has started, by number.
 fn children(parent: u32) -> Vec<u64> {
     let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).unwrap();
-    let of_task =
+    let children_of =
         |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-    let numbers: Vec<_> = tasks.flatten().map(of_task).collect();
+    let numbers: Vec<_> = tasks.flatten().map(children_of).collect();
     numbers.iter().flat_map(|line| line.split_whitespace()).map(|number| number.parse().unwrap()).collect()
 }
 
@@ -143,7 +143,7 @@ async fn a_client_that_is_half_way_does_not_keep_it_from_stopping() {
     assert!(server.process.wait().unwrap().success());
 }
 
-/// When a terminal is closed, its shell sends one, and the kernel another.
+/// When a terminal is closed, its shell sends a signal, and the kernel sends another one.
 #[tokio::test]
 async fn signals_right_after_one_another_are_one() {
     let mut server = LambdaLocal::start(&[]);
@@ -159,7 +159,7 @@ async fn a_second_signal_stops_at_once() {
     let mut server = LambdaLocal::start(&[]);
     let Occupied { child, .. } = occupy(&server).await;
     let environments = children(server.process.id());
-    // The client, which it waits for, gives the second signal its time.
+    // The server waits for this client, so that there is time for a second signal.
     let _half = half_a_request(&server).await;
     eventually(|| {
         server.signal(Signal::INT);

@@ -64,13 +64,13 @@ async fn many_at_once_twice_in_a_row(kind: Kind) {
 async fn a_function_that_exits_on_every_third_call(kind: Kind) {
     let server = Server::start(Config::new(vec![kind.test_function()])).await;
     let client = server.client();
-    // One client after the other call: the third, the sixth, ... fail, and nothing else does.
+    // One call after the other: the third, the sixth, ... fail, and nothing else does.
     for number in 1..=12_u64 {
         let output = invoke(&client, "test", json!({ "do": "exit_every_third", "number": number })).await;
         let failed = output.function_error().is_some();
         assert_eq!(failed, number.is_multiple_of(3), "call {number}: {}", payload(&output));
     }
-    // Many at a time: every request has one answer, its own or that its environment exited.
+    // Many at a time: every request has one answer, which is its own, or says that its environment exited.
     let (bursts, size) = match kind {
         Kind::Process => (4, 50),
         Kind::Container => (3, 8),

@@ -27,7 +27,7 @@ impl LambdaLocal {
         Self::run(&[&["--listen", address, "--function", &function], args].concat())
     }
 
-    /// On the image of the test function.
+    /// Serves the image of the test function.
     pub fn in_containers(args: &[&str]) -> Self {
         let image = format!("test={}", image_of("test_function"));
         Self::run(&[&["--listen", "127.0.0.1:0", "--image", &image], args].concat())
@@ -59,7 +59,7 @@ impl LambdaLocal {
 
 impl Drop for LambdaLocal {
     fn drop(&mut self) {
-        // It has ended already where that is what was tested.
+        // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,4 +1,4 @@
-//! Images for the tests, and what Docker has of ours.
+//! Images for the tests, and what a server has made in Docker.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use super::example;
 /// Marks the images of the tests: `docker image prune --all --filter label=lambda-local.test` removes them.
 pub const LABEL: &str = "lambda-local.test";
 
-/// The image that holds an example and the libraries that it needs; made anew by each test binary.
+/// The image that holds an example and the libraries that it needs. Each test binary makes it anew.
 pub fn image_of(program: &str) -> String {
     static MADE: OnceLock<()> = OnceLock::new();
     MADE.get_or_init(make_images);
@@ -36,7 +36,7 @@ fn make_images() {
     }
 }
 
-/// Makes an image of what is in a folder. The one that had the name before goes.
+/// Makes an image of the files in a folder. Removes the image that had the name before.
 pub fn import(folder: &Path, name: &str, changes: &[&str]) {
     let before = run("docker", &["images", "--quiet", name]);
     let mut tar = Command::new("tar");
@@ -48,22 +48,22 @@ pub fn import(folder: &Path, name: &str, changes: &[&str]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(tar.wait().unwrap().success());
     if !before.is_empty() {
-        // It may be in use by a test that was interrupted.
+        // A test that was interrupted may still use it.
         let _ = Command::new("docker").args(["rmi", before.trim()]).output();
     }
 }
 
 /// The ids of the containers that the server with this process number has made and not removed.
 pub fn containers_of(server: u32) -> Vec<String> {
-    of(server, &["ps", "--all"])
+    owned_by(server, &["ps", "--all"])
 }
 
 /// The ids of all that it has made and not removed.
 pub fn left_of(server: u32) -> Vec<String> {
-    [containers_of(server), of(server, &["network", "ls"])].concat()
+    [containers_of(server), owned_by(server, &["network", "ls"])].concat()
 }
 
-fn of(server: u32, list: &[&str]) -> Vec<String> {
+fn owned_by(server: u32, list: &[&str]) -> Vec<String> {
     let owner = "lambda-local.owner";
     let options =
         [&format!("--filter=label={owner}"), &format!("--format={{{{.ID}}}} {{{{.Label \"{owner}\"}}}}")];
@@ -73,7 +73,7 @@ fn of(server: u32, list: &[&str]) -> Vec<String> {
     lines.filter(|words| words[3] == server.to_string()).map(|words| words[0].to_owned()).collect()
 }
 
-/// What a command prints; it has to succeed.
+/// What a command prints. The command has to succeed.
 pub fn run(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);

@@ -55,12 +55,12 @@ impl Server {
     }
 }
 
-/// The SDK's client, as a user would have it but for retries, which would hide what is tested.
+/// The SDK's client with the settings of a user, but without retries, which would hide what is tested.
 pub fn client(address: SocketAddr) -> Client {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
-    // A thousand processes that start at once leave little of two cores to a client.
+    // When a thousand processes start at once, a client gets little of two cores.
     let limit = Duration::from_secs(120);
     let timeouts = TimeoutConfig::builder().connect_timeout(limit).operation_timeout(limit).build();
     let config = aws_sdk_lambda::Config::builder()
@@ -75,7 +75,7 @@ pub fn client(address: SocketAddr) -> Client {
     Client::from_conf(config)
 }
 
-/// What functions run as.
+/// What runs a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Process,
@@ -105,7 +105,7 @@ impl Kind {
     }
 }
 
-/// The process that does what its event says.
+/// The test function as a process.
 pub fn test_function() -> FunctionConfig {
     Kind::Process.test_function()
 }
@@ -149,7 +149,7 @@ pub fn payload(output: &InvokeOutput) -> Value {
 /// Whether a process of this number runs.
 pub fn runs(pid: u64) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // A zombie has ended; what collects it is up to its parent.
+    // A zombie has ended. It is up to its parent to remove it.
     !stat.is_empty() && !stat.contains(") Z ")
 }
 
@@ -158,7 +158,7 @@ pub async fn ended(pid: u64) {
     eventually(|| !runs(pid)).await;
 }
 
-/// Waits until something that nobody announces has happened.
+/// Waits until something has happened that nobody announces.
 pub async fn eventually(mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while !condition() {

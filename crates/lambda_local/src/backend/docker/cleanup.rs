@@ -79,10 +79,12 @@ pub(super) async fn sweep(client: &Client) -> Result<(), Error> {
     for owner in owners.iter().filter(|owner| Owner::parse(owner).is_some_and(|owner| owner.is_dead())) {
         match remove_labelled(client, &format!("{OWNER_LABEL}={owner}")).await {
             Ok(count) => {
-                tracing::info!("removed {count} containers and networks of a lambda-local that had died")
+                tracing::info!("removed {count} containers and networks of a lambda-local that died")
             }
             // If Docker wrongly believes that a network is in use, a restart of Docker frees it.
-            Err(error) => tracing::warn!("what a lambda-local that died has left in Docker remains: {error}"),
+            Err(error) => {
+                tracing::warn!("cannot remove what a lambda-local that died has left in Docker: {error}")
+            }
         }
     }
     Ok(())
@@ -111,8 +113,8 @@ fn labelled(id: Option<String>, labels: Option<HashMap<String, String>>) -> Opti
     Some(Labelled { id: id?, owner: labels?.remove(OWNER_LABEL)? })
 }
 
-/// Tries until the daemon no longer knows the thing. The daemon may be busy with it, or somebody else may be removing
-/// it.
+/// Tries until the daemon no longer knows the container or the network. The daemon may be busy with it, or somebody
+/// else may be removing it.
 async fn until_gone<F>(tries: u32, remove: impl Fn() -> F) -> Result<(), Error>
 where
     F: Future<Output = Result<(), Error>>,
@@ -126,7 +128,7 @@ where
     remove().await.or_else(|error| if is_unknown(&error) { Ok(()) } else { Err(error) })
 }
 
-/// Whether Docker does not know the thing asked about.
+/// Whether Docker does not know the container or the network.
 fn is_unknown(error: &Error) -> bool {
     matches!(error, Error::DockerResponseServerError { status_code: 404, .. })
 }

@@ -20,7 +20,7 @@ use super::daemon::Docker;
 use super::error::DockerError;
 use super::startup::{Up, bring_up, function_process};
 use crate::backend::procfs;
-use crate::backend::program::Program;
+use crate::backend::program::RunningProgram;
 use crate::outcome::Exit;
 
 /// How long after a container has exited its last output may take to arrive.
@@ -72,7 +72,7 @@ impl Container {
     }
 }
 
-impl Program for Container {
+impl RunningProgram for Container {
     fn exited(&mut self) -> BoxFuture<'_, Exit> {
         Box::pin(self.exited())
     }

@@ -11,7 +11,7 @@ const MEMORY_MB_PER_CPU: i64 = 1769;
 const CPU_PERIOD_US: i64 = 100_000;
 /// The user and the group of functions on Lambda.
 const USER: &str = "993:990";
-/// The size is Lambda's default. As on Lambda, programs may be run from `/tmp`.
+/// The options of `/tmp`: the size is Lambda's default, and programs may be run from it as on Lambda.
 const TMP: &str = "rw,exec,nosuid,nodev,size=512m,mode=1777";
 /// How many processes and threads Lambda lets a function have.
 const PROCESSES: i64 = 1024;

@@ -64,7 +64,7 @@ impl Docker {
             }
         };
         if let Err(error) = cleanup::sweep(&client).await {
-            tracing::warn!("what dead servers may have left in Docker cannot be listed: {error}");
+            tracing::warn!("cannot list what dead servers may have left in Docker: {error}");
         }
         Ok(Self {
             client,

@@ -67,8 +67,7 @@ impl ContainerBackend {
     }
 
     async fn start(&self, mut variables: Vec<(String, String)>, caller: Caller) -> Result<Started, Failure> {
-        let api = RuntimeApi::open(self.docker.gateway, &self.function, caller).await;
-        let api = api.map_err(|error| Failure::Unavailable(format!("cannot open a Runtime API: {error}")))?;
+        let api = RuntimeApi::open(self.docker.gateway, &self.function, caller).await?;
         variables.push(api.variable());
         let (image_id, memory_mb) = (self.image_id.clone(), self.memory_mb);
         let spec = ContainerSpec { image_id, memory_mb, variables };

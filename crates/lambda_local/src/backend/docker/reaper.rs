@@ -72,10 +72,14 @@ impl Reaper {
         }
         match tokio::time::timeout(FINISHED_WITHIN, child.wait()).await {
             Ok(Ok(status)) if status.success() => {}
-            Ok(Ok(status)) => tracing::warn!("what removes the last of the containers ended with {status}"),
-            Ok(Err(error)) => tracing::warn!("what removes the last of the containers was lost: {error}"),
+            Ok(Ok(status)) => {
+                tracing::warn!("the reaper, which removes the last containers, ended with {status}")
+            }
+            Ok(Err(error)) => {
+                tracing::warn!("cannot wait for the reaper, which removes the last containers: {error}")
+            }
             Err(_) => {
-                tracing::warn!("the last of the containers were not removed within {FINISHED_WITHIN:?}")
+                tracing::warn!("the last containers were not removed within {FINISHED_WITHIN:?}")
             }
         }
     }

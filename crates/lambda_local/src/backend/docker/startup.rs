@@ -27,7 +27,7 @@ pub(super) struct Up {
     pub(super) id: String,
     /// The first process in the container. `None` if it has exited already.
     pub(super) init: Option<u32>,
-    /// When the function's process was started, within the 10 ms that the kernel tells.
+    /// When the function's process was started, accurate to the 10 ms of the kernel's clock ticks.
     pub(super) at: Instant,
     /// Where the container's connections come from.
     pub(super) address: IpAddr,
@@ -81,7 +81,7 @@ fn describe(found: ContainerInspectResponse, docker: &Docker, id: String, output
     Up { id, init, at, address, output }
 }
 
-/// When the function's process was started. Docker's time is used, but not outside of the 10 ms that the kernel tells.
+/// When the function's process was started: as Docker says, but within the clock tick that the kernel says.
 fn started_at(docker: Option<&str>, process: Option<u32>) -> Instant {
     let now = Instant::now();
     let said = docker.and_then(|said| OffsetDateTime::parse(said, &Rfc3339).ok());

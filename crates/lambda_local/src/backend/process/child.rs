@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 
 use crate::backend::procfs;
-use crate::backend::program::Program;
+use crate::backend::program::RunningProgram;
 use crate::outcome::Exit;
 
 /// A running process. Dropping it kills the process and all processes of its group.
@@ -51,7 +51,7 @@ impl Process {
     }
 }
 
-impl Program for Process {
+impl RunningProgram for Process {
     fn exited(&mut self) -> BoxFuture<'_, Exit> {
         Box::pin(self.exited())
     }

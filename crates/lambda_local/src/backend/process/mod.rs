@@ -23,23 +23,14 @@ const SYSTEM_VARIABLES: [(&str, &str); 2] =
 /// Starts the processes of one function.
 #[derive(Debug)]
 pub(super) struct ProcessBackend {
-    spawner: Spawner,
-    function: String,
-    program: PathBuf,
-    arguments: Vec<String>,
-    folder: PathBuf,
+    pub(super) spawner: Spawner,
+    pub(super) function: String,
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
+    pub(super) folder: PathBuf,
 }
 
 impl ProcessBackend {
-    /// Starts an executable with arguments in a folder.
-    pub(super) fn new(
-        spawner: Spawner,
-        function: &str,
-        (program, arguments, folder): (PathBuf, Vec<String>, PathBuf),
-    ) -> Self {
-        Self { spawner, function: function.to_owned(), program, arguments, folder }
-    }
-
     /// What Lambda calls the handler: the last argument, or the name of a program that has none.
     fn handler(&self) -> String {
         let name = || self.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -47,8 +38,7 @@ impl ProcessBackend {
     }
 
     async fn start(&self, mut variables: Vec<(String, String)>, caller: Caller) -> Result<Started, Failure> {
-        let api = RuntimeApi::open(LOCALHOST, &self.function, caller).await;
-        let api = api.map_err(|error| Failure::Unavailable(format!("cannot open a Runtime API: {error}")))?;
+        let api = RuntimeApi::open(LOCALHOST, &self.function, caller).await?;
         variables.push(api.variable());
         let command = spawner::command(&self.program, &self.arguments, &self.folder, &variables);
         let spawned = self.spawner.spawn(command).await;
