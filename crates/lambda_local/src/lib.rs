@@ -66,6 +66,6 @@ mod runtime_api;
 mod server;
 mod service;
 
-pub use crate::backend::{DockerError, PrepareError, REAP_FLAG, reap};
+pub use crate::backend::{DockerError, PrepareError};
 pub use crate::config::{Config, FunctionConfig, Program};
 pub use crate::server::LocalLambda;

@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lambda_local::cli::{self, Task};
+use lambda_local::cli;
 
 /// How long a thread that cannot be interrupted, such as one that writes the log, may keep this process from ending.
 const THREAD_GRACE: Duration = Duration::from_secs(1);
 
 fn main() -> Result<()> {
     cli::log_to_stderr();
-    match cli::parse() {
-        Task::Serve(args) => block_on(cli::serve(args)),
-        Task::Reap(run) => block_on(async { Ok(lambda_local::reap(&run).await?) }),
-    }
+    let task = cli::parse();
+    block_on(cli::run(task))
 }
 
 fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {

@@ -15,8 +15,9 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio_util::task::TaskTracker;
 
+pub use self::docker::DockerError;
 use self::docker::{ContainerBackend, Docker};
-pub use self::docker::{DockerError, REAP_FLAG, reap};
+pub(crate) use self::docker::{REAP_FLAG, reap};
 use self::process::{ProcessBackend, Spawner};
 pub(crate) use self::program::{Backend, RunningProgram, Started};
 use crate::config::{Config, FunctionConfig, Program};

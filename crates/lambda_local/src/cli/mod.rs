@@ -21,7 +21,7 @@ pub use self::args::Args;
 use self::open_files::raise_open_files;
 use self::resolve::resolve;
 use self::signals::{second_signal, shutdown};
-use crate::backend::REAP_FLAG;
+use crate::backend::{REAP_FLAG, reap};
 use crate::env_vars;
 use crate::server::LocalLambda;
 
@@ -58,11 +58,20 @@ pub fn log_to_stderr() {
         .init();
 }
 
-/// Serves until a signal comes, or standard input ends if that was asked for.
+/// Does the task.
 ///
-/// # Errors If something on the command line cannot be used, or serving fails, or a second signal comes before all
-/// functions have ended.
-pub async fn serve(args: Args) -> Result<()> {
+/// # Errors
+/// If something on the command line cannot be used, or serving fails, or a second signal comes before all functions
+/// have ended. For a reaper, if Docker cannot be reached, or something cannot be removed.
+pub async fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Serve(args) => serve(args).await,
+        Task::Reap(run) => Ok(reap(&run).await?),
+    }
+}
+
+/// Serves until a signal comes, or standard input ends if that was asked for.
+async fn serve(args: Args) -> Result<()> {
     raise_open_files(args.concurrency);
     let config = resolve(&args)?;
     let stopping = CancellationToken::new();

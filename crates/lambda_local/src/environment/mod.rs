@@ -8,7 +8,6 @@ mod report;
 mod sandbox;
 #[cfg(test)]
 mod tests;
-mod variables;
 mod worker;
 
 use std::sync::Arc;

@@ -29,11 +29,18 @@ pub(super) struct Sandbox {
     peak_memory_kib: u64,
 }
 
-/// How an initialisation or an invocation ended, and when. What is done afterwards is not the function's time.
+/// An initialisation or an invocation. What is done after it has ended is not the function's time.
 #[derive(Debug)]
-pub(super) struct Ended<T> {
+pub(super) struct Timed<T> {
+    pub(super) started: Instant,
+    pub(super) ended: Instant,
     pub(super) result: Result<T, Failure>,
-    pub(super) at: Instant,
+}
+
+impl<T> Timed<T> {
+    pub(super) fn duration(&self) -> Duration {
+        self.ended - self.started
+    }
 }
 
 /// Whether the program can take another event.
@@ -67,15 +74,10 @@ impl Sandbox {
         Ok(Self { program, api, calls, protocol: Protocol::new(), started: at, peak_memory_kib: 0 })
     }
 
-    /// When the program was started.
-    pub(super) fn started(&self) -> Instant {
-        self.started
-    }
-
     /// Waits until the runtime first asks for an event, which has to be within `limit` after the start.
-    pub(super) async fn initialise(&mut self, limit: Duration, log: &mut Log) -> Ended<()> {
+    pub(super) async fn initialise(&mut self, limit: Duration, log: &mut Log) -> Timed<()> {
         let deadline = self.started + limit;
-        let (result, at) = loop {
+        let (result, ended) = loop {
             match timeout_at(deadline, self.occurrence(log)).await {
                 Err(_) => break (Err(Failure::TimedOut(limit)), Instant::now()),
                 Ok((Occurrence::Exited(exit), at)) => break (Err(Failure::Exited(exit)), at),
@@ -86,7 +88,7 @@ impl Sandbox {
         };
         self.sample_memory();
         log.drain();
-        Ended { result, at }
+        Timed { started: self.started, ended, result }
     }
 
     /// Gives the runtime an event and waits for its outcome. The function may take `limit` after `started`.
@@ -96,11 +98,11 @@ impl Sandbox {
         started: Instant,
         limit: Duration,
         log: &mut Log,
-    ) -> Ended<Bytes> {
+    ) -> Timed<Bytes> {
         let deadline = started + limit;
         let answers = self.protocol.offer(event);
         self.answer(answers);
-        let (result, at): (Outcome, Instant) = loop {
+        let (result, ended): (Outcome, Instant) = loop {
             let until = deadline.min(Instant::now() + MEMORY_SAMPLE_INTERVAL);
             match timeout_at(until, self.finished(log)).await {
                 Ok(finished) => break finished,
@@ -112,7 +114,7 @@ impl Sandbox {
         };
         self.sample_memory();
         log.drain();
-        Ended { result, at }
+        Timed { started, ended, result }
     }
 
     /// After an event: waits until the runtime asks for the next one.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::blueprint::Blueprint;
 use super::log::Log;
 use super::report::{Phase, Report, end_line, init_report, start_line};
-use super::sandbox::{Ended, Readiness, Sandbox};
-use super::variables::variables;
+use super::sandbox::{Readiness, Sandbox, Timed};
 use crate::clock;
 use crate::invocation::{Reply, Request};
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::Failure;
 use crate::pool::EnvironmentId;
 use crate::runtime_api::Event;
 
@@ -27,28 +27,12 @@ pub(super) struct Worker {
     log: Log,
 }
 
-/// How a request was handled.
+/// A request that has been handled.
 #[derive(Debug)]
 pub(super) struct Handled {
-    outcome: Outcome,
-    duration: Duration,
+    invocation: Timed<Bytes>,
     /// Only after a cold start.
     init_duration: Option<Duration>,
-}
-
-/// How an initialisation went.
-#[derive(Debug)]
-struct Initialised {
-    /// When the program was started.
-    started: Instant,
-    ended: Instant,
-    result: Result<(), Failure>,
-}
-
-impl Initialised {
-    fn duration(&self) -> Duration {
-        self.ended - self.started
-    }
 }
 
 impl Worker {
@@ -93,8 +77,8 @@ impl Worker {
 
     /// Closes the log of the invocation. What the function has printed until now belongs to it.
     pub(super) fn report(&mut self, request: &Request, handled: Handled) -> Reply {
-        let Handled { outcome, duration, init_duration } = handled;
-        let failure = outcome.as_ref().err();
+        let Handled { invocation, init_duration } = handled;
+        let failure = invocation.result.as_ref().err();
         if let Some((failure, error_type)) =
             failure.and_then(|failure| Some((failure, failure.error_type()?)))
         {
@@ -103,14 +87,14 @@ impl Worker {
         self.log.platform(&end_line(&request.request_id));
         let report = Report {
             request_id: &request.request_id,
-            duration,
+            duration: invocation.duration(),
             init_duration,
             memory_mb: self.blueprint.function.memory_mb,
             peak_memory_mb: self.peak_memory_mb,
             failure,
         };
         self.log.platform(&report.to_string());
-        Reply { outcome, log_tail: self.log.take_tail() }
+        Reply { outcome: invocation.result, log_tail: self.log.take_tail() }
     }
 
     /// Ends the program immediately, whatever it does.
@@ -128,36 +112,36 @@ impl Worker {
     }
 
     /// Starts the program and waits until its runtime asks for an event.
-    async fn start(&mut self, phase: Phase, limit: Duration) -> Initialised {
-        let variables = variables(&self.blueprint, self.id);
-        let started = Sandbox::start(&*self.blueprint.backend, variables, &mut self.log).await;
-        let sandbox = match started {
+    async fn start(&mut self, phase: Phase, limit: Duration) -> Timed<()> {
+        let variables = self.blueprint.variables(self.id);
+        let sandbox = match Sandbox::start(&*self.blueprint.backend, variables, &mut self.log).await {
             // It is kept here during its initialisation, so that it is ended in order if the server stops meanwhile.
             Ok(sandbox) => self.sandbox.insert(sandbox),
             Err(failure) => {
                 let now = Instant::now();
-                return Initialised { started: now, ended: now, result: Err(failure) };
+                return Timed { started: now, ended: now, result: Err(failure) };
             }
         };
-        let started = sandbox.started();
-        let Ended { result, at } = sandbox.initialise(limit, &mut self.log).await;
+        let init = sandbox.initialise(limit, &mut self.log).await;
         self.peak_memory_mb = sandbox.peak_memory_mb();
-        let initialised = Initialised { started, ended: at, result };
-        if let Err(failure) = &initialised.result {
-            self.log.platform(&init_report(initialised.duration(), phase, failure));
+        if let Err(failure) = &init.result {
+            self.log.platform(&init_report(init.duration(), phase, failure));
             self.kill().await;
         }
-        initialised
+        init
     }
 
     /// Repeats an initialisation that failed, as part of the invocation. The invocation lasts from the start of the
     /// program: how long it takes to start one is this machine's time, not the function's.
     async fn start_again_and_invoke(&mut self, request: &Request) -> Handled {
-        let init = self.start(Phase::Invoke, self.blueprint.function.timeout).await;
-        let duration = init.duration();
-        match init.result {
-            Ok(()) => self.invoke(request, init.started, None).await,
-            Err(failure) => Handled { outcome: Err(failure), duration, init_duration: None },
+        let Timed { started, ended, result } =
+            self.start(Phase::Invoke, self.blueprint.function.timeout).await;
+        match result {
+            Ok(()) => self.invoke(request, started, None).await,
+            Err(failure) => {
+                let invocation = Timed { started, ended, result: Err(failure) };
+                Handled { invocation, init_duration: None }
+            }
         }
     }
 
@@ -170,16 +154,22 @@ impl Worker {
     ) -> Handled {
         let timeout = self.blueprint.function.timeout;
         let event = self.event(request, timeout.saturating_sub(started.elapsed()));
-        let Some(sandbox) = &mut self.sandbox else {
-            let outcome = Err(Failure::Unavailable("its environment has no program".to_owned()));
-            return Handled { outcome, duration: started.elapsed(), init_duration };
+        let invocation = match &mut self.sandbox {
+            Some(sandbox) => {
+                let invocation = sandbox.invoke(event, started, timeout, &mut self.log).await;
+                self.peak_memory_mb = sandbox.peak_memory_mb();
+                invocation
+            }
+            // This does not happen: it was started, or found, a moment ago.
+            None => {
+                let failure = Failure::Unavailable("its environment has no program".to_owned());
+                Timed { started, ended: Instant::now(), result: Err(failure) }
+            }
         };
-        let Ended { result: outcome, at } = sandbox.invoke(event, started, timeout, &mut self.log).await;
-        self.peak_memory_mb = sandbox.peak_memory_mb();
-        if let Err(Failure::Exited(_) | Failure::TimedOut(_)) = outcome {
+        if let Err(Failure::Exited(_) | Failure::TimedOut(_)) = invocation.result {
             self.kill().await;
         }
-        Handled { outcome, duration: at - started, init_duration }
+        Handled { invocation, init_duration }
     }
 
     fn event(&self, request: &Request, remaining: Duration) -> Event {

@@ -13,4 +13,5 @@ mod faults;
 mod invoke;
 mod lifecycle;
 mod python;
+mod structure;
 mod terminal;

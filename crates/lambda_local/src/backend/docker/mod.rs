@@ -19,7 +19,7 @@ use self::container::Container;
 use self::create_request::{ContainerSpec, exceeds};
 pub(super) use self::daemon::Docker;
 pub use self::error::DockerError;
-pub use self::reaper::{REAP_FLAG, reap};
+pub(crate) use self::reaper::{REAP_FLAG, reap};
 use self::startup::Up;
 use super::program::{Backend, Started};
 use crate::config::FunctionConfig;

@@ -18,7 +18,7 @@ use super::owner::Run;
 use super::{cleanup, client};
 
 /// The first argument of a reaper. The second is the run, for [`reap`].
-pub const REAP_FLAG: &str = "--reap";
+pub(crate) const REAP_FLAG: &str = "--reap";
 /// What a reaper prints once nothing but SIGKILL can end it.
 const READY: &str = "ready\n";
 /// What a server sends last if it has removed its containers itself.
@@ -89,7 +89,7 @@ impl Reaper {
 ///
 /// # Errors
 /// If the daemon cannot be reached, or something cannot be removed.
-pub async fn reap(run: &str) -> Result<(), DockerError> {
+pub(crate) async fn reap(run: &str) -> Result<(), DockerError> {
     let failed = |source| DockerError::Reaper { program: "the reaper".into(), source };
     // A signal to the server's session or process group must not end this process.
     rustix::process::setsid().map_err(|error| failed(error.into()))?;
