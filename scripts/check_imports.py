@@ -84,12 +84,15 @@ def find_modules(src):
 
 def code_of(path):
     """The code of a file, without comments, literals and tests. Lines keep their numbers."""
-    blank = lambda text: re.sub(r"[^\n]", " ", text)
     code = NO_CODE.sub(lambda match: blank(match.group()), path.read_text())
     while match := TEST_ATTRIBUTE.search(code):
         end = end_of_item(code, match.end())
         code = code[: match.start()] + blank(code[match.start() : end]) + code[end:]
     return re.sub(r"\bpub\s*\(in[^)]*\)", lambda match: blank(match.group()), code)
+
+
+def blank(text):
+    return re.sub(r"[^\n]", " ", text)
 
 
 def end_of_item(code, start):
@@ -109,7 +112,7 @@ def find_imports(module, file, files):
     paths = []
     for use in USE.finditer(code):
         paths += [(use.start(), path) for path in expand(use.group(1))]
-    rest = USE.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), code)
+    rest = USE.sub(lambda match: blank(match.group()), code)
     paths += [(match.start(), match.group(1)) for match in PATH.finditer(rest)]
     for start, path in paths:
         segments = re.split(r"\s*::\s*", path.strip())

@@ -32,7 +32,8 @@
 //!   `invoke_api::answer`, and nowhere else.
 //! - The time of day comes from `clock`, and the environment from `env_vars`. What waits uses tokio's time, which tests
 //!   pause.
-//! - No process and no container outlives the server, however the server ends.
+//! - However the server ends, the program of a function does not outlive it for long: the kernel ends processes, and the
+//!   reaper removes containers.
 //!
 //! # Environments
 //!

@@ -1,6 +1,10 @@
 //! A program on a pseudo-terminal, as a person starts it. Needs nothing but `rustix` with its feature `pty`, so that
 //! the tests of other crates can include this file by its path.
 
+#![allow(dead_code, reason = "every test binary uses its own part")]
+#![allow(unreachable_pub, reason = "a test binary has no public interface")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs::File;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
