@@ -42,7 +42,7 @@ fn a_warm_function_takes_objects_samples_and_failures_in_turn() {
 }
 
 fn config() -> Config {
-    let program = Program::Executable(env!("CARGO_BIN_EXE_cnn_serving").into());
+    let program = Program::executable(env!("CARGO_BIN_EXE_cnn_serving"));
     let mut function = FunctionConfig::new("cnn_serving", program);
     let assets = common::assets_folder().to_str().unwrap().to_owned();
     let endpoint = moto::open().url.clone();

@@ -2,6 +2,8 @@
 //!
 //! `{"do": "not_json" | "noise" | "wrong_id" | "twice" | "next_instead" | "half" | "linger" | "leave"}`.
 
+#![expect(clippy::disallowed_methods, reason = "a function reads its own environment")]
+
 use std::io::{Read, Result, Write};
 use std::net::TcpStream;
 use std::time::Duration;

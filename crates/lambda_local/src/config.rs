@@ -1,6 +1,6 @@
 //! What a local Lambda serves, and within which limits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The account that all functions belong to.
@@ -9,28 +9,34 @@ pub(crate) const ACCOUNT_ID: &str = "123456789012";
 /// The only version of a function.
 pub(crate) const VERSION: &str = "$LATEST";
 
+/// The longest name of a function, in characters.
+pub(crate) const MAX_NAME: usize = 64;
+
+/// The largest reply that Lambda delivers, in bytes.
+pub(crate) const MAX_REPLY_BYTES: usize = 6_291_556;
+
 /// A local Lambda: its functions and the limits of the account.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The functions, with names that differ.
+    /// The functions. No two have the same name.
     pub functions: Vec<FunctionConfig>,
     /// The region in ARNs and in the functions' `AWS_REGION`.
     pub region: String,
-    /// How many requests are served at a time, over all functions; more are throttled.
+    /// How many requests are served at a time, over all functions. Further requests are throttled.
     pub concurrency: usize,
     /// How long an environment stays without a request before it ends.
     pub idle_timeout: Duration,
-    /// How long an environment may take to initialise before it is started anew within its first invocation.
+    /// How long the first initialisation of an environment may take. If it fails, the first invocation repeats it.
     pub init_timeout: Duration,
-    /// The pauses before an asynchronous event, of which the function made an error, is tried again.
+    /// The pauses before an asynchronous event is tried again after its invocation failed.
     pub event_retries: Vec<Duration>,
-    /// The program `lambda-local`, which is needed if a function is an image: a process of it outlives the server,
-    /// however that ends, and removes what is left of it in Docker.
+    /// The program `lambda-local`, which functions in images need. A process of it outlives the server, however the
+    /// server ends, and removes what the server left in Docker.
     pub reaper: Option<PathBuf>,
 }
 
 impl Config {
-    /// `functions` in `us-east-1`, with the limits of an AWS account that has not asked for more.
+    /// `functions` in `us-east-1`, with the default limits of an AWS account.
     pub fn new(functions: Vec<FunctionConfig>) -> Self {
         Self {
             functions,
@@ -47,26 +53,17 @@ impl Config {
 /// A function: a program that speaks the Runtime API.
 #[derive(Debug, Clone)]
 pub struct FunctionConfig {
-    /// Its name in the Invoke API.
+    /// The function's name in the Invoke API.
     pub name: String,
-    /// What runs it.
+    /// What runs the function.
     pub program: Program,
-    /// Reported to the function and in its log, in MB (2^20 bytes). Containers are limited to it, and get the share of
-    /// the CPUs that Lambda gives with it; processes are not limited.
+    /// The memory in MB (2^20 bytes) that the function and its log are told. A container is limited to it, and gets
+    /// the share of the CPUs that Lambda gives with it. A process is not limited.
     pub memory_mb: u32,
     /// How long one invocation may take.
     pub timeout: Duration,
-    /// Environment variables beyond those that Lambda sets; these come last, so they win.
+    /// Environment variables beyond those that Lambda sets. They win over those that Lambda sets.
     pub environment: Vec<(String, String)>,
-}
-
-/// What runs a function.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Program {
-    /// An executable on this machine, started without arguments in the folder that it lies in.
-    Executable(PathBuf),
-    /// The name of an image that Docker has; it is run as it says itself.
-    Image(String),
 }
 
 impl FunctionConfig {
@@ -81,21 +78,45 @@ impl FunctionConfig {
         }
     }
 
-    /// The name of its image, if it is one.
-    pub(crate) fn image(&self) -> Option<&str> {
-        match &self.program {
-            Program::Image(name) => Some(name),
-            Program::Executable(_) => None,
-        }
-    }
-
     /// The function's Amazon resource name.
     pub(crate) fn arn(&self, region: &str) -> String {
         function_arn(region, &self.name)
     }
 }
 
-/// The ARN of the function `name`, whether it exists or not.
+/// What runs a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// A program on this machine.
+    Command {
+        /// The executable.
+        program: PathBuf,
+        /// The arguments that the executable gets. `_HANDLER` is the last one, or the executable's name if there is
+        /// none.
+        arguments: Vec<String>,
+        /// The working folder.
+        folder: PathBuf,
+    },
+    /// The name of an image that Docker has. Its ENTRYPOINT and CMD say what is run.
+    Image(String),
+}
+
+impl Program {
+    /// The executable at this absolute path, run without arguments in the folder that it lies in.
+    pub fn executable(path: impl Into<PathBuf>) -> Self {
+        let program = path.into();
+        let folder = program.parent().unwrap_or(Path::new("/")).to_owned();
+        Self::Command { program, arguments: Vec::new(), folder }
+    }
+}
+
+/// The ARN of the function `name`, whether the function exists or not.
 pub(crate) fn function_arn(region: &str, name: &str) -> String {
     format!("arn:aws:lambda:{region}:{ACCOUNT_ID}:function:{name}")
+}
+
+/// Whether Lambda accepts `name` as the name of a function: 1 to 64 letters, digits, `-` and `_`.
+pub(crate) fn is_function_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

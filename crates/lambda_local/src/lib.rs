@@ -1,120 +1,72 @@
 //! AWS Lambda on this machine: the Invoke API for clients, the Runtime API for functions, and the execution
 //! environments between the two.
 //!
-//! Every environment is a process or a container that serves one request at a time. A request that finds no idle environment
-//! starts one; idle environments are ended after a while; an environment that timed out or exited is replaced.
+//! [`Config`] says what is served. [`LocalLambda`] serves it until it is told to stop.
 //!
-//! A container has the memory of its function, the share of the CPUs that Lambda gives with it (in periods of 100 ms,
-//! the kernel's default), a root that cannot be written but for `/tmp`, a user of its own, and a network on which it
-//! finds its Runtime API. What of this machine listens on all addresses can be reached there too; nothing else can.
-//! What is written to `/tmp` counts as memory. Four containers are brought up or removed at a time.
+//! # Structure
 //!
-//! What a container prints comes by way of Docker: some milliseconds late, perhaps with the next log, and standard
-//! error not always in order with standard output. That a container has exited is known some 100 ms late. A container is
-//! let in once Docker has told its address, so its `Init Duration` is never less than that takes: some milliseconds.
+//! ```text
+//!  client                                                        program of a function
+//!    │ HTTP                                                           │ HTTP
+//!    ▼                                                                ▼
+//!  invoke_api ──► service ──► environment ──► backend ──────────► runtime_api
+//!  reads the      finds or    one program,    starts, ends and    protocol decides
+//!  request,       starts an   one request     looks at processes  what each call of
+//!  words the      environment at a time       and containers      the runtime means
+//!  answer            │             │
+//!    ▲               └─► lease ◄───┘   the place of an environment in the pool
+//!  events                  │
+//!  asynchronous            ▼
+//!  invocations            pool         decides: idle environment, new one, or throttled
 //!
-//! - [`Config`] says what is served; [`LocalLambda`] serves it until told to stop.
-//! - `invoke_api` and `runtime_api` are the two route tables; `service` gives requests to environments;
-//!   `pool` decides to which; `environment` runs one of them; `report` words Lambda's log lines.
+//!  below all: invocation, outcome, config, http_body, clock, env_vars      above all: server, cli
+//! ```
+//!
+//! # Invariants
+//!
+//! - A module uses only modules below it. There is no import circle.
+//! - `pool` and `runtime_api::protocol` are pure: they know no clock, no process, and no network.
+//! - An environment serves one request at a time. It knows its lease and its blueprint, but not the service.
+//! - A lease ends exactly once, also if its environment is dropped by a panic or by the end of the async runtime.
+//! - What happened in an environment is an `outcome::Outcome`. What a client is told of it is decided in
+//!   `invoke_api::answer`, and nowhere else.
+//! - The time of day comes from `clock`, and the environment from `env_vars`. What waits uses tokio's time, which tests
+//!   pause.
+//! - However the server ends, the program of a function does not outlive it for long: the kernel ends processes, and the
+//!   reaper removes containers.
+//!
+//! # Environments
+//!
+//! Every environment is a process or a container. A request that finds no idle environment starts one. Idle
+//! environments end after a while. An environment that timed out or exited is replaced.
+//!
+//! A container has the memory of its function, and the share of the CPUs that Lambda gives with it, in periods of 100
+//! ms, which is the kernel's default. Its file system is read-only except for `/tmp`, and what is written there counts
+//! as memory. It runs as a user of its own. On its network it reaches its Runtime API, and what listens on all
+//! addresses of this machine, but nothing else. Four containers are started or removed at a time.
+//!
+//! The output of a container arrives through Docker: some milliseconds late, perhaps in the next log, and with standard
+//! error and standard output not always in order. The exit of a container is known about 100 ms late. The calls of a
+//! container are answered once Docker has told its address, so its `Init Duration` is never less than that takes: some
+//! milliseconds.
 
-mod body;
+mod backend;
+pub mod cli;
+mod clock;
 mod config;
+mod env_vars;
 mod environment;
 mod events;
-mod function_ref;
+mod http_body;
 mod invocation;
 mod invoke_api;
+mod lease;
+mod outcome;
 mod pool;
-mod report;
 mod runtime_api;
+mod server;
 mod service;
-mod service_error;
 
-use std::future::Future;
-use std::io;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-
+pub use crate::backend::{DockerError, PrepareError};
 pub use crate::config::{Config, FunctionConfig, Program};
-pub use crate::environment::{DockerError, PrepareError, REAP_FLAG, reap};
-
-use crate::service::Service;
-
-/// How long clients have to take their answers and go, once the server stops.
-const CLIENT_GRACE: Duration = Duration::from_secs(1);
-/// How long the environments have to end after that, which Docker may draw out.
-const ENVIRONMENT_GRACE: Duration = Duration::from_secs(30);
-
-/// Whether Lambda would take `name` as the name of a function: 1 to 64 letters, digits, `-` and `_`.
-pub fn is_function_name(name: &str) -> bool {
-    function_ref::is_name(name)
-}
-
-/// A local Lambda that has all it needs to serve.
-#[derive(Debug)]
-pub struct LocalLambda(Arc<Service>);
-
-impl LocalLambda {
-    /// Makes ready what the functions need. If some of them are images, that is Docker: the images' ids are looked up,
-    /// a network is made, and what servers that died have left behind is removed.
-    ///
-    /// # Errors
-    /// If processes cannot be started, or Docker or an image cannot be used.
-    pub async fn prepare(config: Config) -> Result<Self, PrepareError> {
-        Ok(Self(Arc::new(Service::new(config).await?)))
-    }
-
-    /// The name of each function that is an image, and the id of that image.
-    pub fn images(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.config().functions.iter().filter_map(|function| {
-            let image = self.0.launcher().image(function.image()?)?;
-            Some((function.name.as_str(), image.id.as_str()))
-        })
-    }
-
-    /// Serves the Invoke API on `listener` until `shutdown` is ready; then ends all environments and returns. If Docker
-    /// does not remove the containers in time, that is logged, and [`Config::reaper`] goes on.
-    ///
-    /// Requests under way at that moment are answered with `ServiceException`. If the process dies instead, the kernel
-    /// ends the environments' processes, and [`Config::reaper`] removes their containers.
-    ///
-    /// # Errors
-    /// If the listener fails.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        let Self(service) = self;
-        let stopping = service.stopping().clone();
-        let stop = {
-            let stopping = stopping.clone();
-            async move {
-                shutdown.await;
-                stopping.cancel();
-            }
-        };
-        let server =
-            axum::serve(listener, invoke_api::routes(Arc::clone(&service))).with_graceful_shutdown(stop);
-        let served = tokio::select! {
-            served = server => served,
-            () = grace_is_over(&stopping) => Ok(()),
-        };
-        stopping.cancel();
-        service.tasks().close();
-        let ended = tokio::time::timeout(ENVIRONMENT_GRACE, service.tasks().wait()).await.is_ok();
-        if !ended {
-            tracing::warn!("some environments have not ended within {ENVIRONMENT_GRACE:?}");
-        }
-        service.launcher().finish(ended).await;
-        served
-    }
-}
-
-async fn grace_is_over(stopping: &CancellationToken) {
-    stopping.cancelled().await;
-    tokio::time::sleep(CLIENT_GRACE).await;
-}
+pub use crate::server::LocalLambda;

@@ -2,7 +2,7 @@
 //!
 //! A pure state machine: it knows no clock, no process and no network.
 
-/// Names an environment; never used twice.
+/// The name of an environment. No two environments have the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct EnvironmentId(pub(crate) u64);
 
@@ -20,7 +20,8 @@ pub(crate) enum Decision {
 /// The environments of all functions, each idle or busy with one request.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    /// Idle environments by function, the one used last at the end: so that those not needed age and are reaped.
+    /// Idle environments by function. The one that was used last is at the end and is used next, so that the others
+    /// stay idle and end.
     idle: Vec<Vec<EnvironmentId>>,
     busy: usize,
     limit: usize,
@@ -57,8 +58,8 @@ impl Pool {
         self.busy -= 1;
     }
 
-    /// An environment that believes itself idle wants to end. False if a request has been given to it meanwhile,
-    /// which it has to serve.
+    /// An environment that is idle as far as it knows wants to end. False if a request has been given to it in the
+    /// meantime, which it has to serve.
     pub(crate) fn end_idle(&mut self, function: usize, id: EnvironmentId) -> bool {
         let idle = &mut self.idle[function];
         let position = idle.iter().position(|other| *other == id);

@@ -1,204 +1,152 @@
-//! The account: its functions, their environments, and the requests under way.
+//! The state of the account: its functions, their environments, and the requests under way.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use bytes::Bytes;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, FunctionConfig};
-use crate::environment::{Environment, Launcher, PrepareError};
-use crate::events::EventQueue;
-use crate::invocation::{Completed, Invocation, Request, Unavailable};
-use crate::pool::{Decision, EnvironmentId, Pool};
+use crate::environment::{Blueprint, Environment};
+use crate::invocation::{Invocation, Reply, Request, Throttled};
+use crate::lease::Leases;
+use crate::outcome::Failure;
 
-/// All functions and environments.
+/// All functions and their environments.
 #[derive(Debug)]
 pub(crate) struct Service {
-    config: Config,
-    launcher: Launcher,
-    /// Cancelled when the server stops.
+    region: String,
+    functions: Vec<Arc<Blueprint>>,
+    leases: Arc<Leases>,
     stopping: CancellationToken,
     tasks: TaskTracker,
-    state: Mutex<State>,
-    /// Told when a request has been served, for events that wait for that.
-    released: Notify,
-    events: EventQueue,
 }
 
+/// A reply that is still to come.
 #[derive(Debug)]
-struct State {
-    pool: Pool,
-    mailboxes: HashMap<EnvironmentId, mpsc::Sender<Invocation>>,
-}
-
-/// As many requests are being served as may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Throttled;
-
-/// The result of a request that an environment has been given.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    result: oneshot::Receiver<Result<Completed, Unavailable>>,
+pub(crate) struct PendingReply {
+    reply: oneshot::Receiver<Reply>,
     stopping: CancellationToken,
 }
 
-impl Outcome {
-    /// Waits for it; `None` if the server stops.
-    pub(crate) async fn wait(self) -> Option<Result<Completed, Unavailable>> {
-        match self.result.await {
-            Ok(result) => Some(result),
-            Err(_) if self.stopping.is_cancelled() => None,
-            Err(_) => Some(Err(Unavailable("its environment was lost: see lambda-local's log".to_owned()))),
-        }
+impl PendingReply {
+    /// Waits for the reply.
+    pub(crate) async fn wait(self) -> Reply {
+        let Self { reply, stopping } = self;
+        reply.await.unwrap_or_else(|_| {
+            let failure = if stopping.is_cancelled() {
+                Failure::Stopping
+            } else {
+                Failure::Unavailable("its environment was lost: see lambda-local's log".to_owned())
+            };
+            Reply { outcome: Err(failure), log_tail: Bytes::new() }
+        })
     }
 }
 
 impl Service {
-    /// A service without environments.
-    ///
-    /// # Errors
-    /// If processes cannot be started, or Docker or an image cannot be used.
-    pub(crate) async fn new(config: Config) -> Result<Self, PrepareError> {
-        let tasks = TaskTracker::new();
-        let pool = Pool::new(config.functions.len(), config.concurrency);
-        Ok(Self {
-            launcher: Launcher::new(&config, tasks.clone()).await?,
-            config,
-            stopping: CancellationToken::new(),
-            tasks,
-            state: Mutex::new(State { pool, mailboxes: HashMap::new() }),
-            released: Notify::new(),
-            events: EventQueue::new(),
-        })
+    /// A service without environments, which serves at most `concurrency` requests at a time. What has to end before
+    /// the server has stopped is spawned on `tasks`.
+    pub(crate) fn new(
+        region: String,
+        functions: Vec<Blueprint>,
+        concurrency: usize,
+        tasks: TaskTracker,
+    ) -> Self {
+        let leases = Leases::new(functions.len(), concurrency);
+        let functions = functions.into_iter().map(Arc::new).collect();
+        Self { region, functions, leases, stopping: CancellationToken::new(), tasks }
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// The function number `index`.
-    pub(crate) fn function(&self, index: usize) -> &FunctionConfig {
-        &self.config.functions[index]
+    /// The region of all functions.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
     }
 
     /// The number of the function `name`.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.config.functions.iter().position(|function| function.name == name)
+        self.functions.iter().position(|blueprint| blueprint.function.name == name)
     }
 
-    pub(crate) fn launcher(&self) -> &Launcher {
-        &self.launcher
-    }
-
+    /// Cancelled when the server stops.
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
 
-    /// Work that has to end before the server has stopped.
+    /// The work that has to end before the server has stopped.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.tasks
     }
 
-    pub(crate) fn event_queue(&self) -> &EventQueue {
-        &self.events
-    }
-
-    /// Gives the request to an environment, which serves it even if nobody waits for the result any more.
-    pub(crate) fn invoke(self: &Arc<Self>, function: usize, request: Request) -> Result<Outcome, Throttled> {
-        let (reply, result) = oneshot::channel();
-        let mut state = self.state();
-        let (id, new) = match state.pool.acquire(function) {
-            Decision::Throttle => return Err(Throttled),
-            Decision::Reuse(id) => (id, None),
-            Decision::Start(id) => {
-                let (mailbox, inbox) = mpsc::channel(1);
-                state.mailboxes.insert(id, mailbox);
-                (id, Some(Environment::new(Arc::clone(self), function, id, inbox)))
-            }
-        };
-        // An environment has at most one request, so its mailbox is empty; it is gone only when the server stops.
-        if let Some(mailbox) = state.mailboxes.get(&id) {
-            let _ = mailbox.try_send(Invocation { request, reply });
-        }
-        // A runtime that ends drops the environment at once, which needs the state.
-        drop(state);
-        if let Some(environment) = new {
+    /// Gives the request to an environment, which serves it even if nobody waits for the reply any more.
+    ///
+    /// # Errors
+    /// If as many requests are being served as may be.
+    pub(crate) fn invoke(&self, function: usize, request: Request) -> Result<PendingReply, Throttled> {
+        let (reply_to, reply) = oneshot::channel();
+        let new = self.leases.assign(function, Invocation { request, reply_to })?;
+        if let Some(lease) = new {
+            let environment = Environment::new(lease, &self.functions[function], self.stopping.clone());
             self.tasks.spawn(environment.run());
         }
-        Ok(Outcome { result, stopping: self.stopping.clone() })
+        Ok(PendingReply { reply, stopping: self.stopping.clone() })
     }
 
-    /// Returns when a request has been served since the last call.
-    pub(crate) async fn capacity(&self) {
-        self.released.notified().await;
-    }
-
-    /// The environment can serve another request.
-    pub(crate) fn release(&self, function: usize, id: EnvironmentId) {
-        self.state().pool.release(function, id);
-        self.released.notify_one();
-    }
-
-    /// The environment ended while it had a request.
-    pub(crate) fn end_busy(&self, id: EnvironmentId) {
-        let mut state = self.state();
-        state.pool.end_busy();
-        state.mailboxes.remove(&id);
-        drop(state);
-        self.released.notify_one();
-    }
-
-    /// The environment wants to end because it is idle; false if a request is on its way to it.
-    pub(crate) fn end_idle(&self, function: usize, id: EnvironmentId) -> bool {
-        let mut state = self.state();
-        let ended = state.pool.end_idle(function, id);
-        if ended {
-            state.mailboxes.remove(&id);
-        }
-        ended
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole between any two statements that could panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns when an environment has become idle or has ended since the last call.
+    pub(crate) async fn released(&self) {
+        self.leases.released().await;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
+pub(crate) mod tests {
+    use std::time::Duration;
 
-    use bytes::Bytes;
     use tokio::runtime::Builder;
 
     use super::*;
+    use crate::backend::fake::FakeBackend;
     use crate::config::{FunctionConfig, Program};
 
-    fn request() -> Request {
-        let (request_id, trace_id) = Default::default();
-        Request { request_id, trace_id, client_context: None, payload: Bytes::new() }
+    /// A service with one function, which is called `fake` and may take 30 s.
+    pub(crate) fn service(backend: FakeBackend, concurrency: usize) -> Service {
+        let function = FunctionConfig::new("fake", Program::executable("/fake"));
+        let blueprint = Blueprint {
+            function,
+            region: "us-east-1".to_owned(),
+            idle_timeout: Duration::from_secs(300),
+            init_timeout: Duration::from_secs(10),
+            backend: Arc::new(backend),
+        };
+        Service::new("us-east-1".to_owned(), vec![blueprint], concurrency, TaskTracker::new())
     }
 
     #[test]
-    fn an_environment_that_is_lost_counts_no_longer() {
-        let function = FunctionConfig::new("test", Program::Executable(PathBuf::from("/no/such/program")));
-        let config = Config { concurrency: 1, ..Config::new(vec![function]) };
+    fn an_environment_that_is_lost_makes_room_for_another() {
+        let service = service(FakeBackend::new(|_| std::future::pending()), 1);
         let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
         let first = runtime();
-        let (service, outcome) = first.block_on(async {
-            let service = Arc::new(Service::new(config).await.unwrap());
-            let outcome = service.invoke(0, request()).unwrap();
-            assert_eq!(service.invoke(0, request()).unwrap_err(), Throttled);
-            (service, outcome)
+        let pending = first.block_on(async {
+            let pending = service.invoke(0, Request::default()).unwrap();
+            assert_eq!(service.invoke(0, Request::default()).unwrap_err(), Throttled::Concurrency);
+            pending
         });
-        // Its environments are dropped, wherever they are.
+        // The environments are dropped, whatever they are doing.
         drop(first);
         runtime().block_on(async {
-            let Some(Err(Unavailable(reason))) = outcome.wait().await else { panic!("served by nobody") };
+            let Err(Failure::Unavailable(reason)) = pending.wait().await.outcome else { panic!("served") };
             assert!(reason.contains("its environment was lost"), "{reason}");
-            service.invoke(0, request()).unwrap();
+            service.invoke(0, Request::default()).unwrap();
         });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_under_way_is_told_that_the_server_stops() {
+        let service = service(FakeBackend::new(|_| std::future::pending()), 1);
+        let pending = service.invoke(0, Request::default()).unwrap();
+        service.stopping().cancel();
+        assert_eq!(pending.wait().await.outcome, Err(Failure::Stopping));
+        service.tasks().close();
+        service.tasks().wait().await;
     }
 }

@@ -7,28 +7,29 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 use tokio::net::unix::pipe::Receiver;
 
-/// How much of the end of the log a client gets with an answer, in bytes.
+/// How much of the end of the log a client gets with a reply, in bytes.
 const TAIL_BYTES: usize = 4096;
 /// How much is read from the pipe at a time.
 const CHUNK_BYTES: usize = 16 * 1024;
 /// A longer line is forwarded in pieces.
 const LINE_BYTES: usize = 8 * 1024;
-/// How many chunks are read before an answer goes out; a function that floods its log does not hold it up.
+/// How many chunks are read before a reply is sent. With a limit, a function that floods its log does not delay the
+/// reply.
 const DRAIN_CHUNKS: usize = 64;
 
 /// Collects the log, keeps its tail, and forwards the function's lines to the server's own log.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(super) struct Log {
     function: String,
-    /// `None` once all writers have closed it.
+    /// `None` once all writers have closed the pipe.
     output: Option<Receiver>,
     tail: VecDeque<u8>,
     line: Vec<u8>,
 }
 
 impl Log {
-    /// A log of `function`.
-    pub(crate) fn new(function: String) -> Self {
+    /// An empty log of `function`.
+    pub(super) fn new(function: String) -> Self {
         Self { function, output: None, tail: VecDeque::with_capacity(TAIL_BYTES), line: Vec::new() }
     }
 
@@ -36,13 +37,13 @@ impl Log {
     ///
     /// # Errors
     /// If the pipe cannot be watched.
-    pub(crate) fn attach(&mut self, output: OwnedFd) -> io::Result<()> {
+    pub(super) fn attach(&mut self, output: OwnedFd) -> io::Result<()> {
         self.output = Some(Receiver::from_owned_fd(output)?);
         Ok(())
     }
 
-    /// Reads output as it comes; never ready when there is none to come. May be cancelled.
-    pub(crate) async fn follow(&mut self) {
+    /// Reads the output that comes next. Never returns if no output can come. May be cancelled.
+    pub(super) async fn follow(&mut self) {
         let Some(output) = &self.output else { return std::future::pending().await };
         match output.readable().await {
             Ok(()) => _ = self.read_chunk(Receiver::try_read),
@@ -51,23 +52,23 @@ impl Log {
     }
 
     /// Reads what has been printed so far.
-    pub(crate) fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         for _ in 0..DRAIN_CHUNKS {
-            // Asks the system itself: the async runtime may not have heard of the latest output yet.
+            // This asks the kernel, because the async runtime may not know of the latest output yet.
             if !self.read_chunk(|output, chunk| Ok(rustix::io::read(output, chunk)?)) {
                 return;
             }
         }
     }
 
-    /// Adds a line of Lambda's own.
-    pub(crate) fn platform(&mut self, lines: &str) {
+    /// Adds lines of Lambda's own.
+    pub(super) fn platform(&mut self, lines: &str) {
         tracing::debug!(target: "lambda_local::function", function = self.function, "{}", lines.trim_end());
         self.remember(lines.as_bytes());
     }
 
     /// The end of the log since the last call.
-    pub(crate) fn take_tail(&mut self) -> Bytes {
+    pub(super) fn take_tail(&mut self) -> Bytes {
         Bytes::from(Vec::from(std::mem::take(&mut self.tail)))
     }
 

@@ -1,328 +1,217 @@
-//! One running program with its Runtime API, and what may happen between the two.
+//! One running program and the calls of its runtime.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use axum::serve::Listener;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 
-use super::exit::Exit;
-use super::launcher::{LaunchError, Launched, Launcher, Running};
 use super::log::Log;
-use crate::config::FunctionConfig;
-use crate::invocation::Fault;
-use crate::runtime_api::{self, Call, FunctionResult, NextEvent, Refusal, Reply, ShutdownEvent};
+use crate::backend::{Backend, RunningProgram, Started};
+use crate::clock;
+use crate::outcome::{Exit, Failure, Outcome};
+use crate::runtime_api::{Answer, Caller, Event, IncomingCall, News, Protocol, ReplyTo, RuntimeApi};
 
-/// How often the memory of a working process is looked at, so that little of its peak is missed if it dies.
+/// How often the memory of a working program is looked at, so that little of its peak is missed if the program dies.
 const MEMORY_SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a process that asked to be told of its end may take for it.
+/// How long a program that wants to be told of its end may take afterwards.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
-/// How many calls may wait for the environment: its runtime makes one at a time.
-const CALL_QUEUE: usize = 8;
 
 /// A program and its Runtime API. Dropping it kills the program.
 #[derive(Debug)]
-pub(crate) struct Sandbox {
-    running: Running,
-    #[expect(dead_code, reason = "held to stop serving with the sandbox")]
-    api: AbortOnDropHandle<()>,
-    calls: mpsc::Receiver<Call>,
-    /// The runtime waits for an event.
-    waiting: Option<Reply<NextEvent>>,
-    extensions: Vec<Extension>,
+pub(super) struct Sandbox {
+    program: Box<dyn RunningProgram>,
+    #[expect(dead_code, reason = "held to serve as long as the sandbox exists")]
+    api: Option<RuntimeApi>,
+    calls: mpsc::Receiver<IncomingCall>,
+    protocol: Protocol<ReplyTo>,
     started: Instant,
     peak_memory_kib: u64,
 }
 
-/// Why the function did not get as far as asking for an event.
+/// An initialisation or an invocation. What is done after it has ended is not the function's time.
 #[derive(Debug)]
-pub(crate) enum InitFailure {
-    /// The runtime said so, in these words.
-    Reported(Bytes),
-    Exited(Exit),
-    TimedOut,
+pub(super) struct Timed<T> {
+    pub(super) started: Instant,
+    pub(super) ended: Instant,
+    pub(super) result: Result<T, Failure>,
 }
 
-/// How the handling of an event ended.
-#[derive(Debug)]
-pub(crate) enum End {
-    Answer(Bytes),
-    /// The function failed, but the process goes on.
-    Failed(Fault),
-    Exited(Exit),
-    TimedOut,
+impl<T> Timed<T> {
+    pub(super) fn duration(&self) -> Duration {
+        self.ended - self.started
+    }
 }
 
-/// Whether the process can take another event.
+/// Whether the program can take another event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settled {
+pub(super) enum Readiness {
+    /// The runtime waits for an event.
     Ready,
-    Exited,
-    /// It was still busy when the time was over.
+    /// The runtime does something else.
     Busy,
+    /// The program has exited.
+    Gone,
 }
 
-#[derive(Debug)]
-struct Extension {
-    id: String,
-    /// Wants to be told when the environment ends.
-    shutdown: bool,
-    waiting: Option<Reply<ShutdownEvent>>,
-}
-
+/// What happens in a sandbox.
 enum Occurrence {
-    Call(Call),
+    News(News),
     Exited(Exit),
 }
 
 impl Sandbox {
-    /// Opens a Runtime API and starts the program, which finds the address in its environment.
-    pub(crate) async fn start(
-        launcher: &Launcher,
-        function: &FunctionConfig,
-        mut environment: Vec<(String, String)>,
+    /// Starts a program, and follows its output.
+    pub(super) async fn start(
+        backend: &dyn Backend,
+        variables: Vec<(String, String)>,
         log: &mut Log,
-    ) -> Result<Self, LaunchError> {
-        let listener = launcher.listen(&function.program).await?;
-        environment.push(("AWS_LAMBDA_RUNTIME_API".to_owned(), listener.local_addr()?.to_string()));
-        let (sender, calls) = mpsc::channel(CALL_QUEUE);
-        let peer = listener.peer();
-        let api =
-            AbortOnDropHandle::new(tokio::spawn(runtime_api::serve(listener, function.name.clone(), sender)));
-        let Launched { running, output, at, address } = launcher.start(function, environment).await?;
-        // It is set once.
-        let _ = peer.set(address);
-        log.attach(output)?;
-        Ok(Self {
-            running,
-            api,
-            calls,
-            waiting: None,
-            extensions: Vec::new(),
-            started: at,
-            peak_memory_kib: 0,
-        })
+    ) -> Result<Self, Failure> {
+        let (caller, calls) = Caller::new();
+        let Started { program, api, output, at } = backend.start(variables, caller).await?;
+        log.attach(output)
+            .map_err(|error| Failure::Unavailable(format!("cannot follow the program's output: {error}")))?;
+        Ok(Self { program, api, calls, protocol: Protocol::new(), started: at, peak_memory_kib: 0 })
     }
 
-    /// When the process was started.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
-    }
-
-    /// Waits until the runtime first asks for an event. Returns when it did, or failed to: what is done afterwards is
-    /// not the function's time.
-    pub(crate) async fn initialised(
-        &mut self,
-        deadline: Instant,
-        log: &mut Log,
-    ) -> (Result<(), InitFailure>, Instant) {
-        let result = loop {
+    /// Waits until the runtime first asks for an event, which has to be within `limit` after the start.
+    pub(super) async fn initialise(&mut self, limit: Duration, log: &mut Log) -> Timed<()> {
+        let deadline = self.started + limit;
+        let (result, ended) = loop {
             match timeout_at(deadline, self.occurrence(log)).await {
-                Err(_) => break Err(InitFailure::TimedOut),
-                Ok(Occurrence::Exited(exit)) => break Err(InitFailure::Exited(exit)),
-                Ok(Occurrence::Call(Call::InitError { body, reply })) => {
-                    // It may exit as soon as it has its answer.
-                    self.sample_memory();
-                    accept(reply, ());
-                    break Err(InitFailure::Reported(body));
-                }
-                Ok(Occurrence::Call(call)) => self.handle_idle(call),
-            }
-            if self.waiting.is_some() {
-                break Ok(());
+                Err(_) => break (Err(Failure::TimedOut(limit)), Instant::now()),
+                Ok((Occurrence::Exited(exit), at)) => break (Err(Failure::Exited(exit)), at),
+                Ok((Occurrence::News(News::InitFailed(failure)), at)) => break (Err(failure), at),
+                Ok((Occurrence::News(News::Ready), at)) => break (Ok(()), at),
+                Ok((Occurrence::News(News::Finished(_)), _)) => {}
             }
         };
-        let at = Instant::now();
         self.sample_memory();
         log.drain();
-        (result, at)
+        Timed { started: self.started, ended, result }
     }
 
-    /// Gives the runtime an event and waits for what it makes of it. Returns when that was, too: what is done
-    /// afterwards is not the function's time.
-    pub(crate) async fn invoke(
+    /// Gives the runtime an event and waits for its outcome. The function may take `limit` after `started`.
+    pub(super) async fn invoke(
         &mut self,
-        event: NextEvent,
-        deadline: Instant,
+        event: Event,
+        started: Instant,
+        limit: Duration,
         log: &mut Log,
-    ) -> (End, Instant) {
-        let request_id = event.request_id.clone();
-        let mut undelivered = self.deliver(event);
-        loop {
+    ) -> Timed<Bytes> {
+        let deadline = started + limit;
+        let answers = self.protocol.offer(event);
+        self.answer(answers);
+        let (result, ended): (Outcome, Instant) = loop {
             let until = deadline.min(Instant::now() + MEMORY_SAMPLE_INTERVAL);
-            let end = match timeout_at(until, self.occurrence(log)).await {
-                Ok(Occurrence::Exited(exit)) => Some(End::Exited(exit)),
-                Ok(Occurrence::Call(Call::Next(reply))) => {
-                    undelivered = self.runtime_waits(reply, undelivered);
-                    None
+            match timeout_at(until, self.finished(log)).await {
+                Ok(finished) => break finished,
+                Err(_) if Instant::now() >= deadline => {
+                    break (Err(Failure::TimedOut(limit)), Instant::now());
                 }
-                Ok(Occurrence::Call(call)) if undelivered.is_some() => {
-                    self.handle_idle(call);
-                    None
-                }
-                Ok(Occurrence::Call(call)) => self.handle_busy(call, &request_id),
-                Err(_) if Instant::now() >= deadline => Some(End::TimedOut),
-                Err(_) => None,
-            };
-            let at = Instant::now();
-            if end.is_some() || at >= until {
-                self.sample_memory();
+                Err(_) => self.sample_memory(),
             }
-            if let Some(end) = end {
-                log.drain();
-                return (end, at);
-            }
-        }
+        };
+        self.sample_memory();
+        log.drain();
+        Timed { started, ended, result }
     }
 
     /// After an event: waits until the runtime asks for the next one.
-    pub(crate) async fn settle(&mut self, deadline: Instant, log: &mut Log) -> Settled {
-        while self.waiting.is_none() {
+    pub(super) async fn settle(&mut self, deadline: Instant, log: &mut Log) -> Readiness {
+        while !self.protocol.is_waiting() {
             match timeout_at(deadline, self.occurrence(log)).await {
-                Err(_) => return Settled::Busy,
-                Ok(Occurrence::Exited(_)) => return Settled::Exited,
-                Ok(Occurrence::Call(call)) => self.handle_idle(call),
+                Err(_) => return Readiness::Busy,
+                Ok((Occurrence::Exited(_), _)) => return Readiness::Gone,
+                Ok((Occurrence::News(_), _)) => {}
             }
         }
-        Settled::Ready
+        Readiness::Ready
     }
 
-    /// Without an event: returns when the process exits.
-    pub(crate) async fn idle(&mut self, log: &mut Log) -> Exit {
+    /// Without an event: returns when the program exits. May be cancelled.
+    pub(super) async fn exited(&mut self, log: &mut Log) -> Exit {
         loop {
-            match self.occurrence(log).await {
-                Occurrence::Exited(exit) => return exit,
-                Occurrence::Call(call) => self.handle_idle(call),
+            if let (Occurrence::Exited(exit), _) = self.occurrence(log).await {
+                return exit;
             }
         }
     }
 
-    /// Ends the process, if it has not exited.
-    pub(crate) async fn kill(self) {
-        self.running.kill().await;
+    /// Ends the program, whatever it does.
+    pub(super) async fn kill(self) {
+        self.program.kill().await;
     }
 
-    /// Ends the process in order: one that asked for it is told first and has a moment to finish.
-    pub(crate) async fn end(mut self, log: &mut Log) {
-        if !self.extensions.is_empty() {
-            let deadline_ms = epoch_ms(SHUTDOWN_GRACE);
-            for extension in &mut self.extensions {
-                if let Some(reply) = extension.waiting.take().filter(|_| extension.shutdown) {
-                    accept(reply, ShutdownEvent { deadline_ms });
-                }
-            }
-            self.running.terminate();
-            // Whether it ended by itself or not, it is killed now.
-            let _ = timeout(SHUTDOWN_GRACE, self.idle(log)).await;
+    /// Ends the program in order: if it wants to be told, it is told first and has a moment to finish.
+    pub(super) async fn end(mut self, log: &mut Log) {
+        if self.protocol.has_extensions() {
+            let answers = self.protocol.shut_down(clock::epoch_ms(SHUTDOWN_GRACE));
+            self.answer(answers);
+            self.program.terminate();
+            // Whether it has ended by itself or not, it is ended now.
+            let _ = timeout(SHUTDOWN_GRACE, self.exited(log)).await;
         }
-        self.running.end().await;
+        self.program.end().await;
         log.drain();
     }
 
-    /// The most memory the process had resident when it was looked at, in MB.
-    pub(crate) fn peak_memory_mb(&self) -> u64 {
+    /// The most memory that the program had resident when it was looked at, in MB.
+    pub(super) fn peak_memory_mb(&self) -> u64 {
         self.peak_memory_kib.div_ceil(1024)
     }
 
-    /// The next thing to happen; follows the log meanwhile. May be cancelled.
-    async fn occurrence(&mut self, log: &mut Log) -> Occurrence {
+    /// Waits until the runtime has handled its event, or the program has exited. May be cancelled.
+    async fn finished(&mut self, log: &mut Log) -> (Outcome, Instant) {
+        loop {
+            match self.occurrence(log).await {
+                (Occurrence::Exited(exit), at) => return (Err(Failure::Exited(exit)), at),
+                (Occurrence::News(News::Finished(outcome)), at) => return (outcome, at),
+                (Occurrence::News(News::Ready | News::InitFailed(_)), _) => {}
+            }
+        }
+    }
+
+    /// The next thing to happen, and when it happened. Answers calls and follows the log meanwhile. May be cancelled.
+    async fn occurrence(&mut self, log: &mut Log) -> (Occurrence, Instant) {
         loop {
             tokio::select! {
-                // What a process asked before it exited counts.
+                // What a program asked before it exited counts.
                 biased;
-                Some(call) = self.calls.recv() => return Occurrence::Call(call),
-                exit = self.running.exited() => {
+                Some((call, reply_to)) = self.calls.recv() => {
+                    let verdict = self.protocol.call(reply_to, call);
+                    let at = Instant::now();
+                    if let Some(News::InitFailed(_)) = verdict.news {
+                        // The program may exit as soon as it has its answer.
+                        self.sample_memory();
+                    }
+                    self.answer(verdict.answers);
+                    if let Some(news) = verdict.news {
+                        return (Occurrence::News(news), at);
+                    }
+                }
+                exit = self.program.exited() => {
+                    let at = Instant::now();
                     log.drain();
-                    return Occurrence::Exited(exit);
+                    return (Occurrence::Exited(exit), at);
                 }
                 () = log.follow() => {}
             }
         }
     }
 
-    /// Gives the runtime the event if it waits for one; otherwise hands it back.
-    fn deliver(&mut self, event: NextEvent) -> Option<NextEvent> {
-        let Some(waiting) = self.waiting.take() else { return Some(event) };
-        match waiting.send(Ok(event)) {
-            Ok(()) => None,
-            // The runtime hung up; it will ask again.
-            Err(returned) => returned.ok(),
-        }
-    }
-
-    /// The runtime asks for an event during an invocation: right if it has not got this one yet.
-    fn runtime_waits(
-        &mut self,
-        reply: Reply<NextEvent>,
-        undelivered: Option<NextEvent>,
-    ) -> Option<NextEvent> {
-        let Some(event) = undelivered else {
-            refuse(reply, Refusal::InvalidState("the runtime has an event that it has not answered"));
-            return None;
-        };
-        self.waiting = Some(reply);
-        self.deliver(event)
-    }
-
-    /// A call while the runtime has an event.
-    fn handle_busy(&mut self, call: Call, request_id: &str) -> Option<End> {
-        match call {
-            Call::Finish { id, result, reply } if id == request_id => {
-                accept(reply, ());
-                Some(match result {
-                    FunctionResult::Answer(answer) => End::Answer(answer),
-                    FunctionResult::AnswerTooLarge => End::Failed(Fault::answer_too_large()),
-                    FunctionResult::Streamed => End::Failed(Fault::not_emulated("response streaming")),
-                    FunctionResult::Error(body) => End::Failed(Fault::Function(body)),
-                })
-            }
-            call => {
-                self.handle_idle(call);
-                None
-            }
-        }
-    }
-
-    /// A call that ends no invocation.
-    fn handle_idle(&mut self, call: Call) {
-        match call {
-            Call::Next(reply) => self.waiting = Some(reply),
-            Call::Finish { reply, .. } => refuse(reply, Refusal::InvalidRequestId),
-            Call::InitError { reply, .. } => {
-                refuse(reply, Refusal::InvalidState("the function is initialised"))
-            }
-            Call::RegisterExtension { id, shutdown, reply } => {
-                self.extensions.push(Extension { id, shutdown, waiting: None });
-                accept(reply, ());
-            }
-            Call::NextExtensionEvent { id, reply } => {
-                match self.extensions.iter_mut().find(|extension| extension.id == id) {
-                    Some(extension) => extension.waiting = Some(reply),
-                    None => refuse(reply, Refusal::UnknownExtension),
-                }
+    fn answer(&mut self, answers: Vec<(ReplyTo, Answer)>) {
+        for (reply_to, answer) in answers {
+            // Whoever has hung up misses nothing that it still wants, but an event must reach the runtime.
+            if let Err(Answer::Event(event)) = reply_to.send(answer) {
+                self.protocol.undelivered(event);
             }
         }
     }
 
     fn sample_memory(&mut self) {
-        if let Some(peak) = self.running.peak_memory_kib() {
+        if let Some(peak) = self.program.peak_memory_kib() {
             self.peak_memory_kib = peak;
         }
     }
-}
-
-/// `after` from now in milliseconds since 1970.
-pub(crate) fn epoch_ms(after: Duration) -> u128 {
-    (SystemTime::now() + after).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
-}
-
-// A caller that has hung up misses nothing that it still wants.
-fn accept<T>(reply: Reply<T>, answer: T) {
-    let _ = reply.send(Ok(answer));
-}
-
-fn refuse<T>(reply: Reply<T>, refusal: Refusal) {
-    let _ = reply.send(Err(refusal));
 }

@@ -32,4 +32,10 @@ def handler(event, context):
             "trace": os.environ.get("_X_AMZN_TRACE_ID"),
         }
     print("handling", action)
-    return {"event": event, "invocations": invocations, "pid": os.getpid()}
+    return {
+        "event": event,
+        "invocations": invocations,
+        "pid": os.getpid(),
+        "handler": os.environ["_HANDLER"],
+        "folder": os.getcwd(),
+    }

@@ -1,0 +1,100 @@
+//! The request that makes a container: it asks for the limits and the confinement of Lambda.
+
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, ResourcesUlimits};
+
+use super::daemon::Docker;
+
+/// The memory that comes with one CPU on Lambda, in MB.
+const MEMORY_MB_PER_CPU: i64 = 1769;
+/// The period in which a container may use its share of the CPUs, in microseconds. This is the default of Docker and of
+/// the kernel.
+const CPU_PERIOD_US: i64 = 100_000;
+/// The user and the group of functions on Lambda.
+const USER: &str = "993:990";
+/// The options of `/tmp`: the size is Lambda's default, and programs may be run from it as on Lambda.
+const TMP: &str = "rw,exec,nosuid,nodev,size=512m,mode=1777";
+/// How many processes and threads Lambda lets a function have.
+const PROCESSES: i64 = 1024;
+/// How many files Lambda lets a function open.
+const OPEN_FILES: i64 = 1024;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub(super) struct ContainerSpec {
+    pub(super) image_id: String,
+    /// In MB (2^20 bytes). The share of the CPUs follows from it.
+    pub(super) memory_mb: u32,
+    /// Environment variables beyond those of the image. They win over those of the image.
+    pub(super) variables: Vec<(String, String)>,
+}
+
+/// The body of the request.
+pub(super) fn create_request(spec: &ContainerSpec, docker: &Docker) -> ContainerCreateBody {
+    ContainerCreateBody {
+        image: Some(spec.image_id.clone()),
+        user: Some(USER.to_owned()),
+        env: Some(spec.variables.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        labels: Some(docker.run.labels()),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        host_config: Some(HostConfig {
+            network_mode: Some(docker.network.clone()),
+            ..limits(spec, docker.cpus)
+        }),
+        ..Default::default()
+    }
+}
+
+fn limits(spec: &ContainerSpec, cpus: i64) -> HostConfig {
+    let memory = i64::from(spec.memory_mb) << 20;
+    HostConfig {
+        memory: Some(memory),
+        // No swap.
+        memory_swap: Some(memory),
+        cpu_period: Some(CPU_PERIOD_US),
+        cpu_quota: Some(cpu_quota_us(spec.memory_mb, cpus)),
+        pids_limit: Some(PROCESSES),
+        ulimits: Some(vec![ResourcesUlimits {
+            name: Some("nofile".to_owned()),
+            soft: Some(OPEN_FILES),
+            hard: Some(OPEN_FILES),
+        }]),
+        readonly_rootfs: Some(true),
+        tmpfs: Some([("/tmp".to_owned(), TMP.to_owned())].into()),
+        // Lambda has no /dev/shm.
+        ipc_mode: Some("none".to_owned()),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        // Signals mean something else to the first process, so the program is not the first one. If a signal ends the
+        // program, the container's exit code tells which.
+        init: Some(true),
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        ..Default::default()
+    }
+}
+
+/// The CPU time within a period, in microseconds. It is in proportion to the memory, and at most all `cpus`.
+fn cpu_quota_us(memory_mb: u32, cpus: i64) -> i64 {
+    let share = i64::from(memory_mb) * CPU_PERIOD_US / MEMORY_MB_PER_CPU;
+    share.min(cpus.saturating_mul(CPU_PERIOD_US))
+}
+
+/// Whether a function would have more CPUs on Lambda than this machine has.
+pub(super) fn exceeds(memory_mb: u32, cpus: i64) -> bool {
+    i64::from(memory_mb) > cpus.saturating_mul(MEMORY_MB_PER_CPU)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_the_cpus_follows_the_memory() {
+        for (memory_mb, quota) in
+            [(128, 7_235), (512, 28_942), (1769, 100_000), (3538, 200_000), (10_240, 200_000)]
+        {
+            assert_eq!(cpu_quota_us(memory_mb, 2), quota, "{memory_mb} MB");
+        }
+        assert!(!exceeds(3538, 2) && exceeds(3539, 2));
+    }
+}

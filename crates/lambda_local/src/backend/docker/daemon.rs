@@ -1,0 +1,122 @@
+//! The Docker daemon, and what one server has in it: images, a network and a reaper.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bollard::Docker as Client;
+use bollard::models::NetworkCreateRequest;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::error::DockerError;
+use super::image::{self, Image};
+use super::owner::Run;
+use super::reaper::Reaper;
+use super::{cleanup, client};
+
+/// How many containers are started or removed at a time. With more at once, each takes longer, and the daemon stops
+/// answering in time.
+const CONTAINERS_AT_A_TIME: usize = 4;
+
+/// The daemon, with what all containers of one server share.
+#[derive(Debug)]
+pub(crate) struct Docker {
+    pub(super) client: Client,
+    pub(super) run: Run,
+    pub(super) network: String,
+    /// This machine's address in the network.
+    pub(super) gateway: IpAddr,
+    /// How many CPUs the machine has.
+    pub(super) cpus: i64,
+    /// Held while a container is started or removed.
+    pub(super) slots: Semaphore,
+    /// The work that has to end before the server has stopped.
+    pub(super) tasks: TaskTracker,
+    images: BTreeMap<String, Image>,
+    reaper: Reaper,
+    names: AtomicU64,
+}
+
+impl Docker {
+    /// Connects to the daemon, and makes ready what containers of `images` need. Removes what servers that died have
+    /// left.
+    ///
+    /// # Errors
+    /// If the daemon cannot be reached or refuses something, or an image cannot be used.
+    pub(crate) async fn new(
+        images: &[&str],
+        reaper: Option<&Path>,
+        tasks: TaskTracker,
+    ) -> Result<Self, DockerError> {
+        let client = client::connect().await?;
+        let info = client.info().await.map_err(DockerError::refused("describe its machine"))?;
+        let images = image::resolve_all(&client, images).await?;
+        let run = Run::new();
+        let reaper = Reaper::start(reaper.ok_or(DockerError::NoReaper)?, &run).await?;
+        let (network, gateway) = match make_network(&client, &run).await {
+            Ok(made) => made,
+            Err(error) => {
+                reaper.finish(true).await;
+                return Err(error);
+            }
+        };
+        if let Err(error) = cleanup::sweep(&client).await {
+            tracing::warn!("cannot list what dead servers may have left in Docker: {error}");
+        }
+        Ok(Self {
+            client,
+            run,
+            network,
+            gateway,
+            cpus: info.ncpu.unwrap_or(i64::MAX),
+            slots: Semaphore::new(CONTAINERS_AT_A_TIME),
+            tasks,
+            images,
+            reaper,
+            names: AtomicU64::new(0),
+        })
+    }
+
+    /// The images by the names that were given.
+    pub(crate) fn images(&self) -> &BTreeMap<String, Image> {
+        &self.images
+    }
+
+    /// A name that no other container has.
+    pub(super) fn next_name(&self) -> String {
+        format!("{}-{}", self.run.name(), self.names.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Removes what the containers shared, once all of them are gone. If they are not all gone (`in_order` is false),
+    /// removes them as well.
+    pub(crate) async fn finish(&self, in_order: bool) {
+        self.reaper.finish(in_order).await;
+    }
+}
+
+/// Makes a network from which containers reach this machine, but neither one another nor anything else. Returns its
+/// name, and its gateway, which is this machine's address in it.
+async fn make_network(client: &Client, run: &Run) -> Result<(String, IpAddr), DockerError> {
+    let name = run.name();
+    let request = NetworkCreateRequest {
+        name: name.clone(),
+        driver: Some("bridge".to_owned()),
+        internal: Some(true),
+        options: Some([("com.docker.network.bridge.enable_icc".to_owned(), "false".to_owned())].into()),
+        labels: Some(run.labels()),
+        ..Default::default()
+    };
+    client.create_network(request).await.map_err(DockerError::refused("make a network"))?;
+    let network =
+        client.inspect_network(&name, None).await.map_err(DockerError::refused("describe its network"))?;
+    let pools = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    let gateway = pools.into_iter().find_map(|pool| pool.gateway?.parse::<IpAddr>().ok());
+    let gateway = gateway.ok_or(DockerError::Incomplete("the gateway of a network"))?;
+    TcpListener::bind((gateway, 0))
+        .await
+        .map_err(|source| DockerError::Gateway { address: gateway, source })?;
+    Ok((name, gateway))
+}

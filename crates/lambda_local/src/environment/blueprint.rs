@@ -1,0 +1,46 @@
+//! What all environments of one function have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::Backend;
+use crate::config::{FunctionConfig, VERSION};
+use crate::pool::EnvironmentId;
+
+/// A function, its limits, and what runs it.
+#[derive(Debug)]
+pub(crate) struct Blueprint {
+    pub(crate) function: FunctionConfig,
+    pub(crate) region: String,
+    /// How long an environment stays without a request before it ends.
+    pub(crate) idle_timeout: Duration,
+    /// How long the first initialisation of an environment may take.
+    pub(crate) init_timeout: Duration,
+    pub(crate) backend: Arc<dyn Backend>,
+}
+
+impl Blueprint {
+    /// The environment variables of one environment, except for the address of its Runtime API.
+    ///
+    /// A process inherits no others, so that a run depends on nothing unseen. An image adds its own. The variables of the
+    /// configuration come last and win.
+    pub(super) fn variables(&self, id: EnvironmentId) -> Vec<(String, String)> {
+        let Self { function, region, backend, .. } = self;
+        let common = [
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_DEFAULT_REGION", region.clone()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
+            ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", VERSION.to_owned()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[{VERSION}]{:032x}", id.0)),
+            ("AWS_REGION", region.clone()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("TZ", ":UTC".to_owned()),
+        ];
+        let set_by_lambda = common.into_iter().chain(backend.variables());
+        let set_by_lambda = set_by_lambda.map(|(name, value)| (name.to_owned(), value));
+        set_by_lambda.chain(function.environment.iter().cloned()).collect()
+    }
+}

@@ -1,0 +1,18 @@
+//! The Runtime API: what the runtime in an environment asks of Lambda. Every environment has an address of its own.
+//!
+//! - `protocol` decides what each call means. It does no I/O and knows no clock.
+//! - `routes` turns HTTP requests into calls, and answers into HTTP responses.
+//! - `listener` lets in only the program that the API is for.
+
+mod caller;
+mod listener;
+mod protocol;
+mod routes;
+mod server;
+
+pub(crate) use self::caller::{Caller, IncomingCall, ReplyTo};
+pub(crate) use self::protocol::{Answer, Event, News, Protocol};
+pub(crate) use self::server::RuntimeApi;
+
+#[cfg(test)]
+pub(crate) use self::protocol::Call;

@@ -1,0 +1,111 @@
+//! A local Lambda from its preparation to its end.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::{Backends, PrepareError};
+use crate::config::{Config, FunctionConfig};
+use crate::environment::Blueprint;
+use crate::events::Events;
+use crate::invoke_api::{self, Api};
+use crate::service::Service;
+
+/// How long clients have to take their replies and go, once the server stops.
+const CLIENT_GRACE: Duration = Duration::from_secs(1);
+/// How long the environments have to end after that. Docker may be slow.
+const ENVIRONMENT_GRACE: Duration = Duration::from_secs(30);
+
+/// A local Lambda that is ready to serve.
+#[derive(Debug)]
+pub struct LocalLambda {
+    config: Config,
+    service: Arc<Service>,
+    backends: Backends,
+}
+
+impl LocalLambda {
+    /// Makes ready what the functions need. For images, it looks up their ids, makes a network in Docker, and removes
+    /// what servers that died have left there.
+    ///
+    /// # Errors
+    /// If processes cannot be started, or Docker or an image cannot be used.
+    pub async fn prepare(config: Config) -> Result<Self, PrepareError> {
+        let tasks = TaskTracker::new();
+        let backends = Backends::prepare(&config, tasks.clone()).await?;
+        let blueprints = config.functions.iter().map(|function| blueprint(&config, function, &backends));
+        let blueprints = blueprints.collect::<Result<_, _>>()?;
+        let service = Service::new(config.region.clone(), blueprints, config.concurrency, tasks);
+        Ok(Self { config, service: Arc::new(service), backends })
+    }
+
+    /// The name of each function that is an image, and the id of the image.
+    pub fn images(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.config.functions.iter().filter_map(|function| {
+            let id = self.backends.image_id(function)?;
+            Some((function.name.as_str(), id))
+        })
+    }
+
+    /// Serves the Invoke API on `listener` until `shutdown` is ready. Then ends all environments and returns. If Docker
+    /// does not remove the containers in time, that is logged, and [`Config::reaper`] continues.
+    ///
+    /// Requests under way at that moment are answered with `ServiceException`. If the process of the server dies
+    /// instead, the kernel ends the environments' processes, and [`Config::reaper`] removes their containers.
+    ///
+    /// # Errors
+    /// If the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let Self { config, service, backends } = self;
+        let stopping = service.stopping().clone();
+        let events = Events::new(Arc::clone(&service), &config.event_retries);
+        let routes = invoke_api::routes(Api { service: Arc::clone(&service), events });
+        let server = axum::serve(listener, routes).with_graceful_shutdown({
+            let stopping = stopping.clone();
+            async move {
+                shutdown.await;
+                stopping.cancel();
+            }
+        });
+        let served = tokio::select! {
+            served = server => served,
+            () = grace_is_over(&stopping) => Ok(()),
+        };
+        stopping.cancel();
+        service.tasks().close();
+        let ended = tokio::time::timeout(ENVIRONMENT_GRACE, service.tasks().wait()).await.is_ok();
+        if !ended {
+            tracing::warn!("some environments have not ended within {ENVIRONMENT_GRACE:?}");
+        }
+        backends.finish(ended).await;
+        served
+    }
+}
+
+fn blueprint(
+    config: &Config,
+    function: &FunctionConfig,
+    backends: &Backends,
+) -> Result<Blueprint, PrepareError> {
+    Ok(Blueprint {
+        function: function.clone(),
+        region: config.region.clone(),
+        idle_timeout: config.idle_timeout,
+        init_timeout: config.init_timeout,
+        backend: backends.backend(function)?,
+    })
+}
+
+async fn grace_is_over(stopping: &CancellationToken) {
+    stopping.cancelled().await;
+    tokio::time::sleep(CLIENT_GRACE).await;
+}

@@ -1,0 +1,17 @@
+//! The local Lambda, used as its clients and its users do.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test compares with the real time and its own environment")]
+
+// First, for its macro.
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod containers;
+mod faults;
+mod invoke;
+mod lifecycle;
+mod python;
+mod structure;
+mod terminal;
