@@ -8,6 +8,7 @@ mod integrity;
 mod resize;
 #[cfg(test)]
 mod tests;
+mod thumbnail;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,17 +18,12 @@ use thiserror::Error;
 
 use self::decode::DecodeError;
 pub use self::decode::MAX_PIXELS;
+pub use self::thumbnail::{SIDE, Thumbnail};
 
-/// Width and height of the network's input, in pixels.
-pub const SIDE: usize = 227;
 /// Length of the network's input: three planes.
 pub const TENSOR_LEN: usize = 3 * SIDE * SIDE;
 /// The longest file that is read.
 pub const MAX_FILE_BYTES: u64 = 32 << 20;
-
-/// A picture of the network's size: RGB pixels in rows from the top.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thumbnail(Vec<[u8; 3]>);
 
 /// Why a picture cannot be loaded.
 #[derive(Debug, Error)]
@@ -54,8 +50,8 @@ enum Problem {
     Decode(#[from] ImageError),
 }
 
-/// Loads a PNG or JPEG picture and resizes it for the network. What the file says about itself is not trusted:
-/// its length, its pixels, and the memory and time that it takes are bounded.
+/// Loads a PNG or JPEG picture and resizes it for the network. The file's length, its pixels, and the
+/// memory and time that it takes are bounded, whatever its header states.
 ///
 /// # Errors
 /// If the file cannot be read, exceeds a bound, or is not a complete picture of a known format.

@@ -7,7 +7,7 @@ use run_record::names::Tag;
 use run_record::sink::{Sink, SinkError};
 use run_record::{Histogram, Outcome, Sample, View};
 
-use super::Output;
+use super::output::Output;
 use crate::load::{Event, Observer, TICK_NS};
 
 /// Writes the histograms of an interval when it is over.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use run_record::format::legacy;
 use run_record::sink::{Sink, SinkError};
 
-use super::Output;
+use super::output::Output;
 use crate::load::{Event, Observer};
 use crate::plan::LatencyFile;
 

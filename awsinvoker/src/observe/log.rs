@@ -3,7 +3,7 @@
 use run_record::sink::SinkError;
 use run_record::{Outcome, Sample};
 
-use super::Output;
+use super::output::Output;
 use crate::load::{Event, Observer};
 
 /// Logs failures.

@@ -3,6 +3,7 @@
 mod intervals;
 mod latencies;
 mod log;
+mod output;
 mod requests;
 mod samples;
 mod tally;
@@ -18,14 +19,9 @@ pub use tally::Tally;
 use crate::load::{Event, Observer};
 use crate::plan::Plan;
 use latencies::Latencies;
+use output::Output;
 
 pub(crate) use latencies::PartialFile;
-
-/// An observer that writes, and says at the end whether it could.
-trait Output: Observer + Send + std::fmt::Debug {
-    /// Closes what was written.
-    fn finish(self: Box<Self>) -> Result<(), SinkError>;
-}
 
 /// All observers of a run.
 #[derive(Debug)]

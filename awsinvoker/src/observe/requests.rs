@@ -6,7 +6,7 @@ use std::path::Path;
 use run_record::sink::{Sink, SinkError};
 use run_record::{Sample, units};
 
-use super::Output;
+use super::output::Output;
 use crate::load::{Event, Observer};
 
 /// Prints the requests.

@@ -3,7 +3,7 @@
 use run_record::format::samples_csv;
 use run_record::sink::{Sink, SinkError};
 
-use super::Output;
+use super::output::Output;
 use crate::load::{Event, Observer};
 
 /// Writes the samples.

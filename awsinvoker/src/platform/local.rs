@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::ConfigError;
+use super::error::{ConfigError, StartError};
 use crate::cli::PlatformArgs;
 
 /// A local Lambda only binds a port before it is ready, and asks Docker about images.
@@ -61,27 +61,6 @@ pub(crate) struct LocalLambda {
     _stdout: BufReader<ChildStdout>,
     url: String,
     images: BTreeMap<String, String>,
-}
-
-/// Why there is no local Lambda.
-#[derive(Debug, thiserror::Error)]
-pub enum LocalError {
-    /// The process cannot be started.
-    #[error("{}: cannot be started: {source}", path.display())]
-    Start {
-        /// The program.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The process did not become ready.
-    #[error("{}: not ready: {reason}", path.display())]
-    NotReady {
-        /// The program.
-        path: PathBuf,
-        /// What happened instead.
-        reason: String,
-    },
 }
 
 impl Programs {
@@ -151,9 +130,9 @@ impl LocalLambda {
     ///
     /// # Errors
     /// It cannot be started, ends, or takes longer than a minute.
-    pub(super) async fn start(config: &LocalConfig) -> Result<Self, LocalError> {
+    pub(super) async fn start(config: &LocalConfig) -> Result<Self, StartError> {
         let path = &config.lambda_local;
-        let failed = |source| LocalError::Start { path: path.clone(), source };
+        let failed = |source| StartError::Program { program: path.clone(), source };
         let mut process = command(config).spawn().map_err(failed)?;
         let stdin = process.stdin.take();
         let stdout = process.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
@@ -206,8 +185,8 @@ async fn announcements(
     }
 }
 
-fn not_ready(path: &Path, reason: String) -> LocalError {
-    LocalError::NotReady { path: path.to_owned(), reason }
+fn not_ready(path: &Path, reason: String) -> StartError {
+    StartError::NotReady { program: path.to_owned(), reason }
 }
 
 fn command(config: &LocalConfig) -> Command {

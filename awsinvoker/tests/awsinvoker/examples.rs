@@ -51,14 +51,19 @@ fn functions_of_ones_own_in_three_languages_report_their_latency() {
     let functions = [
         format!("bash={}", examples.join("bash/function.sh").display()),
         format!("rust={}", program("examples/hello").display()),
-        format!("python=env PYTHONPATH={} {} -m awslambdaric function.handler", examples.join("python").display(), python.display()),
+        format!(
+            "python=env PYTHONPATH={} {} -m awslambdaric function.handler",
+            examples.join("python").display(),
+            python.display()
+        ),
     ];
     let server = Server::start(&examples, &functions);
     let bench = Bench::new(
         r#"[{"hostname": "bash", "payload": {"n": 1}}, {"hostname": "rust", "payload": {"name": "Rust"}},
             {"hostname": "python", "payload": {"name": "Python"}}]"#,
     );
-    let output = bench.bare_command("-rps 15 -time 2 --out out --endpoint-url").arg(&server.url).output().unwrap();
+    let output =
+        bench.bare_command("-rps 15 -time 2 --out out --endpoint-url").arg(&server.url).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let summary = bench.run_dir().read_summary().unwrap();
     assert_eq!((summary.issued, summary.completed), (30, 30), "{}", stderr(&output));

@@ -1,7 +1,7 @@
 //! From samples of any size to a picture of the network's size.
 
 use super::decode::{Layout, Raster};
-use super::{SIDE, Thumbnail};
+use super::thumbnail::{SIDE, Thumbnail};
 
 /// Resizes with the nearest neighbour and converts to RGB, as Pillow does. Both at once, since only the pixels
 /// that are shown need converting.

@@ -10,7 +10,7 @@ use function_core::FunctionError;
 use function_core::error::with_causes;
 use thiserror::Error;
 
-use super::ObjectUri;
+use super::uri::ObjectUri;
 use crate::image::{ImageError, MAX_FILE_BYTES};
 
 /// There is no such bucket.

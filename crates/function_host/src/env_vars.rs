@@ -51,7 +51,7 @@ impl Required {
             Err(VarError::NotPresent) => "is not set".to_owned(),
         };
         Err(format!(
-            "{name} {problem}: this program is a Lambda function; start it with `lambda-local --function NAME=PATH`"
+            "{name} {problem}: this program is a Lambda function; start it with `lambda-local --function NAME=COMMAND`"
         ))
     }
 }

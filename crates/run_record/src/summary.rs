@@ -17,6 +17,11 @@ use crate::warning::Warning;
 /// The version of the layout of `summary.json`. It changes when a key changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
 
+/// Above this schedule lag (p99), in microseconds, latencies say something about the load generator's machine as well.
+const LAG_TO_TRUST_US: f64 = 1000.0;
+/// Below this share of requests sent within the window, the load was not the one that was asked for.
+const SENT_TO_TRUST: f64 = 0.999;
+
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Summary of an awsinvoker run", deny_unknown_fields)]
@@ -170,8 +175,31 @@ impl Summary {
             endpoints: course.endpoints.iter().zip(&totals.endpoints).map(EndpointSummary::new).collect(),
             warnings: Vec::new(),
         };
-        summary.warnings = Warning::about(&summary);
+        summary.warnings = summary.find_warnings();
         Ok(summary)
+    }
+
+    fn find_warnings(&self) -> Vec<Warning> {
+        let dropped: u64 =
+            self.endpoints.iter().map(|endpoint| endpoint.outcomes.get(Outcome::Dropped)).sum();
+        let lag_us = self.schedule_lag_us.p99.filter(|lag_us| *lag_us > LAG_TO_TRUST_US);
+        let sent = self.sent_rps * self.window_s / self.issued as f64;
+        let mut warnings = Vec::new();
+        warnings.extend(self.interrupted_after_s.map(|after_s| Warning::Interrupted { after_s }));
+        warnings.extend(lag_us.map(|p99_us| Warning::ScheduleLag { p99_us }));
+        if dropped > 0 {
+            warnings.push(Warning::Dropped { requests: dropped });
+        }
+        if self.issued > 0 && sent < SENT_TO_TRUST {
+            warnings.push(Warning::SentLate { sent_percent: sent * 100.0 });
+        }
+        if self.saturated > 0 {
+            warnings.push(Warning::Saturated { values: self.saturated });
+        }
+        let asynchronous = self.endpoints.iter().filter(|endpoint| endpoint.asynchronous);
+        warnings
+            .extend(asynchronous.map(|endpoint| Warning::Asynchronous { endpoint: endpoint.name.clone() }));
+        warnings
     }
 }
 
@@ -269,29 +297,28 @@ impl Latency {
     }
 }
 
-/// A run of one endpoint `f` without a fault.
-#[cfg(test)]
-pub(crate) fn test_summary() -> Summary {
-    let mut totals = Totals::new(1);
-    for n in 1..=3000 {
-        totals.record(&crate::test_data::sample(0, Outcome::Ok, 1_000_000 * n));
-    }
-    let course = Course {
-        endpoints: vec![("f", false)],
-        target_rps: 300.0,
-        issued: 3000,
-        window_ns: 10_000_000_000,
-        interrupted_ns: None,
-        sent_in_window: 3000,
-        ok_in_window: 3000,
-    };
-    Summary::new(&course, &totals).expect("the sums agree")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::test_data::sample;
+
+    /// A run of one endpoint `f` without a fault.
+    fn test_summary() -> Summary {
+        let mut totals = Totals::new(1);
+        for n in 1..=3000 {
+            totals.record(&sample(0, Outcome::Ok, 1_000_000 * n));
+        }
+        let course = Course {
+            endpoints: vec![("f", false)],
+            target_rps: 300.0,
+            issued: 3000,
+            window_ns: 10_000_000_000,
+            interrupted_ns: None,
+            sent_in_window: 3000,
+            ok_in_window: 3000,
+        };
+        Summary::new(&course, &totals).unwrap()
+    }
 
     fn course(issued: u64) -> Course<'static> {
         Course {
@@ -335,6 +362,33 @@ mod tests {
         totals.record(&sample(0, Outcome::Timeout, 1));
         let error = Summary::new(&course(3), &totals).unwrap_err();
         assert_eq!(error, SumError { issued: 3, recorded: 1 });
+    }
+
+    #[test]
+    fn what_may_mislead_is_found() {
+        assert_eq!(test_summary().warnings, []);
+        let mut summary = Summary {
+            sent_rps: 290.0,
+            interrupted_after_s: Some(2.0),
+            saturated: 1,
+            schedule_lag_us: Lag { p50: Some(9.0), p99: Some(1234.0), p999: None, max: None },
+            ..test_summary()
+        };
+        summary.endpoints[0].asynchronous = true;
+        summary.endpoints[0].outcomes.0[Outcome::Dropped as usize] = 7;
+        summary.warnings = summary.find_warnings();
+        let kinds: Vec<_> = summary.warnings.iter().map(std::mem::discriminant).collect();
+        let expected = [
+            Warning::Interrupted { after_s: 2.0 },
+            Warning::ScheduleLag { p99_us: 1234.0 },
+            Warning::Dropped { requests: 7 },
+            Warning::SentLate { sent_percent: 0.0 },
+            Warning::Saturated { values: 1 },
+            Warning::Asynchronous { endpoint: "f".to_owned() },
+        ];
+        assert_eq!(kinds, expected.each_ref().map(std::mem::discriminant));
+        let json = serde_json::to_string(&summary).unwrap();
+        assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
     }
 
     #[test]

@@ -19,6 +19,8 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use crate::platform::error::StartError;
+
 /// A connection that takes longer to be made counts as timed out, whatever the whole call is allowed.
 const MAX_CONNECT: Duration = Duration::from_secs(10);
 
@@ -59,19 +61,6 @@ pub(super) enum Credentials {
     Placeholder,
 }
 
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// No region.
-    #[error("no AWS region is configured: give --region, set AWS_REGION, or add one to the profile")]
-    NoRegion,
-    /// No credentials.
-    #[error(
-        "no AWS credentials: {0}; configure a profile or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    )]
-    NoCredentials(String),
-}
-
 impl Connection {
     /// To a server that checks no credentials.
     pub(super) fn at(endpoint_url: &str) -> Self {
@@ -88,14 +77,14 @@ impl Connection {
 
 /// Makes the client and checks that it has a region and credentials, so that a run does not fail call by call. Also
 /// says where the client sends its calls.
-pub(super) async fn connect(config: &Connection) -> Result<(Client, String), ClientError> {
+pub(super) async fn connect(config: &Connection) -> Result<(Client, String), StartError> {
     let sdk_config = load(config).await;
-    let region = sdk_config.region().ok_or(ClientError::NoRegion)?;
+    let region = sdk_config.region().ok_or(StartError::NoRegion)?;
     // The address may come from AWS_ENDPOINT_URL or a profile.
     let address = sdk_config.endpoint_url().map_or_else(|| format!("AWS Lambda in {region}"), str::to_owned);
     if let Some(provider) = sdk_config.credentials_provider() {
         let credentials = provider.provide_credentials().await;
-        credentials.map_err(|error| ClientError::NoCredentials(DisplayErrorContext(error).to_string()))?;
+        credentials.map_err(|error| StartError::NoCredentials(DisplayErrorContext(error).to_string()))?;
     }
     Ok((Client::new(&sdk_config), address))
 }

@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use run_record::run_info::{FunctionInfo, ProgramInfo};
 
 use super::client::{Connection, Credentials};
-use super::{Lambda, function_name};
+use super::function_name;
+use super::invoke::Lambda;
 use crate::cli::PlatformArgs;
 use crate::plan::Plan;
 use crate::plan::endpoints::{Endpoint, Endpoints};
-use crate::platform::local::{LocalConfig, LocalLambda, Program};
-use crate::platform::{ConfigError, Description, Platform, Programs, StartError, Started};
+use crate::platform::description::Description;
+use crate::platform::error::{ConfigError, StartError};
+use crate::platform::local::{LocalConfig, LocalLambda, Program, Programs};
 use crate::text::shortened;
 
 /// A longer host name is cut in messages.
@@ -46,7 +48,10 @@ impl Config {
     }
 
     /// Starts the local Lambda if there is one to start, and makes the client.
-    pub(in crate::platform) async fn start(&self, endpoints: &[Endpoint]) -> Result<Started, StartError> {
+    pub(in crate::platform) async fn start(
+        &self,
+        endpoints: &[Endpoint],
+    ) -> Result<(Lambda, Description, Option<LocalLambda>), StartError> {
         let mut connection = self.connection.clone();
         let local = match &self.local {
             Some(config) => Some(LocalLambda::start(config).await?),
@@ -57,7 +62,7 @@ impl Config {
         }
         let lambda = Lambda::connect(&connection, endpoints).await?;
         let description = self.description(&lambda, local.as_ref());
-        Ok(Started { platform: Platform::Lambda(lambda), description, local })
+        Ok((lambda, description, local))
     }
 
     fn description(&self, lambda: &Lambda, local: Option<&LocalLambda>) -> Description {

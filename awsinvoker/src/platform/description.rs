@@ -1,0 +1,16 @@
+//! How `run.json` describes a platform.
+
+use run_record::run_info::FunctionInfo;
+
+/// What `run.json` says of a platform.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Description {
+    /// The platform and its address, for people.
+    pub(crate) target: String,
+    /// The functions of a local Lambda that was started for the run.
+    pub(crate) functions: Vec<FunctionInfo>,
+    /// `KEY=VALUE` for those functions.
+    pub(crate) env: Vec<String>,
+    /// Name and version of each library that speaks to the platform.
+    pub(crate) versions: Vec<(String, String)>,
+}

@@ -1,0 +1,35 @@
+//! Why a platform cannot be configured or started.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What of the command line or the endpoints file does not suit the platform.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant is")]
+pub enum ConfigError {
+    #[error("{flag} is {value}, expected {expected}")]
+    Value { flag: &'static str, value: String, expected: String },
+    #[error(
+        "--endpoints-file {path}: entry {index}: `hostname` is `{hostname}`, expected a Lambda function: \
+         NAME, ACCOUNT:function:NAME or arn:aws:lambda:REGION:ACCOUNT:function:NAME, each with or without :QUALIFIER"
+    )]
+    Hostname { path: String, index: usize, hostname: String },
+    #[error("--local: there is no program `{program}` in {folders}; {advice}")]
+    NoProgram { program: String, folders: String, advice: String },
+}
+
+/// Why a platform is not ready for calls.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant is")]
+pub enum StartError {
+    #[error("no AWS region is configured: give --region, set AWS_REGION, or add one to the profile")]
+    NoRegion,
+    #[error(
+        "no AWS credentials: {0}; configure a profile or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )]
+    NoCredentials(String),
+    #[error("{}: cannot be started: {source}", program.display())]
+    Program { program: PathBuf, source: io::Error },
+    #[error("{}: not ready: {reason}", program.display())]
+    NotReady { program: PathBuf, reason: String },
+}
