@@ -91,8 +91,11 @@ def main():
     started = time.monotonic()
     run, checked, left_out, failed = 0, 0, 0, 0
     for path in files:
+        found, unseen = blocks(path.resolve())
+        failed += len(unseen)
+        print("".join(f"{problem}\n" for problem in unseen), end="")
         with Session(args.programs.resolve()) as session:
-            for block in blocks(path.resolve()):
+            for block in found:
                 try:
                     reason = session.take(block)
                     run, checked = run + (reason is None), checked + (reason is not None)
@@ -116,17 +119,22 @@ def indented(text):
 
 
 def blocks(path):
-    """The blocks of a file. A block that this test would not see is an error."""
-    found, start, info, lines = [], None, "", []
+    """The blocks of a file, and a message for each that this test would not see or understand."""
+    found, unseen, start, info, lines = [], [], None, [], []
     previous, in_list = "", False
+
+    def complain(number, what):
+        unseen.append(f"{path.relative_to(ROOT)}:{number}: FAILED: {what}")
+
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if start is None and line.startswith("```"):
             start, info, lines = number, line[3:].split(), []
             if not info:
-                sys.exit(f"{path.relative_to(ROOT)}:{number}: a block without a language; expected ```sh or ```text")
+                complain(number, "a block without a language; expected ```sh or ```text")
         elif start is not None and line.startswith("```"):
-            if info[0] == "sh":
-                check_needs(path, start, info[1:])
+            if info[:1] == ["sh"]:
+                for need in filter(is_unknown, info[1:]):
+                    complain(start, f"unknown word {need!r} after ```sh; see commands.py --help")
                 found.append(Block(path, start + 1, info[1:], "\n".join(lines) + "\n"))
             start = None
         elif start is not None:
@@ -134,21 +142,15 @@ def blocks(path):
         else:
             in_list = bool(re.match(r"\s*([-*]|\d+\.) ", line)) or (in_list and (not line or line[0] == " "))
             if line.startswith("    ") and not previous and not in_list:
-                sys.exit(
-                    f"{path.relative_to(ROOT)}:{number}: an indented block, which this test does not see; "
-                    "expected a fenced one (```sh or ```text)"
-                )
+                complain(number, "an indented block, which this test does not run; expected ```sh or ```text")
             previous = line
     if start is not None:
-        sys.exit(f"{path.relative_to(ROOT)}:{start}: the block has no end")
-    return found
+        complain(start, "the block has no end")
+    return found, unseen
 
 
-def check_needs(path, line, needs):
-    for need in needs:
-        known = need in ONLY_CHECKED or need in ("server", "images") or need.startswith(("tool:", "python:"))
-        if not known:
-            sys.exit(f"{path.relative_to(ROOT)}:{line}: unknown word {need!r} after ```sh; see commands.py --help")
+def is_unknown(need):
+    return not (need in ONLY_CHECKED or need in ("server", "images") or need.startswith(("tool:", "python:")))
 
 
 # --- running --------------------------------------------------------------------------------------------------
