@@ -17,8 +17,8 @@ needs:
 Checked means: bash accepts the syntax, and every script, flag, package, Dockerfile and just recipe exists.
 
 All blocks of a file run in the same working folder, which is temporary and holds links to everything in this checkout.
-The blocks find the programs of PROGRAMS_DIR first, have an empty HOME, and no AWS credentials. Whatever a block starts
-is ended.
+The blocks find the programs of PROGRAMS_DIR first, and have an empty HOME and no AWS credentials. The test ends all
+processes that a block started.
 """
 
 import argparse
@@ -115,6 +115,10 @@ def indented(text):
     return "".join(f"    {line}\n" for line in text.splitlines())
 
 
+def shortened(text):
+    return text if len(text) < 4000 else f"{text[:2000]}\n[...]\n{text[-2000:]}"
+
+
 # --- reading --------------------------------------------------------------------------------------------------
 
 
@@ -177,7 +181,7 @@ class Session:
                 (self.folder / entry.name).symlink_to(entry)
         path = [self.programs, ROOT / "assets/venv/bin", pathlib.Path(sys.executable).parent]
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RUST_"))},
             "HOME": str(home),
             "PATH": os.pathsep.join([*map(str, path), os.environ.get("PATH", os.defpath)]),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -250,7 +254,7 @@ class Session:
             if code != 0:
                 output.seek(0)
                 what = f"exit code {code}" if code is not None else f"it takes longer than {BLOCK_SECONDS} s"
-                raise Problem(f"{what}\n{indented(output.read()[-4000:])}")
+                raise Problem(f"{what}\n{indented(shortened(output.read()))}")
 
     def start_server(self, block):
         earlier = self.servers.pop(address(block.text), None)
@@ -271,7 +275,7 @@ class Session:
         while not listening.wait(0.05):
             if server.poll() is not None or time.monotonic() > deadline:
                 time.sleep(0.2)
-                raise Problem(f"the server does not listen\n{indented(''.join(lines)[-4000:])}")
+                raise Problem(f"the server does not listen\n{indented(shortened(''.join(lines)))}")
 
 def address(text):
     listen = re.search(r"--listen[ =](\S+)", text)
