@@ -17,27 +17,27 @@ OBSERVERS = ["intervals", "latencies", "log", "requests", "samples", "tally"]
 # What must hold, the files (a pattern, and those left out), and what their code must not mention.
 RULES = [
     (
-        "the core of a function knows no platform",
+        "the core of a function does not depend on a platform",
         ["chameleon/src/**/*.rs", "cnn_serving/src/**/*.rs"],
         ["chameleon/src/main.rs", "cnn_serving/src/main.rs"],
         r"\bfunction_host\b|\blambda_runtime\b|\bAWS_LAMBDA",
     ),
     (
-        "only awsinvoker's folder platform/ knows what a platform is",
+        "only awsinvoker's folder platform/ depends on platforms",
         ["awsinvoker/src/**/*.rs"],
         ["awsinvoker/src/platform/**/*.rs"],
         r"\baws_\w+::|\blambda::|\blocal::",
     ),
-    ("the schedule never sees a clock", ["awsinvoker/src/plan/schedule.rs"], [], CLOCK),
+    ("the schedule uses no clock", ["awsinvoker/src/plan/schedule.rs"], [], CLOCK),
     (
-        "the load sees no histogram and no output",
+        "the load uses no histogram and no output",
         ["awsinvoker/src/load/**/*.rs"],
         [],
         r"\bHistogram\b|\bobserve::|\bTotals\b|\bformat::|\bSink\b",
     ),
     *(
         (
-            "no observer knows another",
+            "no observer uses another",
             [f"awsinvoker/src/observe/{name}.rs"],
             [],
             rf"\bsuper::(?:{'|'.join(other for other in OBSERVERS if other != name)})\b",
@@ -45,13 +45,13 @@ RULES = [
         for name in OBSERVERS
     ),
     (
-        "a record and a report see no clock, no environment and no network",
+        "records and reports use no clock, no environment and no network",
         ["crates/run_record/src/**/*.rs", "crates/run_report/src/**/*.rs"],
         [],
         r"\bInstant\b|\bSystemTime::now\b|\bstd::env\b|\bstd::net\b|\btokio\b",
     ),
     (
-        "an environment of lambda-local does not know the service",
+        "an environment of lambda-local does not use the service",
         ["crates/lambda_local/src/environment/**/*.rs", "crates/lambda_local/src/backend/**/*.rs"],
         ["crates/lambda_local/src/environment/tests.rs"],
         r"\bservice::|\binvoke_api::",
