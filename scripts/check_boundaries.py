@@ -56,12 +56,6 @@ RULES = [
         ["crates/lambda_local/src/environment/tests.rs"],
         r"\bservice::|\binvoke_api::",
     ),
-    (
-        "the pool and the protocol of lambda-local are pure",
-        ["crates/lambda_local/src/pool.rs", "crates/lambda_local/src/runtime_api/protocol.rs"],
-        [],
-        rf"\btokio\b|\baxum\b|\bstd::(?:net|process|fs|env)\b|{CLOCK}",
-    ),
 ]
 
 
