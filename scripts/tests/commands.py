@@ -284,7 +284,7 @@ def address(text):
 
 def end(process):
     """Ends all processes that a block has started, first by asking."""
-    for number, seconds in [(signal.SIGTERM, 10), (signal.SIGKILL, 2)]:
+    for number, seconds in [(signal.SIGTERM, 30), (signal.SIGKILL, 2)]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         deadline = time.monotonic() + seconds
