@@ -17,8 +17,8 @@ needs:
 Checked means: bash accepts the syntax, and every script, flag, package, Dockerfile and just recipe exists.
 
 All blocks of a file run in the same working folder, which is temporary and holds links to everything in this checkout.
-The blocks find the programs of PROGRAMS_DIR first, and have an empty HOME and no AWS credentials. The test ends all
-processes that a block started.
+The blocks find the programs of PROGRAMS_DIR first, also as target/release. They have an empty HOME and no AWS
+credentials. The test ends all processes that a block started.
 """
 
 import argparse
@@ -45,7 +45,7 @@ ONLY_CHECKED = {
 }
 IMAGES = ["chameleon:latest", "cnn_serving:latest"]
 # Left by earlier runs in the checkout; a block must not find them.
-NOT_LINKED = ["runs", "endpoints.json", "endpoints.json.bak", "rps*_*.csv", ".git"]
+NOT_LINKED = ["runs", "target", "endpoints.json", "endpoints.json.bak", "rps*_*.csv", ".git"]
 BLOCK_SECONDS = 60
 SERVER_SECONDS = 20
 DEFAULT_LISTEN = "127.0.0.1:9000"
@@ -179,6 +179,10 @@ class Session:
         for entry in ROOT.iterdir():
             if not any(entry.match(pattern) for pattern in NOT_LINKED):
                 (self.folder / entry.name).symlink_to(entry)
+        # The documents name release builds. The programs stand for them, however they were built.
+        for profile in ("debug", "release"):
+            (self.folder / "target").mkdir(exist_ok=True)
+            (self.folder / "target" / profile).symlink_to(self.programs)
         path = [self.programs, ROOT / "assets/venv/bin", pathlib.Path(sys.executable).parent]
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RUST_"))},
