@@ -90,6 +90,7 @@ check_structure() {
     for crate in awsinvoker chameleon cnn_serving cnn_serving/infer crates/*; do
         python3 scripts/check_imports.py "$crate"
     done
+    python3 scripts/check_boundaries.py
     python3 scripts/check_specification.py
 }
 

@@ -11,7 +11,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    the run is complete and saved; calls that failed are part of the result
   1    the run could not be made or saved
-  2    the command line is wrong
+  2    the command line, or a file that it names, is wrong
   3    the run is complete and saved, but not a single call succeeded
   130  ended early by Ctrl-C, all saved
   143  ended early by SIGTERM, all saved
@@ -19,17 +19,17 @@ Exit codes:
 Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
 AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (default: info).
 
-A function reports its own latency: its answer is a JSON object with a number `latency` in seconds, or a JSON string
+A function reports its own latency: its answer is a JSON object with a number `latency` in seconds, or a JSON string \
 that holds such an object. An answer without it counts as bad_answer.";
 
 /// The name of the endpoints file that is read if none is given.
 pub const DEFAULT_ENDPOINTS_FILE: &str = "endpoints.json";
 
-/// Loads functions at a fixed rate, whether they keep up or not, and records their latencies.
+/// Sends requests to functions at a fixed rate, even if they are too slow for it, and records their latencies.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "awsinvoker", version, after_help = EXIT_CODES, args_override_self = true)]
 pub struct Args {
-    /// JSON array of what to call: {"hostname": FUNCTION, "payload": ANY JSON, "eventing": BOOL}. Only `hostname` is
+    /// File with what to call: a JSON array of {"hostname": FUNCTION, "payload": ANY JSON, "eventing": BOOL}. Only `hostname` is
     /// required [default: endpoints.json]
     #[arg(long, alias = "endpointsFile", value_name = "FILE")]
     pub endpoints_file: Option<PathBuf>,
@@ -53,13 +53,13 @@ pub struct Args {
     /// Folder for the results, new or empty [default: runs/TIME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// What a call may take before it counts as timed out, in seconds
+    /// Time-out of a call, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, allow_negative_numbers = true)]
     pub timeout: f64,
-    /// Calls in flight at once; requests due beyond that are recorded as dropped
+    /// Most calls in flight at once. A request that is due beyond that is not sent, and is recorded as dropped
     #[arg(long, value_name = "CALLS", default_value_t = 1000)]
     pub max_in_flight: u32,
-    /// How requests follow one another
+    /// Distances between requests
     #[arg(long, value_enum, default_value_t = ArrivalsArg::Constant)]
     pub arrivals: ArrivalsArg,
     /// Seed that random arrivals are drawn from
@@ -70,8 +70,8 @@ pub struct Args {
 /// Where the functions are. Without any of these flags they are on AWS, as AWS's own tools are configured.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PlatformArgs {
-    /// Start the functions on a local Lambda of this run's own, and load that. lambda-local and the functions' programs
-    /// are looked for beside this program and in PATH
+    /// Start a lambda-local for this run, with the functions of the endpoints file, and call it. lambda-local and the
+    /// functions' programs are looked for beside this program and in PATH
     #[arg(long, conflicts_with_all = ["endpoint_url", "region", "profile"])]
     pub local: bool,
     /// Run the functions of --local from the Docker images of their names (NAME:latest), in containers
@@ -92,7 +92,7 @@ pub struct PlatformArgs {
     pub profile: Option<String>,
 }
 
-/// How requests follow one another.
+/// Distances between requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ArrivalsArg {
     /// At equal distances, the first at 0

@@ -40,7 +40,7 @@ impl Log {
         for (name, counts) in self.names.iter().zip(&self.counts) {
             for (outcome, count) in Outcome::ALL.into_iter().zip(counts) {
                 if outcome != Outcome::Ok && *count > 1 {
-                    lines.push(format!("{name}: {count} {} in all", outcome.name()));
+                    lines.push(format!("{name}: {count} {} in total", outcome.name()));
                 }
             }
         }
@@ -84,6 +84,6 @@ mod tests {
         assert_eq!(timeout.as_deref(), Some("f: first timeout, request 0 (id-0): it failed"));
         assert_eq!([first(1, Outcome::Timeout), first(2, Outcome::Ok)], [None, None]);
         assert!(first(3, Outcome::Throttled).is_some());
-        assert_eq!(log.counts(), ["f: 2 timeout in all"]);
+        assert_eq!(log.counts(), ["f: 2 timeout in total"]);
     }
 }

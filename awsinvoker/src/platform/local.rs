@@ -141,12 +141,14 @@ impl LocalLambda {
         let announced = announcements(&mut stdout, &mut images);
         let line = match tokio::time::timeout(READY_WITHIN, announced).await {
             Ok(read) => read.map_err(failed)?,
-            Err(_) => return Err(not_ready(path, format!("it did not say so within {READY_WITHIN:?}"))),
+            Err(_) => return Err(not_ready(path, format!("it was not ready within {READY_WITHIN:?}"))),
         };
         match line.trim_end().strip_prefix(READY) {
             Some(url) => Ok(Self { process, stdin, _stdout: stdout, url: url.to_owned(), images }),
-            None if line.is_empty() => Err(not_ready(path, "it ended, see above".to_owned())),
-            None => Err(not_ready(path, format!("it said `{}`", line.trim_end()))),
+            None if line.is_empty() => {
+                Err(not_ready(path, "the process ended; its messages are above".to_owned()))
+            }
+            None => Err(not_ready(path, format!("it printed `{}`", line.trim_end()))),
         }
     }
 

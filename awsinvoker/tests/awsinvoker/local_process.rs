@@ -90,8 +90,11 @@ fn says_what_it_did_instead_of_becoming_ready() {
         assert!(!installed.bench.path("out").exists(), "nothing is left of a run that never was");
         stderr(&output).replace(installed.folder.path().to_str().unwrap(), "DIR")
     };
-    assert_eq!(message("exit 3"), "error: DIR/lambda-local: not ready: it ended, see above\n");
-    assert_eq!(message("echo hello; cat"), "error: DIR/lambda-local: not ready: it said `hello`\n");
+    assert_eq!(
+        message("exit 3"),
+        "error: DIR/lambda-local: not ready: the process ended; its messages are above\n"
+    );
+    assert_eq!(message("echo hello; cat"), "error: DIR/lambda-local: not ready: it printed `hello`\n");
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn every_outcome_is_told_apart() {
         r#"InvalidEvent: num_of_rows is "x""#,
         "HTTP 429, TooManyRequestsException: Rate Exceeded.",
         "HTTP 404, ResourceNotFoundException: Function not found",
-        "garbage: 4 bad_answer in all",
+        "garbage: 4 bad_answer in total",
     ] {
         assert!(log.contains(part), "{part} is not in\n{log}");
     }

@@ -71,7 +71,7 @@ pub(super) enum Problem {
     NoCredentials(String),
     #[error("S3 does not accept the credentials ({0}); sign in again, or check the keys")]
     Credentials(Refusal),
-    #[error("this machine's clock differs from that of S3 ({0}); set it right")]
+    #[error("this machine's clock differs from that of S3 ({0}); correct the clock")]
     Clock(Refusal),
     #[error(
         "access is denied ({0}); s3:GetObject on it is needed, and s3:ListBucket on its bucket for S3 to tell if there \

@@ -25,10 +25,10 @@
 //! # Invariants
 //!
 //! - A module uses only modules below it. There is no import circle.
-//! - `pool` and `runtime_api::protocol` are pure: they know no clock, no process, and no network.
-//! - An environment serves one request at a time. It knows its lease and its blueprint, but not the service.
+//! - `pool` and `runtime_api::protocol` are pure: they use no clock, no process, and no network.
+//! - An environment serves one request at a time. It uses its lease and its blueprint, but not the service.
 //! - A lease ends exactly once, also if its environment is dropped by a panic or by the end of the async runtime.
-//! - What happened in an environment is an `outcome::Outcome`. What a client is told of it is decided in
+//! - What happened in an environment is an `outcome::Outcome`. The response to a client is decided in
 //!   `invoke_api::answer`, and nowhere else.
 //! - The time of day comes from `clock`, and the environment from `env_vars`. What waits uses tokio's time, which tests
 //!   pause.
@@ -47,8 +47,8 @@
 //!
 //! The output of a container arrives through Docker: some milliseconds late, perhaps in the next log, and with standard
 //! error and standard output not always in order. The exit of a container is known about 100 ms late. The calls of a
-//! container are answered once Docker has told its address, so its `Init Duration` is never less than that takes: some
-//! milliseconds.
+//! container are answered once Docker has reported its address. Its `Init Duration` is never less than the time for
+//! that, some milliseconds.
 
 mod backend;
 pub mod cli;

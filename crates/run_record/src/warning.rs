@@ -62,7 +62,7 @@ impl fmt::Display for Warning {
                 write!(f, "only {sent_percent:.2} % of the requests were sent in time")
             }
             Self::Saturated { values } => {
-                write!(f, "{values} values above an hour were recorded as an hour")
+                write!(f, "values above an hour that were recorded as an hour: {values}")
             }
             Self::Asynchronous { endpoint } => {
                 write!(f, "{endpoint} is called asynchronously: ok means accepted, not completed")
@@ -90,7 +90,7 @@ mod tests {
         the load generator itself was late (schedule lag p99 1.23 ms): response latencies include it
         7 requests were not sent, because --max-in-flight calls were in flight: the load was lower than asked for
         only 96.67 % of the requests were sent in time
-        1 values above an hour were recorded as an hour
+        values above an hour that were recorded as an hour: 1
         f is called asynchronously: ok means accepted, not completed
         ");
     }

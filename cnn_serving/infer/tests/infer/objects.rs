@@ -159,7 +159,7 @@ mod refused_by_s3 {
     #[test]
     fn a_clock_that_is_wrong() {
         let skewed = stub::error("403 Forbidden", "", "RequestTimeTooSkewed", "The difference is too large.");
-        insta::assert_snapshot!(event_error(&mut infer(&stub::answering(skewed)), "rocket.jpg"), @"infer: FetchFailed: cannot load the image s3://pictures/rocket.jpg: this machine's clock differs from that of S3 (HTTP status 403: RequestTimeTooSkewed: The difference is too large.); set it right");
+        insta::assert_snapshot!(event_error(&mut infer(&stub::answering(skewed)), "rocket.jpg"), @"infer: FetchFailed: cannot load the image s3://pictures/rocket.jpg: this machine's clock differs from that of S3 (HTTP status 403: RequestTimeTooSkewed: The difference is too large.); correct the clock");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Parser};
 
 use crate::config::is_function_name;
 
-/// A faithful AWS Lambda on this machine.
+/// Runs functions on this machine as AWS Lambda does.
 ///
 /// Prints `image NAME ID` on standard output for every --image, then `listening on http://ADDRESS` once it serves, and
 /// logs to standard error (RUST_LOG selects what; `debug` adds the START, END and REPORT lines). Ctrl-C, SIGTERM and
@@ -31,7 +31,7 @@ pub struct Args {
     pub(super) images: Vec<ImageArg>,
 
     /// Memory of a function in MB. Containers are limited to it, and to the share of the CPUs that Lambda gives with
-    /// it: one CPU for 1769 MB. Processes are only told of it.
+    /// it: one CPU for 1769 MB. For processes, the value is only reported.
     #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(128..=10240))]
     pub(super) memory: u32,
 
@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) concurrency: u32,
 
-    /// How long an environment stays without a request, in seconds.
+    /// Seconds after which an idle environment ends.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(super) idle_timeout: u64,
 
