@@ -129,7 +129,7 @@ class Case(unittest.TestCase):
 
 def make_checkout(folder):
     """The scripts as they are, and functions of one file each."""
-    for name in ("scripts/deploy.sh", "scripts/destroy.sh", "scripts/lib", ".gitignore"):
+    for name in ("scripts/deploy.sh", "scripts/destroy.sh", "scripts/lib", "scripts/cloudformation", ".gitignore"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, target)

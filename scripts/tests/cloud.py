@@ -57,7 +57,7 @@ class Cloud:
     def _start(self):
         moto_port = free_port()
         log = open(self.folder / "moto.log", "wb")
-        command = [pathlib.Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(moto_port)]
+        command = [sys.executable, "-B", pathlib.Path(__file__).with_name("account.py"), str(moto_port)]
         moto = subprocess.Popen(
             command, stdout=log, stderr=log, env={**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
         )
@@ -154,12 +154,8 @@ class Registry:
         # The list may still hold tags of which the manifest is gone.
         return [tag for tag in tags if self.manifest(name, tag)]
 
-    def delete_all(self, name):
-        for tag in self.tags(name):
-            manifest = self.manifest(name, tag)
-            # Another tag may have been of the same image.
-            if manifest:
-                self._request("DELETE", f"{name}/manifests/{manifest[0]}").close()
+    def delete(self, name, digest):
+        self._request("DELETE", f"{name}/manifests/{digest}").close()
 
     def pushes(self):
         """How many manifests were put here."""

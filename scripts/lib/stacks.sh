@@ -1,0 +1,229 @@
+# shellcheck shell=bash
+#
+# What deploy.sh and destroy.sh share: messages, flags, and how AWS and its stacks are asked. Only commands and options
+# that versions 1 and 2 of the AWS CLI have in common are used.
+
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) ||
+    { printf '%s: this is bash %s; expected 4.4 or newer\n' "${0##*/}" "$BASH_VERSION" >&2 && exit 1; }
+
+# In the order in which they are deployed and listed, with what their parameters in the templates begin with.
+readonly known_functions=(chameleon cnn_serving)
+declare -rA parameter_of=([chameleon]=Chameleon [cnn_serving]=CnnServing)
+
+# No pager, no prompts, and files read the same way whatever the version and the locale.
+export AWS_PAGER='' AWS_CLI_AUTO_PROMPT=off AWS_CLI_FILE_ENCODING=UTF-8
+
+# Readable by the user alone: it may hold the variables of a function.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# Without this, Bash goes on if the command that runs took the signal as well and yet succeeded.
+trap 'exit 130' INT
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+fail() { say "$@" && exit 1; }
+usage_error() { say "$*; see ${0##*/} --help" && exit 2; }
+
+# quoted COMMAND... as it would be typed, by somebody whose AWS CLI may have another region
+quoted() {
+    local word line=''
+    [[ $1 != aws ]] || set -- "$@" --region "$region"
+    for word; do
+        [[ $word =~ ^[A-Za-z0-9_./:=@,+-]+$ ]] || word=${word@Q}
+        line+=" $word"
+    done
+    printf '%s\n' "${line# }"
+}
+
+# --- flags, names and places --------------------------------------------------------------------------------
+
+# need_value FLAG [VALUE]...
+need_value() { [[ -n ${2-} ]] || usage_error "$1 needs a value"; }
+
+# expect FLAG VALUE REGULAR_EXPRESSION WHAT_IS_EXPECTED; an empty value is one that was not given
+expect() { [[ -z $2 || $2 =~ ^($3)$ ]] || usage_error "$1 is $2, expected $4"; }
+
+need_command() { command -v "$1" >/dev/null || fail "$1 is missing: install $2"; }
+
+# full_name FUNCTION prints what the function and its repository are called.
+full_name() { printf '%s\n' "${prefix:+$prefix-}$1"; }
+
+# Checks what both scripts are given, and names the stacks and the functions, each function once.
+check_common() {
+    local name wanted=" ${functions[*]} "
+    expect --prefix "$prefix" '[a-z0-9]+([_-][a-z0-9]+)*' 'a-z, 0-9 and single - or _ between them'
+    ((${#prefix} <= 20)) || usage_error "--prefix is $prefix, expected at most 20 characters"
+    expect --role-name "$role_name" '[A-Za-z0-9_+=,.@-]{1,64}' '1 to 64 of A-Z, a-z, 0-9 and _+=,.@-'
+    expect --region "$region" '[a-z]+(-[a-z]+)+-[0-9]+' 'a region such as eu-central-1'
+    for name in $wanted; do
+        [[ -n ${parameter_of[$name]-} ]] || usage_error "function $name is unknown, expected one of: ${known_functions[*]}"
+    done
+    functions=()
+    for name in "${known_functions[@]}"; do
+        [[ $wanted != *[a-z]* || $wanted == *" $name "* ]] && functions+=("$name")
+    done
+    # A stack's name has no underscore, and a prefix has no double hyphen.
+    functions_stack=serverless-functions${prefix:+-${prefix//_/--}}
+    repositories_stack=serverless-repositories${prefix:+-${prefix//_/--}}
+    need_command aws 'the AWS CLI, version 1 or 2'
+}
+
+# Sets region, account and partition for everything that follows.
+find_place() {
+    local caller
+    [[ -n $region ]] || region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
+    [[ -n $region ]] || fail 'no region: give --region, set AWS_REGION, or run: aws configure set region REGION'
+    # Version 1 of the CLI reads only the second.
+    export AWS_REGION=$region AWS_DEFAULT_REGION=$region
+    ask sts get-caller-identity --query '[Account, Arn]'
+    read -r account caller <<<"$answer"
+    say "account $account, region $region, as $caller"
+}
+
+# --- AWS ----------------------------------------------------------------------------------------------------
+
+# ask COMMAND... puts what a command of the AWS CLI prints into `answer`.
+ask() { answer=$(aws "$@" --output text) || fail "failed: $(quoted aws "$@")"; }
+
+# look ERROR COMMAND... is ask, but leaves `answer` empty if the command fails with ERROR, a regular expression: there
+# is no such thing.
+look() {
+    local error=$1
+    shift
+    answer=$(aws "$@" --output text 2>"$scratch/stderr") && return
+    grep -qE -- "$error" "$scratch/stderr" || { cat "$scratch/stderr" >&2 && fail "failed: $(quoted aws "$@")"; }
+    answer=''
+}
+
+# Puts the types and names of what a stack has made into `answer`, a line each.
+list_resources() {
+    look 'does not exist' cloudformation describe-stack-resources --stack-name "$1" --query \
+        "StackResources[?PhysicalResourceId && ResourceStatus!='DELETE_COMPLETE'].[ResourceType, PhysicalResourceId]"
+}
+
+# settle STACK waits until nothing is changing the stack, and puts its status into `answer`; empty if there is none.
+settle() {
+    local said=''
+    while look 'does not exist' cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' &&
+        [[ $answer == *_IN_PROGRESS && $answer != REVIEW_IN_PROGRESS ]]; do
+        [[ $said == "$answer" ]] || say "waiting for the stack $1: $answer"
+        said=$answer && sleep 2
+    done
+}
+
+# check_stack STACK fails if CloudFormation would refuse to change the stack, with what to do about it.
+check_stack() {
+    local next command=()
+    settle "$1"
+    case $answer in
+    REVIEW_IN_PROGRESS) delete_stack "$1" && answer='' && return ;; # left by a dry run; there is nothing in it
+    '' | CREATE_COMPLETE | UPDATE_COMPLETE | UPDATE_ROLLBACK_COMPLETE | IMPORT_*COMPLETE) return ;;
+    DELETE_FAILED) fail "the stack $1 is DELETE_FAILED: it was deleted only in part. Delete the rest with:" \
+        "scripts/destroy.sh --region $region${prefix:+ --prefix $prefix}" ;;
+    UPDATE_ROLLBACK_FAILED) next='its last update failed, and so did undoing it. Correct the reason above, then run' \
+        command=(continue-update-rollback) ;;
+    UPDATE_FAILED) next='its last update stopped half-way. Undo the update with' command=(rollback-stack) ;;
+    *) next='it could not be created, and CloudFormation can only delete it. Do that with' command=(delete-stack) ;;
+    esac
+    next="the stack $1 is $answer: $next: $(quoted aws cloudformation "${command[@]}" --stack-name "$1")"
+    show_failures "$1"
+    fail "$next and run ${0##*/} again; it waits until that is done"
+}
+
+# show_failures STACK prints the newest reasons that CloudFormation gives, in its own words.
+show_failures() {
+    ask cloudformation describe-stack-events --stack-name "$1" --query \
+        "StackEvents[?ends_with(ResourceStatus, '_FAILED')] | [:5].[LogicalResourceId, ResourceStatusReason]"
+    printf '%s\n' "$answer" >&2
+}
+
+# change_stack STACK TEMPLATE PARAMETER=VALUE... shows what changes, and changes it unless this is a dry run. Parameters
+# that are not given stay as they are.
+change_stack() {
+    local output change_set
+    local command=(aws cloudformation deploy --stack-name "$1" --template-file "$2" --no-execute-changeset
+        --no-fail-on-empty-changeset --capabilities CAPABILITY_NAMED_IAM --parameter-overrides "${@:3}")
+    output=$("${command[@]}" 2>&1) || [[ $output == *'No updates are to be performed'* ]] ||
+        { printf '%s\n' "$output" >&2 && fail "failed: $(quoted "${command[@]}")"; }
+    change_set=$(grep -oE 'arn:[^ ]+:changeSet/[^ ]+' <<<"$output") || {
+        say "the stack $1 is up to date"
+        # CloudFormation keeps change sets that turned out to be empty.
+        ask cloudformation list-change-sets --stack-name "$1" --query "Summaries[?Status=='FAILED'].[ChangeSetId]"
+        for change_set in $answer; do
+            ask cloudformation delete-change-set --change-set-name "$change_set"
+        done
+        return
+    }
+    ask cloudformation describe-change-set --change-set-name "$change_set" --query \
+        "Changes[].ResourceChange.[Action, ResourceType, LogicalResourceId, join(',', Details[?Target.Name].Target.Name || \`[]\`)]"
+    if ((${dry_run:-0})); then
+        printf 'stack %s:\n%s\n' "$1" "$answer"
+        ask cloudformation delete-change-set --change-set-name "$change_set"
+        settle "$1"
+        [[ $answer != REVIEW_IN_PROGRESS ]] || delete_stack "$1"
+        return
+    fi
+    say "changing the stack $1:"
+    printf '%s\n' "$answer" >&2
+    ask cloudformation execute-change-set --change-set-name "$change_set"
+    settle "$1"
+    [[ $answer == CREATE_COMPLETE || $answer == UPDATE_COMPLETE ]] && return
+    output=$answer
+    show_failures "$1"
+    fail "the stack $1 is $output, for the reasons above; ${0##*/} says at its next start what to do about it"
+}
+
+# delete_stack STACK
+delete_stack() {
+    ask cloudformation delete-stack --stack-name "$1"
+    settle "$1"
+    [[ -z $answer ]] || { show_failures "$1" && fail "the stack $1 is ${answer:-gone}: correct the reason above, and run" \
+        "scripts/destroy.sh --region $region${prefix:+ --prefix $prefix} again"; }
+}
+
+# --- what stands in the way ---------------------------------------------------------------------------------
+
+# Puts commands into `strangers` that delete what has a name of ours but belongs to none of our stacks. Sets role_name,
+# and existing_role if the role that was asked for by name is somebody else's, which is used as it is.
+find_strangers() {
+    local name owned
+    strangers=() existing_role=''
+    list_resources "$repositories_stack"
+    owned=$answer
+    list_resources "$functions_stack"
+    owned=$'\n'$owned$'\n'$answer$'\n'
+    for name in "${functions[@]}"; do
+        name=$(full_name "$name")
+        look ResourceNotFoundException lambda get-function --function-name "$name" --query Configuration.FunctionName
+        strange AWS::Lambda::Function "$name" lambda delete-function --function-name "$name"
+        look RepositoryNotFoundException ecr describe-repositories --repository-names "$name" --query length\(@\)
+        strange AWS::ECR::Repository "$name" ecr delete-repository --repository-name "$name" --force
+        ask logs describe-log-groups --log-group-name-prefix "/aws/lambda/$name" \
+            --query "logGroups[?logGroupName=='/aws/lambda/$name'].logGroupName"
+        strange AWS::Logs::LogGroup "/aws/lambda/$name" logs delete-log-group --log-group-name "/aws/lambda/$name"
+    done
+    find_role
+}
+
+# strange TYPE NAME COMMAND... notes the command if `answer` shows that the thing is there, and no stack made it.
+strange() {
+    [[ -z $answer || $owned == *$'\n'"$1"$'\t'"$2"$'\n'* ]] || strangers+=("$(quoted aws "${@:3}")")
+}
+
+find_role() {
+    local arn tag policy asked=$role_name
+    role_name=${role_name:-$(full_name "serverless-functions-$region")}
+    look NoSuchEntity iam get-role --role-name "$role_name" \
+        --query "[Role.Arn, Role.Tags[?Key=='managed-by'] | [0].Value]"
+    [[ -n $answer && $owned != *$'\n'AWS::IAM::Role$'\t'"$role_name"$'\n'* ]] || return 0
+    read -r arn tag <<<"$answer"
+    [[ -z $asked || $tag == serverless-functions ]] || { existing_role=$arn && return; }
+    ask iam list-attached-role-policies --role-name "$role_name" --query 'AttachedPolicies[].[PolicyArn]'
+    for policy in $answer; do
+        strange '' '' iam detach-role-policy --role-name "$role_name" --policy-arn "$policy"
+    done
+    ask iam list-role-policies --role-name "$role_name" --query 'PolicyNames[].[@]'
+    for policy in $answer; do
+        strange '' '' iam delete-role-policy --role-name "$role_name" --policy-name "$policy"
+    done
+    strangers+=("$(quoted aws iam delete-role --role-name "$role_name")")
+}
