@@ -47,13 +47,11 @@ declare -rA payloads=([chameleon]='{"num_of_rows":10,"num_of_cols":15}' [cnn_ser
 # Those that CloudWatch knows.
 readonly retentions='1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653'
 
-functions=() build_args=()
-region='' prefix='' role_name='' bucket='' arch=$(uname -m) memory=1769 timeout=60 log_retention_days=14
-endpoints_file=endpoints.json dry_run=0
-declare -A variables=() images=()
+build_args=() arch=$(uname -m) memory=1769 timeout=60 log_retention_days=14 bucket='' endpoints_file=endpoints.json
+declare -A variables=()
 
 main() {
-    local name wanted=()
+    local name key repositories=() parameters=()
     parse "$@"
     name_image
     find_place
@@ -61,17 +59,22 @@ main() {
     check_stack "$repositories_stack"
     check_stack "$functions_stack"
     refuse_strangers
-    [[ -z $existing_role || -z $bucket ]] || fail "--bucket is for a role that this script makes: let $role_name read it"
+    check_architecture
     render_template
     for name in "${functions[@]}"; do
-        wanted+=("${parameter_of[$name]}")
+        repositories+=("${parameter_of[$name]}=true")
     done
     change_stack "$repositories_stack" "$root/scripts/cloudformation/repositories.yaml" "Prefix=${prefix:+$prefix-}" \
-        "${wanted[@]/%/=true}"
+        "${repositories[@]}"
     for name in "${functions[@]}"; do
         ensure_image "$name" "$(full_name "$name")"
+        key=${parameter_of[$name]}
+        parameters+=("${key}Image=$image" "${key}Memory=$memory" "${key}Timeout=$timeout"
+            "${key}LogRetentionDays=$log_retention_days")
     done
-    deploy_functions
+    ! is_wanted cnn_serving || parameters+=("Bucket=$bucket")
+    change_stack "$functions_stack" "$scratch/functions.yaml" "Prefix=${prefix:+$prefix-}" "Architecture=$arch" \
+        "RoleName=$role_name" "ExistingRole=$existing_role" "${parameters[@]}"
     ((!dry_run)) || exit 0
     for name in "${functions[@]}"; do
         smoke_test "$(full_name "$name")" "${payloads[$name]}"
@@ -82,18 +85,16 @@ main() {
 # --- command line -------------------------------------------------------------------------------------------
 
 parse() {
+    local file
     while (($#)); do
         [[ $1 != --*=* ]] || set -- "${1%%=*}" "${1#*=}" "${@:2}"
         case $1 in
         -h | --help) usage && exit ;;
         --dry-run) dry_run=1 && shift && continue ;;
         --region | --prefix | --role-name | --arch | --memory | --timeout | --log-retention-days | --endpoints-file | --bucket)
-            need_value "$@"
-            local name=${1#--}
-            printf -v "${name//-/_}" '%s' "$2"
-            ;;
-        --env) need_value "$@" && add_variable "$2" ;;
-        --build-arg) need_value "$@" && expect "$1" "$2" '[^=]+=.*' KEY=VALUE && build_args+=(--build-arg "$2") ;;
+            set_flag "$@" ;;
+        --env) set_flag "$@" && add_variable "$2" ;;
+        --build-arg) set_flag "$@" && expect "$1" "$2" '[^=]+=.*' KEY=VALUE && build_args+=(--build-arg "$2") ;;
         -*) usage_error "unknown flag $1" ;;
         *) functions+=("$1") && shift && continue ;;
         esac
@@ -104,47 +105,54 @@ parse() {
     expect_number --memory "$memory" 128 10240
     expect_number --timeout "$timeout" 1 900
     expect --log-retention-days "$log_retention_days" "$retentions" "one of: ${retentions//|/ }"
-    expect --bucket "$bucket" '[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]' "the name of a bucket"
+    expect --bucket "$bucket" '[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]' 'the name of a bucket'
     check_common
-    [[ -z $bucket || " ${functions[*]} " == *' cnn_serving '* ]] || usage_error '--bucket is for cnn_serving alone'
+    [[ -z $bucket ]] || is_wanted cnn_serving || usage_error '--bucket is for cnn_serving alone'
     need_command git git
     need_command docker Docker
     docker version --format '{{.Server.Version}}' >/dev/null || fail 'Docker cannot be reached'
-    check_writable "$endpoints_file"
-    [[ ! -s $endpoints_file ]] || check_writable "$endpoints_file.bak"
+    for file in "$endpoints_file" "$endpoints_file.bak"; do
+        [[ ! -d $file && -w $([[ -e $file ]] && echo "$file" || dirname "$file") ]] ||
+            [[ $file == *.bak && ! -s $endpoints_file ]] || [[ $endpoints_file == /dev/null ]] ||
+            fail "--endpoints-file $endpoints_file: cannot write $file, expected a file that can be written"
+    done
 }
 
 # expect_number FLAG VALUE MIN MAX
 expect_number() {
-    expect "$1" "$2" '0|[1-9][0-9]{0,5}' "$3 to $4"
+    expect "$1" "$2" '[1-9][0-9]{0,5}' "$3 to $4"
     (($2 >= $3 && $2 <= $4)) || usage_error "$1 is $2, expected $3 to $4"
 }
 
 # add_variable KEY[=VALUE]
 add_variable() {
-    local key=${1%%=*} value
+    local key=${1%%=*} value=${1#*=}
     expect --env "$key" '[A-Za-z][A-Za-z0-9_]+' 'a name of letters, digits and _ that begins with a letter, at least two'
-    value=${1#*=}
     [[ $1 == *=* ]] || value=$(printenv "$key") || usage_error "--env is $key, which is not set; expected KEY=VALUE"
     [[ $value != *[[:cntrl:]]* ]] || usage_error "--env $key: holds a control character, expected a single line"
     variables[$key]=$value
 }
 
-# check_writable FILE
-check_writable() {
-    [[ ! -d $1 && -w $([[ -e $1 ]] && echo "$1" || dirname "$1") ]] ||
-        fail "--endpoints-file $endpoints_file: cannot write $1, expected a file that can be written"
-}
+# --- what would not work ------------------------------------------------------------------------------------
 
-# Fails if something exists under a name that a stack is about to use. CloudFormation would find out half-way.
+# CloudFormation would find out half-way.
 refuse_strangers() {
     find_strangers
+    [[ -z $existing_role || -z $bucket ]] ||
+        fail "role $role_name exists and is used as it is: let it read $bucket yourself, and leave --bucket out"
     ((${#strangers[@]} > 0)) || return 0
     say "some things exist already, but do not belong to the stacks $repositories_stack and $functions_stack:" \
         'an earlier version of this script made them (then they bear the tag managed-by=serverless-functions), late log' \
-        'lines recreated a log group, or they are not yours. If nobody needs them, delete them with:'
+        'lines recreated a log group, or they are somebody else'\''s. If nobody needs them, delete them with:'
     printf '  %s\n' "${strangers[@]}" >&2
     fail 'nothing was changed: delete those, or choose another --prefix'
+}
+
+check_architecture() {
+    look 'does not exist' cloudformation describe-stacks --stack-name "$functions_stack" \
+        --query "Stacks[0].Parameters[?ParameterKey=='Architecture'].ParameterValue"
+    [[ -z $answer || $answer == "$arch" ]] || fail "the functions are for $answer, and --arch is $arch: give" \
+        "--arch $answer, choose another --prefix, or remove them with: $destroy"
 }
 
 # --- images -------------------------------------------------------------------------------------------------
@@ -165,10 +173,9 @@ name_image() {
         image_tag+=-$(printf '%s\n' "${build_args[@]}" | LC_ALL=C sort | git hash-object --stdin | cut -c 1-12)
 }
 
-# Builds and pushes an image unless the repository has it, and notes it in `images` by its digest.
-# ensure_image FUNCTION REPOSITORY
+# ensure_image FUNCTION REPOSITORY builds and pushes an image unless the repository has it; sets `image`, its digest.
 ensure_image() {
-    local uri digest media_type
+    local uri
     look RepositoryNotFoundException ecr describe-repositories --repository-names "$2" \
         --query 'repositories[0].repositoryUri'
     uri=${answer:-$account.dkr.ecr.$region.amazonaws.com/$2}
@@ -182,17 +189,13 @@ ensure_image() {
         look_for_image "$2"
         [[ -n $answer ]] || fail "the repository $2 does not show the image $image_tag that was pushed; run this again"
     fi
-    read -r digest media_type <<<"$answer"
-    [[ $media_type != *index* && $media_type != *manifest.list* ]] || fail "$2: image $image_tag is $media_type, but" \
-        'Lambda takes the manifest of one architecture: build without attestations, after deleting it with:' \
-        "$(quoted aws ecr batch-delete-image --repository-name "$2" --image-ids "imageTag=$image_tag")"
-    images[$1]=$uri@$digest
+    image=$uri@$answer
 }
 
 # look_for_image REPOSITORY
 look_for_image() {
     look '(Repository|Image)NotFoundException' ecr describe-images --repository-name "$1" \
-        --image-ids "imageTag=$image_tag" --query 'imageDetails[0].[imageDigest, imageManifestMediaType]'
+        --image-ids "imageTag=$image_tag" --query 'imageDetails[0].imageDigest'
 }
 
 # build_image FUNCTION TAG
@@ -225,52 +228,28 @@ push_image() {
 
 # Puts the variables of --env into a copy of the template; those of a function that is not named stay as they are.
 render_template() {
-    local name line deployed='' text=''
-    template=$scratch/functions.yaml
-    look 'does not exist' cloudformation get-template --stack-name "$functions_stack" --query TemplateBody
-    deployed=$answer
+    local name line wanted=''
     for name in $(printf '%s\n' "${!variables[@]}" | LC_ALL=C sort); do
-        text+="${text:+, }\"$name\": \"$(escaped "${variables[$name]}")\""
+        wanted+="${wanted:+, }\"$name\": \"$(escaped "${variables[$name]}")\""
     done
+    look 'does not exist' cloudformation get-template --stack-name "$functions_stack" --query TemplateBody
     while IFS= read -r line; do
-        for name in "${known_functions[@]}"; do
-            [[ $line == *"}  # of $name" ]] || continue
-            if [[ " ${functions[*]} " == *" $name "* ]]; then
-                line="      Environment: {Variables: {$text}}  # of $name"
-            elif [[ -n $deployed ]]; then
-                line=$(grep "}  # of $name\$" <<<"$deployed")
-            fi
-        done
+        name=${line##*\}  \# of }
+        if [[ $name != "$line" ]] && is_wanted "$name"; then
+            line="      Environment: {Variables: {$wanted}}  # of $name"
+        elif [[ $name != "$line" && -n $answer ]]; then
+            line=$(grep "}  # of $name\$" <<<"$answer")
+        fi
         printf '%s\n' "$line"
-    done <"$root/scripts/cloudformation/functions.yaml" >"$template"
+    done <"$root/scripts/cloudformation/functions.yaml" >"$scratch/functions.yaml"
 }
 
-# escaped VALUE prints it for a quoted string of YAML, in ASCII: CloudFormation shows other characters as question marks.
+# escaped VALUE prints it for a quoted string of YAML, in ASCII: CloudFormation gives other characters back as `?`.
 escaped() {
-    local LC_ALL=C.UTF-8 i character
+    local LC_ALL=C.UTF-8 i
     for ((i = 0; i < ${#1}; i++)); do
-        character=${1:i:1}
-        case $character in
-        [\"\\]) printf '\\%s' "$character" ;;
-        [\ -~]) printf '%s' "$character" ;;
-        *) printf '\\U%08x' "'$character" ;;
-        esac
+        [[ ${1:i:1} != [\"\\] && ${1:i:1} == [\ -~] ]] && printf %s "${1:i:1}" || printf '\\U%08x' "'${1:i:1}"
     done
-}
-
-deploy_functions() {
-    local name key parameters=("Prefix=${prefix:+$prefix-}" "Architecture=$arch" "RoleName=$role_name" "ExistingRole=$existing_role")
-    look 'does not exist' cloudformation describe-stacks --stack-name "$functions_stack" \
-        --query "Stacks[0].Parameters[?ParameterKey=='Architecture'].ParameterValue"
-    [[ -z $answer || $answer == "$arch" ]] || fail "the functions are for $answer, and --arch is $arch: give" \
-        "--arch $answer, remove them with scripts/destroy.sh, or choose another --prefix"
-    for name in "${functions[@]}"; do
-        key=${parameter_of[$name]}
-        parameters+=("${key}Image=${images[$name]}" "${key}Memory=$memory" "${key}Timeout=$timeout"
-            "${key}LogRetentionDays=$log_retention_days")
-        [[ $name != cnn_serving ]] || parameters+=("Bucket=$bucket")
-    done
-    change_stack "$functions_stack" "$template" "${parameters[@]}"
 }
 
 # smoke_test NAME PAYLOAD calls the function once, as its users will, and shows what it says.

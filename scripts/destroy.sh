@@ -29,7 +29,7 @@ root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=lib/stacks.sh
 source "$root/scripts/lib/stacks.sh"
 
-functions=() region='' prefix='' role_name='' yes=0
+yes=0
 
 main() {
     local name stack found=''
@@ -54,7 +54,8 @@ main() {
     fi
     # Also log groups that late log lines have recreated.
     find_strangers
-    ((${#strangers[@]} == 0)) || say "left, because it belongs to no stack of deploy.sh; if nobody needs it, delete it with:"
+    ((${#strangers[@]} > 0)) || return 0
+    say 'left, because it belongs to no stack of deploy.sh; if nobody needs it, delete it with:'
     printf '  %s\n' "${strangers[@]}" >&2
 }
 
@@ -64,11 +65,7 @@ parse() {
         case $1 in
         -h | --help) usage && exit ;;
         --yes) yes=1 && shift ;;
-        --region | --prefix | --role-name)
-            need_value "$@"
-            local name=${1#--}
-            printf -v "${name//-/_}" '%s' "$2" && shift 2
-            ;;
+        --region | --prefix | --role-name) set_flag "$@" && shift 2 ;;
         -*) usage_error "unknown flag $1" ;;
         *) functions+=("$1") && shift ;;
         esac
@@ -105,7 +102,7 @@ shrink() {
     [[ -n $answer ]] || return 0
     list_resources "$1"
     for name in "${known_functions[@]}"; do
-        if [[ " ${functions[*]} " == *" $name "* ]]; then
+        if is_wanted "$name"; then
             parameters+=("${parameter_of[$name]}$3")
         elif [[ $'\n'$answer$'\n' == *$'\n'"$2"$'\t'"$(full_name "$name")"$'\n'* ]]; then
             stays=$name

@@ -3,12 +3,10 @@
 # What deploy.sh and destroy.sh share: messages, flags, and how AWS and its stacks are asked. Only commands and options
 # that versions 1 and 2 of the AWS CLI have in common are used.
 
-((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) ||
-    { printf '%s: this is bash %s; expected 4.4 or newer\n' "${0##*/}" "$BASH_VERSION" >&2 && exit 1; }
-
 # In the order in which they are deployed and listed, with what their parameters in the templates begin with.
 readonly known_functions=(chameleon cnn_serving)
 declare -rA parameter_of=([chameleon]=Chameleon [cnn_serving]=CnnServing)
+functions=() strangers=() region='' prefix='' role_name='' dry_run=0
 
 # No pager, no prompts, and files read the same way whatever the version and the locale.
 export AWS_PAGER='' AWS_CLI_AUTO_PROMPT=off AWS_CLI_FILE_ENCODING=UTF-8
@@ -36,38 +34,41 @@ quoted() {
 
 # --- flags, names and places --------------------------------------------------------------------------------
 
-# need_value FLAG [VALUE]...
-need_value() { [[ -n ${2-} ]] || usage_error "$1 needs a value"; }
+# set_flag FLAG [VALUE]... sets the variable that is named like the flag.
+set_flag() {
+    local name=${1#--}
+    [[ -n ${2-} ]] || usage_error "$1 needs a value"
+    printf -v "${name//-/_}" '%s' "$2"
+}
 
 # expect FLAG VALUE REGULAR_EXPRESSION WHAT_IS_EXPECTED; an empty value is one that was not given
 expect() { [[ -z $2 || $2 =~ ^($3)$ ]] || usage_error "$1 is $2, expected $4"; }
 
 need_command() { command -v "$1" >/dev/null || fail "$1 is missing: install $2"; }
 
+is_wanted() { [[ " ${functions[*]} " == *" $1 "* ]]; }
+
 # full_name FUNCTION prints what the function and its repository are called.
 full_name() { printf '%s\n' "${prefix:+$prefix-}$1"; }
 
-# Checks what both scripts are given, and names the stacks and the functions, each function once.
+# Checks what both scripts are given, and names the stacks.
 check_common() {
-    local name wanted=" ${functions[*]} "
     expect --prefix "$prefix" '[a-z0-9]+([_-][a-z0-9]+)*' 'a-z, 0-9 and single - or _ between them'
     ((${#prefix} <= 20)) || usage_error "--prefix is $prefix, expected at most 20 characters"
     expect --role-name "$role_name" '[A-Za-z0-9_+=,.@-]{1,64}' '1 to 64 of A-Z, a-z, 0-9 and _+=,.@-'
     expect --region "$region" '[a-z]+(-[a-z]+)+-[0-9]+' 'a region such as eu-central-1'
-    for name in $wanted; do
-        [[ -n ${parameter_of[$name]-} ]] || usage_error "function $name is unknown, expected one of: ${known_functions[*]}"
+    for name in "${functions[@]}"; do
+        expect function "$name" 'chameleon|cnn_serving' "one of: ${known_functions[*]}"
     done
-    functions=()
-    for name in "${known_functions[@]}"; do
-        [[ $wanted != *[a-z]* || $wanted == *" $name "* ]] && functions+=("$name")
-    done
+    ((${#functions[@]} > 0)) || functions=("${known_functions[@]}")
+    mapfile -t functions < <(printf '%s\n' "${functions[@]}" | sort -u)
     # A stack's name has no underscore, and a prefix has no double hyphen.
     functions_stack=serverless-functions${prefix:+-${prefix//_/--}}
     repositories_stack=serverless-repositories${prefix:+-${prefix//_/--}}
     need_command aws 'the AWS CLI, version 1 or 2'
 }
 
-# Sets region, account and partition for everything that follows.
+# Sets region, account and `destroy`, the command that removes this deployment.
 find_place() {
     local caller
     [[ -n $region ]] || region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
@@ -77,6 +78,7 @@ find_place() {
     ask sts get-caller-identity --query '[Account, Arn]'
     read -r account caller <<<"$answer"
     say "account $account, region $region, as $caller"
+    destroy="scripts/destroy.sh --region $region${prefix:+ --prefix $prefix}"
 }
 
 # --- AWS ----------------------------------------------------------------------------------------------------
@@ -84,23 +86,20 @@ find_place() {
 # ask COMMAND... puts what a command of the AWS CLI prints into `answer`.
 ask() { answer=$(aws "$@" --output text) || fail "failed: $(quoted aws "$@")"; }
 
-# look ERROR COMMAND... is ask, but leaves `answer` empty if the command fails with ERROR, a regular expression: there
-# is no such thing.
+# look ERROR COMMAND... is ask, but leaves `answer` empty if the command fails with ERROR: there is no such thing.
 look() {
-    local error=$1
-    shift
-    answer=$(aws "$@" --output text 2>"$scratch/stderr") && return
-    grep -qE -- "$error" "$scratch/stderr" || { cat "$scratch/stderr" >&2 && fail "failed: $(quoted aws "$@")"; }
+    answer=$(aws "${@:2}" --output text 2>"$scratch/stderr") && return
+    grep -qE -- "$1" "$scratch/stderr" || { cat "$scratch/stderr" >&2 && fail "failed: $(quoted aws "${@:2}")"; }
     answer=''
 }
 
-# Puts the types and names of what a stack has made into `answer`, a line each.
+# list_resources STACK puts the types and names of what the stack has made into `answer`, a line each.
 list_resources() {
     look 'does not exist' cloudformation describe-stack-resources --stack-name "$1" --query \
         "StackResources[?PhysicalResourceId && ResourceStatus!='DELETE_COMPLETE'].[ResourceType, PhysicalResourceId]"
 }
 
-# settle STACK waits until nothing is changing the stack, and puts its status into `answer`; empty if there is none.
+# settle STACK waits until nothing changes the stack, and puts its status into `answer`; empty if there is no stack.
 settle() {
     local said=''
     while look 'does not exist' cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' &&
@@ -110,30 +109,31 @@ settle() {
     done
 }
 
-# check_stack STACK fails if CloudFormation would refuse to change the stack, with what to do about it.
+# check_stack STACK fails if CloudFormation would refuse to change the stack, and says what to do about it.
 check_stack() {
-    local next command=()
+    local advice command
     settle "$1"
     case $answer in
-    REVIEW_IN_PROGRESS) delete_stack "$1" && answer='' && return ;; # left by a dry run; there is nothing in it
-    '' | CREATE_COMPLETE | UPDATE_COMPLETE | UPDATE_ROLLBACK_COMPLETE | IMPORT_*COMPLETE) return ;;
-    DELETE_FAILED) fail "the stack $1 is DELETE_FAILED: it was deleted only in part. Delete the rest with:" \
-        "scripts/destroy.sh --region $region${prefix:+ --prefix $prefix}" ;;
-    UPDATE_ROLLBACK_FAILED) next='its last update failed, and so did undoing it. Correct the reason above, then run' \
-        command=(continue-update-rollback) ;;
-    UPDATE_FAILED) next='its last update stopped half-way. Undo the update with' command=(rollback-stack) ;;
-    *) next='it could not be created, and CloudFormation can only delete it. Do that with' command=(delete-stack) ;;
+    '' | CREATE_COMPLETE | UPDATE_COMPLETE | UPDATE_ROLLBACK_COMPLETE) return ;;
+    # A dry run that was interrupted left it; there is nothing in it.
+    REVIEW_IN_PROGRESS) delete_stack "$1" && return ;;
+    DELETE_FAILED) fail "the stack $1 is DELETE_FAILED: only a part of it was deleted. Delete the rest with: $destroy" ;;
+    UPDATE_ROLLBACK_FAILED) command=continue-update-rollback advice='Correct what is named above, then undo the update' ;;
+    UPDATE_FAILED) command=rollback-stack advice='Undo the update' ;;
+    *) command=delete-stack advice='It was never complete; delete it' ;;
     esac
-    next="the stack $1 is $answer: $next: $(quoted aws cloudformation "${command[@]}" --stack-name "$1")"
     show_failures "$1"
-    fail "$next and run ${0##*/} again; it waits until that is done"
+    fail "the stack $1 is $answer. $advice with: $(quoted aws cloudformation "$command" --stack-name "$1")"$'\n'"then run" \
+        "${0##*/} again"
 }
 
 # show_failures STACK prints the newest reasons that CloudFormation gives, in its own words.
 show_failures() {
+    local status=$answer
     ask cloudformation describe-stack-events --stack-name "$1" --query \
         "StackEvents[?ends_with(ResourceStatus, '_FAILED')] | [:5].[LogicalResourceId, ResourceStatusReason]"
     printf '%s\n' "$answer" >&2
+    answer=$status
 }
 
 # change_stack STACK TEMPLATE PARAMETER=VALUE... shows what changes, and changes it unless this is a dry run. Parameters
@@ -155,29 +155,24 @@ change_stack() {
     }
     ask cloudformation describe-change-set --change-set-name "$change_set" --query \
         "Changes[].ResourceChange.[Action, ResourceType, LogicalResourceId, join(',', Details[?Target.Name].Target.Name || \`[]\`)]"
-    if ((${dry_run:-0})); then
-        printf 'stack %s:\n%s\n' "$1" "$answer"
+    say "changes of the stack $1:" && printf '%s\n' "$answer"
+    if ((dry_run)); then
         ask cloudformation delete-change-set --change-set-name "$change_set"
         settle "$1"
         [[ $answer != REVIEW_IN_PROGRESS ]] || delete_stack "$1"
         return
     fi
-    say "changing the stack $1:"
-    printf '%s\n' "$answer" >&2
     ask cloudformation execute-change-set --change-set-name "$change_set"
     settle "$1"
-    [[ $answer == CREATE_COMPLETE || $answer == UPDATE_COMPLETE ]] && return
-    output=$answer
-    show_failures "$1"
-    fail "the stack $1 is $output, for the reasons above; ${0##*/} says at its next start what to do about it"
+    [[ $answer == CREATE_COMPLETE || $answer == UPDATE_COMPLETE ]] || { show_failures "$1" &&
+        fail "the stack $1 is $answer, for the reasons above; ${0##*/} says at its next start what to do about it"; }
 }
 
 # delete_stack STACK
 delete_stack() {
     ask cloudformation delete-stack --stack-name "$1"
     settle "$1"
-    [[ -z $answer ]] || { show_failures "$1" && fail "the stack $1 is ${answer:-gone}: correct the reason above, and run" \
-        "scripts/destroy.sh --region $region${prefix:+ --prefix $prefix} again"; }
+    [[ -z $answer ]] || { show_failures "$1" && fail "the stack $1 is $answer. Correct what is named above, then run: $destroy"; }
 }
 
 # --- what stands in the way ---------------------------------------------------------------------------------
@@ -185,8 +180,8 @@ delete_stack() {
 # Puts commands into `strangers` that delete what has a name of ours but belongs to none of our stacks. Sets role_name,
 # and existing_role if the role that was asked for by name is somebody else's, which is used as it is.
 find_strangers() {
-    local name owned
-    strangers=() existing_role=''
+    local name asked=$role_name owned
+    existing_role=''
     list_resources "$repositories_stack"
     owned=$answer
     list_resources "$functions_stack"
@@ -201,29 +196,22 @@ find_strangers() {
             --query "logGroups[?logGroupName=='/aws/lambda/$name'].logGroupName"
         strange AWS::Logs::LogGroup "/aws/lambda/$name" logs delete-log-group --log-group-name "/aws/lambda/$name"
     done
-    find_role
+    role_name=${role_name:-$(full_name "serverless-functions-$region")}
+    look NoSuchEntity iam get-role --role-name "$role_name" --query "[Role.Arn, Role.Tags[?Key=='managed-by'] | [0].Value]"
+    if [[ -n $asked && -n $answer && $answer != *$'\t'serverless-functions ]]; then
+        existing_role=${answer%$'\t'*}
+    elif [[ -n $answer && $owned != *$'\n'AWS::IAM::Role$'\t'"$role_name"$'\n'* ]]; then
+        for name in $(aws iam list-attached-role-policies --role-name "$role_name" --query 'AttachedPolicies[].[PolicyArn]' --output text); do
+            strange '' '' iam detach-role-policy --role-name "$role_name" --policy-arn "$name"
+        done
+        for name in $(aws iam list-role-policies --role-name "$role_name" --query 'PolicyNames[].[@]' --output text); do
+            strange '' '' iam delete-role-policy --role-name "$role_name" --policy-name "$name"
+        done
+        strange AWS::IAM::Role "$role_name" iam delete-role --role-name "$role_name"
+    fi
 }
 
 # strange TYPE NAME COMMAND... notes the command if `answer` shows that the thing is there, and no stack made it.
 strange() {
     [[ -z $answer || $owned == *$'\n'"$1"$'\t'"$2"$'\n'* ]] || strangers+=("$(quoted aws "${@:3}")")
-}
-
-find_role() {
-    local arn tag policy asked=$role_name
-    role_name=${role_name:-$(full_name "serverless-functions-$region")}
-    look NoSuchEntity iam get-role --role-name "$role_name" \
-        --query "[Role.Arn, Role.Tags[?Key=='managed-by'] | [0].Value]"
-    [[ -n $answer && $owned != *$'\n'AWS::IAM::Role$'\t'"$role_name"$'\n'* ]] || return 0
-    read -r arn tag <<<"$answer"
-    [[ -z $asked || $tag == serverless-functions ]] || { existing_role=$arn && return; }
-    ask iam list-attached-role-policies --role-name "$role_name" --query 'AttachedPolicies[].[PolicyArn]'
-    for policy in $answer; do
-        strange '' '' iam detach-role-policy --role-name "$role_name" --policy-arn "$policy"
-    done
-    ask iam list-role-policies --role-name "$role_name" --query 'PolicyNames[].[@]'
-    for policy in $answer; do
-        strange '' '' iam delete-role-policy --role-name "$role_name" --policy-name "$policy"
-    done
-    strangers+=("$(quoted aws iam delete-role --role-name "$role_name")")
 }

@@ -87,6 +87,7 @@ def create_repository(_, resource_name, cloudformation_json, account_id, region_
     repository = original_create_repository(resource_name, cloudformation_json, account_id, region_name, **options)
     properties = cloudformation_json["Properties"]
     repository.policy = json.dumps(properties["RepositoryPolicyText"])
+    repository.image_scanning_configuration = {"scanOnPush": properties["ImageScanningConfiguration"]["ScanOnPush"]}
     ecr_backends[account_id][region_name].put_lifecycle_policy(
         account_id, resource_name, properties["LifecyclePolicy"]["LifecyclePolicyText"])
     return repository

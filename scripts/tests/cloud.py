@@ -68,7 +68,9 @@ class Cloud:
         self.registry = self.start_registry("registry")
         self.proxy = Proxy(moto_port, self.registry)
         self._parts.append(self.proxy.close)
-        self.cli = AwsCli(self.folder / "cli")
+        # Debian's package is version 2 of the CLI, and belongs to Debian's Python.
+        python = "/usr/bin/python3" if "DEPLOY_TEST_DEBIAN_CLI" in os.environ else sys.executable
+        self.cli = AwsCli(self.folder / "cli", python)
         self._parts.append(self.cli.close)
 
     def start_registry(self, name, read_only=False):
@@ -99,6 +101,10 @@ class Cloud:
             "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "no-credentials"),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def run(self, command, environment):
+        """Runs a command of the AWS CLI that a script printed."""
+        subprocess.run(["bash", "-c", command], env=environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
 
     def close(self):
         for part in reversed(self._parts):

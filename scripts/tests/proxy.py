@@ -24,6 +24,8 @@ class Faults:
 
     def __init__(self):
         self.statuses = {}  # stack: statuses to show instead of moto's, one after the other; the last stays
+        self.undeletable = None  # a stack of which the deletion is accepted, but not done
+        self.events = {}  # resource: why it failed
         self.inactive = False  # whether the functions were put aside
         self.invoke_error = None  # the body of a failing invocation
         self.errors = {}  # action: (HTTP status, code, message)
@@ -77,9 +79,22 @@ class Proxy:
     def _cloudformation_DescribeStacks(self, method, path, headers, body):
         status, kept, content = self.forward(method, path, headers, body)
         for name, statuses in self.faults.statuses.items():
-            if f"StackName={name}&".encode() in body + b"&":
+            if status == 200 and f"StackName={name}&".encode() in body + b"&":
                 shown = statuses.pop(0) if len(statuses) > 1 else statuses[0]
                 content = re.sub(rb"<StackStatus>\w+<", f"<StackStatus>{shown}<".encode(), content)
+        return status, kept, content
+
+    def _cloudformation_DeleteStack(self, method, path, headers, body):
+        if self.faults.undeletable and self.faults.undeletable.encode() in body:
+            return 200, {"Content-Type": "text/xml"}, b"<DeleteStackResponse/>"
+        return self.forward(method, path, headers, body)
+
+    def _cloudformation_DescribeStackEvents(self, method, path, headers, body):
+        status, kept, content = self.forward(method, path, headers, body)
+        for name, reason in self.faults.events.items():
+            event = (f"<member><LogicalResourceId>{name}</LogicalResourceId><ResourceStatus>CREATE_FAILED</ResourceStatus>"
+                     f"<ResourceStatusReason>{reason}</ResourceStatusReason></member>")
+            content = content.replace(b"<StackEvents>", b"<StackEvents>" + event.encode(), 1)
         return status, kept, content
 
     # --- ECR: what was really pushed ------------------------------------------------------------------------
