@@ -13,8 +13,8 @@ tests; the quick checks come first. Where Docker runs, it then builds the images
 that runs them, and deploys them to stand-ins for AWS. Stops at the first failure. Leaves no container, image or
 process behind.
 
-What is used only where it is installed: Docker, docker-compose, docker-registry, shellcheck, cargo-deny. What was
-left out is said at the end; with CI=true leaving anything out is a failure.
+What is used only where it is installed: Docker, docker-compose, docker-registry, Debian's awscli, shellcheck,
+cargo-deny. What was left out is said at the end; with CI=true leaving anything out is a failure.
 
   --keep-images   leave the images, so that the next run builds only what has changed
 EOT
@@ -38,6 +38,7 @@ main() {
     step cargo fmt --all --check
     step check_scripts
     step check_dependencies
+    step ./scripts/tests/deploy.sh --lint
     step cargo clippy --locked --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' step cargo doc --locked --workspace --no-deps
     # Builds all binaries before the first test: those of awsinvoker run the others.
@@ -94,6 +95,7 @@ test_images() {
 
 test_deployment() {
     is_there docker-registry 'deployment (apt-get install docker-registry)' || return 0
+    [[ -x /usr/bin/aws ]] || left_out+=('deployment with version 2 of the AWS CLI (apt-get install awscli)')
     ./scripts/tests/deploy.sh --images
 }
 

@@ -99,11 +99,12 @@ list_resources() {
         "StackResources[?PhysicalResourceId && ResourceStatus!='DELETE_COMPLETE'].[ResourceType, PhysicalResourceId]"
 }
 
-# settle STACK waits until nothing changes the stack, and puts its status into `answer`; empty if there is no stack.
+# settle STACK [PASSING] waits while the stack's status is a passing one, a regular expression, and puts the status into
+# `answer`; empty if there is no stack.
 settle() {
-    local said=''
+    local passing=${2:-(CREATE|UPDATE|ROLLBACK|DELETE|IMPORT).*_IN_PROGRESS} said=''
     while look 'does not exist' cloudformation describe-stacks --stack-name "$1" --query 'Stacks[0].StackStatus' &&
-        [[ $answer == *_IN_PROGRESS && $answer != REVIEW_IN_PROGRESS ]]; do
+        [[ $answer =~ ^($passing)$ ]]; do
         [[ $said == "$answer" ]] || say "waiting for the stack $1: $answer"
         said=$answer && sleep 2
     done
@@ -163,7 +164,7 @@ change_stack() {
         return
     fi
     ask cloudformation execute-change-set --change-set-name "$change_set"
-    settle "$1"
+    settle "$1" '.*_IN_PROGRESS'
     [[ $answer == CREATE_COMPLETE || $answer == UPDATE_COMPLETE ]] || { show_failures "$1" &&
         fail "the stack $1 is $answer, for the reasons above; ${0##*/} says at its next start what to do about it"; }
 }
@@ -171,7 +172,7 @@ change_stack() {
 # delete_stack STACK
 delete_stack() {
     ask cloudformation delete-stack --stack-name "$1"
-    settle "$1"
+    settle "$1" '[^D].*|DELETE_IN_PROGRESS'
     [[ -z $answer ]] || { show_failures "$1" && fail "the stack $1 is $answer. Correct what is named above, then run: $destroy"; }
 }
 

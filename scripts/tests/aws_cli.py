@@ -25,15 +25,14 @@ sys.exit(int(client.makefile().read() or 1))
 
 
 class AwsCli:
-    def __init__(self, folder, python=sys.executable):
-        """The CLI that is a package of `python`."""
+    def __init__(self, folder):
         folder.mkdir()
         self.folder = folder
         path = folder / "socket"
         client = folder / "aws"
-        client.write_text(CLIENT.format(python=python, path=str(path)))
+        client.write_text(CLIENT.format(python=sys.executable, path=str(path)))
         client.chmod(0o755)
-        self._process = subprocess.Popen([python, "-B", __file__, str(path)], stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen([sys.executable, __file__, str(path)], stdin=subprocess.DEVNULL)
         while not path.exists():
             if self._process.poll() is not None:
                 raise RuntimeError(f"{__file__} ended with {self._process.returncode}")
@@ -83,8 +82,8 @@ def _serve_one(connection, main):
     for number, file in enumerate(files):
         os.dup2(file, number)
     os.chdir(folder)
-    # Version 1 sets it when it is imported.
-    data = {key: value for key, value in os.environ.items() if key == "AWS_DATA_PATH"}
+    # Set when the CLI is imported.
+    data = {"AWS_DATA_PATH": os.environ["AWS_DATA_PATH"]}
     os.environ.clear()
     os.environ.update({**dict(field.split("=", 1) for field in environment), **data})
     sys.argv = ["aws", *arguments.split("\0")]

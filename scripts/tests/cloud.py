@@ -68,10 +68,11 @@ class Cloud:
         self.registry = self.start_registry("registry")
         self.proxy = Proxy(moto_port, self.registry)
         self._parts.append(self.proxy.close)
-        # Debian's package is version 2 of the CLI, and belongs to Debian's Python.
-        python = "/usr/bin/python3" if "DEPLOY_TEST_DEBIAN_CLI" in os.environ else sys.executable
-        self.cli = AwsCli(self.folder / "cli", python)
-        self._parts.append(self.cli.close)
+        if "DEPLOY_TEST_DEBIAN_CLI" in os.environ:
+            self.cli = DebianCli(self.folder / "cli")
+        else:
+            self.cli = AwsCli(self.folder / "cli")
+            self._parts.append(self.cli.close)
 
     def start_registry(self, name, read_only=False):
         registry = Registry(self.folder / name, read_only)
@@ -110,6 +111,16 @@ class Cloud:
         for part in reversed(self._parts):
             part()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class DebianCli:
+    """Debian's awscli, version 2: a process for every call, as it cannot be forked. It is from before AWS_ENDPOINT_URL."""
+
+    def __init__(self, folder):
+        folder.mkdir()
+        self.folder = folder
+        (folder / "aws").write_text('#!/bin/sh\nexec /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
+        (folder / "aws").chmod(0o755)
 
 
 class Registry:

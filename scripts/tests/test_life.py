@@ -180,4 +180,4 @@ def base_image():
     if subprocess.run(["docker", "image", "inspect", default], capture_output=True).returncode == 0:
         return []
     base = subprocess.run([ROOT / "docker/base.sh"], check=True, capture_output=True, text=True).stdout.strip()
-    return ["--build-arg", f"RUST_IMAGE={base}"]
+    return ["--build-arg", f"RUST_IMAGE={base}", "--build-arg", f"PYTHON_IMAGE={base}"]
