@@ -8,13 +8,13 @@ usage() {
     cat <<'EOT'
 Usage: scripts/deploy.sh [FLAG...] [chameleon] [cnn_serving]
 
-Deploys the functions that are named, or both, as container images: builds and pushes them to ECR, makes a role that
-may write logs and nothing else, creates or updates the functions, and calls each once. Ends with a file for
-awsinvoker. What is as it should be stays untouched: a second run changes nothing, and a run that was interrupted is
-continued by the next.
+Deploys the functions that are named, or both, as container images: one stack of CloudFormation holds the image
+repositories, another the functions, their logs and their role. Calls each function once, and writes a file for
+awsinvoker. A second run changes nothing; an interrupted run is continued by the next. docs/deployment.md tells more.
 
 Images are named by the commit and the architecture and deployed by digest, so everything has to be committed.
-The flags state the whole configuration: what was set by an earlier run and is not given again is back to its default.
+The flags state the whole configuration of the functions that are named: a flag that is not given again is back to its
+default. The role and the architecture belong to all functions.
 
 Flags:
   --region REGION             where to [default: as the AWS CLI]
@@ -24,240 +24,266 @@ Flags:
   --memory MB                 128 to 10240; 1769 give one CPU [default: 1769]
   --timeout SECONDS           1 to 900 [default: 60]
   --env KEY=VALUE             an environment variable for the functions, or KEY alone for the shell's value; repeatable
-  --role-name NAME            the functions' role [default: serverless-functions-REGION]
+  --bucket NAME               a bucket that cnn_serving may read
+  --role-name NAME            the functions' role [default: serverless-functions-REGION]; one that you made yourself
+                              is used as it is
   --log-retention-days DAYS   how long logs are kept [default: 14]
   --build-arg KEY=VALUE       for docker build; repeatable
   --endpoints-file FILE       the file to write for awsinvoker [default: endpoints.json]; lists what this run deploys,
                               and what was there is kept as FILE.bak
-  --dry-run                   only read; print the commands that would change something (environment variables are
-                              in a file that is gone afterwards)
+  --dry-run                   change nothing; print what CloudFormation would change
   --help
-
-Environment:
-  DEPLOY_ROLE_SECONDS   how long Lambda may refuse a role because it is new [default: 60]
-  as well as that of the AWS CLI (AWS_PROFILE, AWS_REGION, ...) and of Docker (DOCKER_CONFIG, DOCKER_HOST, ...)
 
 Needs the AWS CLI (version 1 or 2) with credentials, Docker and git. scripts/destroy.sh removes everything again.
 EOT
 }
 
 root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly root
-# shellcheck source=lib/aws.sh
-source "$root/scripts/lib/aws.sh"
-# shellcheck source=lib/image.sh
-source "$root/scripts/lib/image.sh"
-# shellcheck source=lib/function.sh
-source "$root/scripts/lib/function.sh"
+# shellcheck source=lib/stacks.sh
+source "$root/scripts/lib/stacks.sh"
 
 # What is sent to try a function, and what awsinvoker sends.
-declare -rA payloads=(
-    [chameleon]='{"num_of_rows":10,"num_of_cols":15}'
-    [cnn_serving]='{"input_file_seq":0}'
-)
+declare -rA payloads=([chameleon]='{"num_of_rows":10,"num_of_cols":15}' [cnn_serving]='{"input_file_seq":0}')
 # Those that CloudWatch knows.
-readonly retentions=' 1 3 5 7 14 30 60 90 120 150 180 365 400 545 731 1096 1827 2192 2557 2922 3288 3653 '
+readonly retentions='1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653'
 
-functions=()
-region='' prefix='' role_name='' arch=''
-memory=1769 timeout=60 log_retention_days=14
-endpoints_file=endpoints.json
-build_args=()
+build_args=() arch=$(uname -m) memory=1769 timeout=60 log_retention_days=14 bucket='' endpoints_file=endpoints.json
 declare -A variables=()
-dry_run=0
 
 main() {
-    local name
+    local name key repositories=() parameters=()
     parse "$@"
-    check_settings
-    check_tools
-    mapfile -t functions < <(choose_functions "${functions[@]}")
-    write_environment
     name_image
     find_place
-    ((!dry_run)) || say 'dry run: nothing is changed; what would be run is on stdout'
-    # Nothing is begun if one of them cannot be finished.
+    # Nothing is begun if it cannot be finished.
+    check_stack "$repositories_stack"
+    check_stack "$functions_stack"
+    refuse_strangers
+    check_architecture
+    render_template
     for name in "${functions[@]}"; do
-        inspect_function "$(full_name "$name")"
-        inspect_repository "$(full_name "$name")"
+        repositories+=("${parameter_of[$name]}=true")
     done
-    # First, because a new role takes some seconds to become usable.
-    ensure_role
+    change_stack "$repositories_stack" "$root/scripts/cloudformation/repositories.yaml" "Prefix=${prefix:+$prefix-}" \
+        "${repositories[@]}"
     for name in "${functions[@]}"; do
-        deploy "$name" "$(full_name "$name")"
+        ensure_image "$name" "$(full_name "$name")"
+        key=${parameter_of[$name]}
+        parameters+=("${key}Image=$image" "${key}Memory=$memory" "${key}Timeout=$timeout"
+            "${key}LogRetentionDays=$log_retention_days")
+    done
+    ! is_wanted cnn_serving || parameters+=("Bucket=$bucket")
+    change_stack "$functions_stack" "$scratch/functions.yaml" "Prefix=${prefix:+$prefix-}" "Architecture=$arch" \
+        "RoleName=$role_name" "ExistingRole=$existing_role" "${parameters[@]}"
+    ((!dry_run)) || exit 0
+    for name in "${functions[@]}"; do
+        smoke_test "$(full_name "$name")" "${payloads[$name]}"
     done
     write_endpoints
 }
 
-# deploy FUNCTION FULL_NAME
-deploy() {
-    ensure_repository "$2"
-    ensure_image "$1" "$2"
-    ensure_log_group "$2"
-    ensure_function "$2"
-    smoke_test "$2" "${payloads[$1]}"
-}
-
-# --- command line -----------------------------------------------------------------------------------------
+# --- command line -------------------------------------------------------------------------------------------
 
 parse() {
+    local file
     while (($#)); do
         [[ $1 != --*=* ]] || set -- "${1%%=*}" "${1#*=}" "${@:2}"
         case $1 in
         -h | --help) usage && exit ;;
         --dry-run) dry_run=1 && shift && continue ;;
-        -*) parse_flag "$@" && shift 2 ;;
-        *) add_function "$1" && shift ;;
+        --region | --prefix | --role-name | --arch | --memory | --timeout | --log-retention-days | --endpoints-file | --bucket)
+            set_flag "$@" ;;
+        --env) set_flag "$@" && add_variable "$2" ;;
+        --build-arg) set_flag "$@" && expect "$1" "$2" '[^=]+=.*' KEY=VALUE && build_args+=(--build-arg "$2") ;;
+        -*) usage_error "unknown flag $1" ;;
+        *) functions+=("$1") && shift && continue ;;
         esac
+        shift 2
+    done
+    expect --arch "$arch" 'x86_64|arm64|aarch64' 'x86_64 or arm64'
+    [[ $arch == x86_64 ]] && platform=linux/amd64 || arch=arm64 platform=linux/arm64
+    expect_number --memory "$memory" 128 10240
+    expect_number --timeout "$timeout" 1 900
+    expect --log-retention-days "$log_retention_days" "$retentions" "one of: ${retentions//|/ }"
+    expect --bucket "$bucket" '[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]' 'the name of a bucket'
+    check_common
+    [[ -z $bucket ]] || is_wanted cnn_serving || usage_error '--bucket is for cnn_serving alone'
+    need_command git git
+    need_command docker Docker
+    docker version --format '{{.Server.Version}}' >/dev/null || fail 'Docker cannot be reached'
+    for file in "$endpoints_file" "$endpoints_file.bak"; do
+        [[ ! -d $file && -w $([[ -e $file ]] && echo "$file" || dirname "$file") ]] ||
+            [[ $file == *.bak && ! -s $endpoints_file ]] || [[ $endpoints_file == /dev/null ]] ||
+            fail "--endpoints-file $endpoints_file: cannot write $file, expected a file that can be written"
     done
 }
 
-# parse_flag FLAG [VALUE]...
-parse_flag() {
-    case $1 in
-    --region | --prefix | --role-name | --arch | --memory | --timeout | --log-retention-days | --endpoints-file)
-        need_value "$@"
-        local name=${1#--}
-        printf -v "${name//-/_}" '%s' "$2"
-        ;;
-    --env) need_value "$@" && add_variable "$2" ;;
-    --build-arg)
-        need_value "$@"
-        [[ $2 == ?*=* ]] || usage_error "--build-arg is $2, expected KEY=VALUE"
-        build_args+=("$2")
-        ;;
-    *) usage_error "unknown flag $1" ;;
-    esac
+# expect_number FLAG VALUE MIN MAX
+expect_number() {
+    expect "$1" "$2" '[1-9][0-9]{0,5}' "$3 to $4"
+    (($2 >= $3 && $2 <= $4)) || usage_error "$1 is $2, expected $3 to $4"
 }
 
 # add_variable KEY[=VALUE]
 add_variable() {
-    local key=${1%%=*} value
-    [[ $key =~ ^[A-Za-z][A-Za-z0-9_]+$ ]] ||
-        usage_error "--env $key: expected a name of letters, digits and _ that begins with a letter, at least two"
-    if [[ $1 == *=* ]]; then
-        value=${1#*=}
-    else
-        value=$(printenv "$key") ||
-            usage_error "--env $key: not set in the environment; expected KEY=VALUE or a variable that is set"
-    fi
+    local key=${1%%=*} value=${1#*=}
+    expect --env "$key" '[A-Za-z][A-Za-z0-9_]+' 'a name of letters, digits and _ that begins with a letter, at least two'
+    [[ $1 == *=* ]] || value=$(printenv "$key") || usage_error "--env is $key, which is not set; expected KEY=VALUE"
     [[ $value != *[[:cntrl:]]* ]] || usage_error "--env $key: holds a control character, expected a single line"
     variables[$key]=$value
 }
 
-check_settings() {
-    check_names
-    [[ -n $arch ]] || arch=$(uname -m)
-    case $arch in
-    x86_64) platform=linux/amd64 ;;
-    arm64 | aarch64) arch=arm64 platform=linux/arm64 ;;
-    *) usage_error "--arch is $arch, expected x86_64 or arm64" ;;
-    esac
-    check_number --memory "$memory" 128 10240
-    check_number --timeout "$timeout" 1 900
-    check_number DEPLOY_ROLE_SECONDS "${DEPLOY_ROLE_SECONDS:-60}" 0 3600
-    [[ $log_retention_days != *' '* && $retentions == *" $log_retention_days "* ]] ||
-        usage_error "--log-retention-days is $log_retention_days, expected one of:$retentions"
+# --- what would not work ------------------------------------------------------------------------------------
+
+# CloudFormation would find out half-way.
+refuse_strangers() {
+    find_strangers
+    [[ -z $existing_role || -z $bucket ]] ||
+        fail "role $role_name exists and is used as it is: let it read $bucket yourself, and leave --bucket out"
+    ((${#strangers[@]} > 0)) || return 0
+    say "some things exist already, but do not belong to the stacks $repositories_stack and $functions_stack:" \
+        'an earlier version of this script made them (then they bear the tag managed-by=serverless-functions), late log' \
+        'lines recreated a log group, or they are somebody else'\''s. If nobody needs them, delete them with:'
+    printf '  %s\n' "${strangers[@]}" >&2
+    fail 'nothing was changed: delete those, or choose another --prefix'
 }
 
-# check_number FLAG VALUE MIN MAX
-check_number() {
-    if [[ ! $2 =~ ^(0|[1-9][0-9]{0,5})$ ]] || (($2 < $3 || $2 > $4)); then
-        usage_error "$1 is $2, expected $3 to $4"
+check_architecture() {
+    look 'does not exist' cloudformation describe-stacks --stack-name "$functions_stack" \
+        --query "Stacks[0].Parameters[?ParameterKey=='Architecture'].ParameterValue"
+    [[ -z $answer || $answer == "$arch" ]] || fail "the functions are for $answer, and --arch is $arch: give" \
+        "--arch $answer, choose another --prefix, or remove them with: $destroy"
+}
+
+# --- images -------------------------------------------------------------------------------------------------
+
+# Sets commit and image_tag: the commit and whatever else decides what is in the image. A tag cannot be moved, so the
+# image for another architecture or with other build arguments needs another one.
+name_image() {
+    local changes paths=(.) endpoints
+    # What an earlier run wrote is no change.
+    endpoints=$(realpath --canonicalize-missing --relative-to="$root" "$endpoints_file")
+    [[ $endpoints == ../* ]] || paths+=(":(exclude,literal)$endpoints" ":(exclude,literal)$endpoints.bak")
+    commit=$(git -C "$root" rev-parse --verify HEAD) || fail "$root: expected a git repository with a commit"
+    changes=$(git -C "$root" status --porcelain --untracked-files=all -- "${paths[@]}") || fail 'failed: git status'
+    [[ -z $changes ]] || { printf '%s\n' "$changes" >&2 && fail 'the files above are not committed, and images are named' \
+        'by commit: commit them, or put them aside with: git stash --include-untracked'; }
+    image_tag=$commit-$arch
+    ((${#build_args[@]} == 0)) ||
+        image_tag+=-$(printf '%s\n' "${build_args[@]}" | LC_ALL=C sort | git hash-object --stdin | cut -c 1-12)
+}
+
+# ensure_image FUNCTION REPOSITORY builds and pushes an image unless the repository has it; sets `image`, its digest.
+ensure_image() {
+    local uri
+    look RepositoryNotFoundException ecr describe-repositories --repository-names "$2" \
+        --query 'repositories[0].repositoryUri'
+    uri=${answer:-$account.dkr.ecr.$region.amazonaws.com/$2}
+    look_for_image "$2"
+    if [[ -z $answer ]] && ((dry_run)); then
+        say "$2: the image $image_tag would be built and pushed"
+        answer=sha256:$(printf '%064d' 0)
+    elif [[ -z $answer ]]; then
+        build_image "$1" "$uri:$image_tag"
+        push_image "$uri:$image_tag"
+        look_for_image "$2"
+        [[ -n $answer ]] || fail "the repository $2 does not show the image $image_tag that was pushed; run this again"
     fi
+    image=$uri@$answer
 }
 
-check_tools() {
-    need_command aws 'install the AWS CLI, version 1 or 2'
-    need_command git 'install git'
-    need_command docker 'install Docker'
-    docker version --format '{{.Server.Version}}' >/dev/null || fail 'Docker cannot be reached'
-    check_writable "$endpoints_file"
-    ! has_earlier_endpoints || check_writable "$endpoints_file.bak"
+# look_for_image REPOSITORY
+look_for_image() {
+    look '(Repository|Image)NotFoundException' ecr describe-images --repository-name "$1" \
+        --image-ids "imageTag=$image_tag" --query 'imageDetails[0].imageDigest'
 }
 
-# check_writable FILE
-check_writable() {
-    [[ ! -d $1 && -w $([[ -e $1 ]] && echo "$1" || dirname "$1") ]] ||
-        fail "--endpoints-file $endpoints_file: cannot write $1, expected a file that can be written"
+# build_image FUNCTION TAG
+build_image() {
+    local built
+    say "$1: building for $platform"
+    # Attestations would turn the image into a list of manifests, which Lambda refuses.
+    BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --platform "$platform" --file "$root/$1/Dockerfile" --tag "$2" \
+        --build-arg "REVISION=$commit" "${build_args[@]}" "$root" >&2 || fail "failed: docker build of $1." \
+        'Where no image registry can be reached, docker/build.sh builds with stand-ins for the base images. To deploy' \
+        "with them: base=\$(docker/base.sh); scripts/deploy.sh --build-arg RUST_IMAGE=\$base --build-arg PYTHON_IMAGE=\$base"
+    built=$(docker image inspect --format '{{.Os}}/{{.Architecture}}' "$2") ||
+        fail "$1: docker build left no image $2 in this engine; choose the builder with: docker buildx use default"
+    [[ $built == "$platform" ]] || fail "$1: the image is for $built, expected $platform: build on such a machine," \
+        'or with BuildKit and base images for it'
 }
 
-# Whether there is something in the endpoints file that is to be kept.
-has_earlier_endpoints() {
-    [[ -s $endpoints_file && -f $endpoints_file ]]
+# push_image TAG
+push_image() {
+    # ECR's credential helper, where one is set up, would rather fail than not store the password. It needs none.
+    local login=(env AWS_ECR_IGNORE_CREDS_STORAGE=true docker login --username AWS --password-stdin "${1%%/*}")
+    ask ecr get-login-password
+    printf '%s' "$answer" | "${login[@]}" >/dev/null ||
+        say "failed: $(quoted "${login[@]}"): pushing with what Docker knows already"
+    say "pushing $1"
+    docker push "$1" >&2 || fail "failed: docker push $1"
 }
 
-# --- changes ----------------------------------------------------------------------------------------------
+# --- functions ----------------------------------------------------------------------------------------------
 
-# change COMMAND... runs what changes something; a dry run prints it instead.
-change() {
-    if ((dry_run)); then
-        quoted "$@"
-    elif [[ $1 == aws ]]; then
-        "$@" >/dev/null || fail "failed: $(quoted "$@")"
-    else
-        "$@" >&2 || fail "failed: $(quoted "$@")"
-    fi
-}
-
-# change_with_role COMMAND... is change for a command of the AWS CLI that fails as long as a role is too new.
-change_with_role() {
-    local deadline=$((SECONDS + ${DEPLOY_ROLE_SECONDS:-60}))
-    ((!dry_run)) || { change "$@" && return; }
-    until "$@" >/dev/null 2>"$scratch/stderr"; do
-        # The second is what Lambda says if it encrypts variables, with a key that the role may use a moment later.
-        if ! failed_with 'cannot be assumed by Lambda|KMS key is invalid for CreateGrant' ||
-            ((SECONDS >= deadline)); then
-            report_failure "$@"
+# Puts the variables of --env into a copy of the template; those of a function that is not named stay as they are.
+render_template() {
+    local name line wanted=''
+    for name in $(printf '%s\n' "${!variables[@]}" | LC_ALL=C sort); do
+        wanted+="${wanted:+, }\"$name\": \"$(escaped "${variables[$name]}")\""
+    done
+    look 'does not exist' cloudformation get-template --stack-name "$functions_stack" --query TemplateBody
+    while IFS= read -r line; do
+        name=${line##*\}  \# of }
+        if [[ $name != "$line" ]] && is_wanted "$name"; then
+            line="      Environment: {Variables: {$wanted}}  # of $name"
+        elif [[ $name != "$line" && -n $answer ]]; then
+            line=$(grep "}  # of $name\$" <<<"$answer")
         fi
-        say 'Lambda cannot use the role yet; trying again'
-        sleep 2
+        printf '%s\n' "$line"
+    done <"$root/scripts/cloudformation/functions.yaml" >"$scratch/functions.yaml"
+}
+
+# escaped VALUE prints it for a quoted string of YAML, in ASCII: CloudFormation gives other characters back as `?`.
+escaped() {
+    local LC_ALL=C.UTF-8 i
+    for ((i = 0; i < ${#1}; i++)); do
+        [[ ${1:i:1} != [\"\\] && ${1:i:1} == [\ -~] ]] && printf %s "${1:i:1}" || printf '\\U%08x' "'${1:i:1}"
     done
 }
 
-# --- files ------------------------------------------------------------------------------------------------
-
-# The variables go to AWS in a file, because other users see command lines. Sets environment_file and variable_names.
-write_environment() {
-    local name separator='' value
-    environment_file=$scratch/environment.json
-    mapfile -t variable_names < <(((${#variables[@]} == 0)) || printf '%s\n' "${!variables[@]}" | LC_ALL=C sort)
-    {
-        printf '{"Variables":{'
-        for name in "${variable_names[@]}"; do
-            value=${variables[$name]//\\/\\\\}
-            printf '%s"%s":"%s"' "$separator" "$name" "${value//\"/\\\"}"
-            separator=,
-        done
-        printf '}}\n'
-    } >"$environment_file"
-    ((${#variable_names[@]} == 0)) || say "environment variables: ${variable_names[*]}"
+# smoke_test NAME PAYLOAD calls the function once, as its users will, and shows what it says.
+smoke_test() {
+    local status error body
+    printf '%s' "$2" >"$scratch/payload"
+    # No time-out of its own: Lambda has one.
+    local invoke=(lambda invoke --function-name "$1" --payload "fileb://$scratch/payload" --cli-read-timeout 0
+        --query '[StatusCode, FunctionError]' "$scratch/body")
+    # Lambda puts a function aside that was not called for weeks; the first call brings it back, but fails.
+    look 'CodeArtifactUserPendingException|ResourceConflictException|ResourceNotReadyException' "${invoke[@]}"
+    [[ -n $answer ]] || { aws lambda wait function-active-v2 --function-name "$1" && ask "${invoke[@]}"; }
+    read -r status error <<<"$answer"
+    body=$(head -c 2000 "$scratch/body" | tr -d '\0')
+    [[ $status == 200 && $error == None ]] || { printf '%s\n' "$body" >&2 &&
+        fail "function $1 was deployed, but answers $2 with status $status, error $error and the above"; }
+    say "$1: answers $2 with ${body:0:100}"
 }
 
 write_endpoints() {
-    local content
-    content=$(endpoints)
-    if [[ -f $endpoints_file && $(<"$endpoints_file") == "$content" ]]; then
-        say "$endpoints_file is up to date"
-    elif ((dry_run)); then
-        say "$endpoints_file would be written"
-    else
-        if has_earlier_endpoints; then
-            say "$endpoints_file was another: keeping that as $endpoints_file.bak"
-            cp -- "$endpoints_file" "$endpoints_file.bak"
-        fi
-        printf '%s\n' "$content" >"$endpoints_file"
-        say "wrote $endpoints_file for ${functions[*]}: awsinvoker --region $region --endpoints-file $endpoints_file"
+    local content name
+    content=$(
+        for name in "${functions[@]}"; do
+            printf '  {"hostname": "%s", "payload": %s},\n' "$(full_name "$name")" "${payloads[$name]}"
+        done
+    )
+    content=$'[\n'${content%,}$'\n]'
+    [[ ! -f $endpoints_file || $(<"$endpoints_file") != "$content" ]] || { say "$endpoints_file is up to date" && return; }
+    if [[ -s $endpoints_file && -f $endpoints_file ]]; then
+        say "$endpoints_file was another: keeping that as $endpoints_file.bak"
+        cp -- "$endpoints_file" "$endpoints_file.bak"
     fi
-}
-
-endpoints() {
-    local name separator='['
-    for name in "${functions[@]}"; do
-        printf '%s\n  {"hostname": "%s", "payload": %s}' "$separator" "$(full_name "$name")" "${payloads[$name]}"
-        separator=,
-    done
-    printf '\n]\n'
+    printf '%s\n' "$content" >"$endpoints_file"
+    say "wrote $endpoints_file for ${functions[*]}: awsinvoker --region $region --endpoints-file $endpoints_file"
 }
 
 main "$@"

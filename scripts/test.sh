@@ -13,8 +13,8 @@ tests; the quick checks come first. Where Docker runs, the script then builds th
 Lambda that runs them, and deploys them to stand-ins for AWS. It stops at the first failure, and leaves no container,
 image or process behind.
 
-These tools are used only where they are installed: Docker, docker-compose, docker-registry, shellcheck, cargo-deny.
-What was left out is printed at the end. With CI=true, leaving anything out is a failure.
+These tools are used only where they are installed: Docker, docker-compose, docker-registry, Debian's awscli,
+shellcheck, cargo-deny. What was left out is printed at the end. With CI=true, leaving anything out is a failure.
 
   --quick         only formatting, lints and unit tests
   --keep-images   leave the images, so that the next run builds only what has changed
@@ -54,6 +54,7 @@ test_quickly() {
 test_thoroughly() {
     ./scripts/setup.sh
     step check_dependencies
+    step ./scripts/tests/deploy.sh --lint
     RUSTDOCFLAGS='-D warnings' step cargo doc --locked --workspace --no-deps
     # Builds all programs before the first test: some tests run the programs of other packages.
     step cargo test --locked --workspace
@@ -126,6 +127,7 @@ test_images() {
 
 test_deployment() {
     is_there docker-registry 'deployment (apt-get install docker-registry)' || return 0
+    [[ -x /usr/bin/aws ]] || left_out+=('deployment with version 2 of the AWS CLI (apt-get install awscli)')
     ./scripts/tests/deploy.sh --images
 }
 

@@ -15,13 +15,11 @@ from cloud import ACCOUNT, REGION, Cloud
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROLE = f"serverless-functions-{REGION}"
-BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-# How Lambda refuses a role that is too new: always, and if it encrypts the variables of a function.
-NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
-NO_GRANT = ("Lambda was unable to configure access to your environment variables because the KMS key is invalid for "
-            "CreateGrant.")
+FUNCTIONS, REPOSITORIES = "serverless-functions", "serverless-repositories"
+BOTH = ["chameleon", "cnn_serving"]
 OWNED = {"managed-by": "serverless-functions"}
-READING = re.compile("(Get|List|Describe|Invoke)")
+# What the scripts may do without changing anything: a change set alone changes nothing.
+HARMLESS = re.compile("Get|List|Describe|Invoke|CreateChangeSet|DeleteChangeSet")
 # Everything that is deployed, with images that are built in no time.
 DOCKERFILE = "FROM scratch\nLABEL serverless.samples=image\nCOPY {0}/code /code\n"
 
@@ -43,10 +41,6 @@ class Case(unittest.TestCase):
         self.endpoints = self.checkout / "endpoints.json"
 
     # --- the scripts ----------------------------------------------------------------------------------------
-
-    def use_separate_cli(self):
-        """Has the CLI started as its users start it: a process of its own, which takes signals."""
-        self.environment["PATH"] = f"{ROOT / 'assets/venv/bin'}:{os.environ['PATH']}"
 
     def deploy(self, *arguments, **options):
         return self.run_script("deploy.sh", *arguments, **options)
@@ -71,7 +65,7 @@ class Case(unittest.TestCase):
 
     @property
     def changes(self):
-        return [action for action in self.calls if not READING.match(action)]
+        return [action for action in self.calls if not HARMLESS.match(action)]
 
     def change_code(self, function="chameleon"):
         (self.checkout / function / "code").write_text(str(uuid.uuid4()))
@@ -92,48 +86,46 @@ class Case(unittest.TestCase):
     def function(self, name="chameleon", region=REGION):
         return self.aws("lambda", region).get_function(FunctionName=name)
 
-    def function_names(self):
-        return [function["FunctionName"] for function in self.aws("lambda").list_functions()["Functions"]]
+    def configuration(self, name="chameleon"):
+        """Memory, time-out and variables."""
+        one = self.function(name)["Configuration"]
+        return one["MemorySize"], one["Timeout"], one.get("Environment", {}).get("Variables", {})
 
-    def role_names(self):
-        return [role["RoleName"] for role in self.aws("iam").list_roles()["Roles"]]
+    def inventory(self):
+        """The names of everything that a deployment consists of."""
+        logs = self.aws("logs").describe_log_groups()["logGroups"]
+        return {
+            "functions": [one["FunctionName"] for one in self.aws("lambda").list_functions()["Functions"]],
+            "repositories": [one["repositoryName"] for one in self.aws("ecr").describe_repositories()["repositories"]],
+            "roles": [one["RoleName"] for one in self.aws("iam").list_roles()["Roles"]],
+            "logs": {one["logGroupName"]: int(one.get("retentionInDays", 0)) for one in logs},
+            "stacks": [one["StackName"] for one in self.aws("cloudformation").describe_stacks()["Stacks"]],
+        }
 
-    def repository_names(self):
-        return [one["repositoryName"] for one in self.aws("ecr").describe_repositories()["repositories"]]
-
-    def log_group_names(self):
-        return [group["logGroupName"] for group in self.aws("logs").describe_log_groups()["logGroups"]]
-
-    def policies(self, role):
-        attached = self.aws("iam").list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-        return [policy["PolicyArn"] for policy in attached]
-
-    def make_role(self, name, service="lambda.amazonaws.com"):
-        trust = '{"Statement": {"Effect": "Allow", "Principal": {"Service": "%s"}, "Action": ["sts:AssumeRole"]}}'
-        self.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust % service)
+    def make_role(self, name, tags=None):
+        tags = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+        self.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}", Tags=tags)
         return f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
-    def make_function(self, name, tags=None, **options):
-        if "somebody" not in self.role_names():
-            self.make_role("somebody")
-        if not options:
-            options = {"PackageType": "Image", "Code": {"ImageUri": "elsewhere/image@sha256:" + 64 * "0"}}
-        self.aws("lambda").create_function(
-            FunctionName=name, Role=f"arn:aws:iam::{ACCOUNT}:role/somebody", Tags=tags or {}, **options
-        )
+    def make_function(self, name, role):
+        code = {"ImageUri": "elsewhere/image@sha256:" + 64 * "0"}
+        self.aws("lambda").create_function(FunctionName=name, Role=role, PackageType="Image", Code=code, Tags=OWNED)
 
     def assertSays(self, done, *texts):
         for text in texts:
             self.assertIn(text, done.stderr)
 
 
+NOTHING = {"functions": [], "repositories": [], "roles": [], "logs": {}, "stacks": []}
+
+
 def make_checkout(folder):
     """The scripts as they are, and functions of one file each."""
-    for name in ("scripts/deploy.sh", "scripts/destroy.sh", "scripts/lib", ".gitignore"):
+    for name in ("scripts/deploy.sh", "scripts/destroy.sh", "scripts/lib", "scripts/cloudformation", ".gitignore"):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, target)
-    for function in ("chameleon", "cnn_serving"):
+    for function in BOTH:
         (folder / function).mkdir()
         (folder / function / "Dockerfile").write_text(DOCKERFILE.format(function))
         (folder / function / "code").write_text(str(uuid.uuid4()))

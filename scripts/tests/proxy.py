@@ -1,6 +1,6 @@
 """Stands between the AWS CLI and moto: plays what moto lacks, and keeps a list of the calls.
 
-Images are answered for from a real registry. Functions can be Pending, roles can be too new, calls can fail.
+Images are answered for from a real registry. Stacks can be shown as failed, calls can fail.
 """
 
 import contextlib
@@ -13,28 +13,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 MOTO_REGISTRY = re.compile(rb"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com")
 HOP_BY_HOP = {"connection", "content-length", "transfer-encoding", "date", "server"}
 LAMBDA_ACTIONS = [
-    ("POST", r"/2015-03-31/functions/?", "CreateFunction"),
-    ("GET", r"/2015-03-31/functions/?", "ListFunctions"),
     ("GET", r"/2015-03-31/functions/[^/]+", "GetFunction"),
-    ("DELETE", r"/2015-03-31/functions/[^/]+", "DeleteFunction"),
     ("GET", r"/2015-03-31/functions/[^/]+/configuration", "GetFunctionConfiguration"),
-    ("PUT", r"/2015-03-31/functions/[^/]+/configuration", "UpdateFunctionConfiguration"),
-    ("PUT", r"/2015-03-31/functions/[^/]+/code", "UpdateFunctionCode"),
     ("POST", r"/2015-03-31/functions/[^/]+/invocations", "Invoke"),
-    ("GET", r"/2017-03-31/tags/.+", "ListTags"),
 ]
 
 
 class Faults:
-    """What is to go wrong, or to take its time, in the rest of a test."""
+    """What is to go wrong in the rest of a test."""
 
     def __init__(self):
-        self.role_refusals = []  # how functions are refused because of their role, one after the other
-        self.pending_polls = 0  # so often is a function that was created seen Pending
-        self.unseen_polls = 0  # so often is what was just made not shown
-        self.in_progress_polls = 0  # so often is an update seen InProgress
-        self.state = {}  # fields of a function's configuration that differ from moto's
-        self.hidden_tags = False  # as for somebody who may not read a function's tags
+        self.statuses = {}  # stack: statuses to show instead of moto's, one after the other; the last stays
+        self.undeletable = None  # a stack of which the deletion is accepted, but not done
+        self.events = {}  # resource: why it failed
+        self.inactive = False  # whether the functions were put aside
         self.invoke_error = None  # the body of a failing invocation
         self.errors = {}  # action: (HTTP status, code, message)
         self.during = {}  # action: what is done before it is answered
@@ -52,7 +44,6 @@ class Proxy:
         self.registry = registry
         self.faults = Faults()
         self.calls = []  # (service, action, body)
-        self.busy = {}  # field: how often it is still to be seen so
 
     def close(self):
         self.server.shutdown()
@@ -83,118 +74,70 @@ class Proxy:
         finally:
             connection.close()
 
-    # --- ECR: what was really pushed, a little late ---------------------------------------------------------
+    # --- CloudFormation: stacks that failed -----------------------------------------------------------------
 
-    def _ecr_CreateRepository(self, method, path, headers, body):
-        self.busy["unseen"] = self.faults.unseen_polls
+    def _cloudformation_DescribeStacks(self, method, path, headers, body):
+        status, kept, content = self.forward(method, path, headers, body)
+        for name, statuses in self.faults.statuses.items():
+            if status == 200 and f"StackName={name}&".encode() in body + b"&":
+                shown = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+                content = re.sub(rb"<StackStatus>\w+<", f"<StackStatus>{shown}<".encode(), content)
+        return status, kept, content
+
+    def _cloudformation_DeleteStack(self, method, path, headers, body):
+        if self.faults.undeletable and self.faults.undeletable.encode() in body:
+            return 200, {"Content-Type": "text/xml"}, b"<DeleteStackResponse/>"
         return self.forward(method, path, headers, body)
 
-    def _ecr_DescribeRepositories(self, method, path, headers, body):
-        if self._is_busy("unseen"):
-            self.busy["unseen"] -= 1
-            return _error("ecr", 400, "RepositoryNotFoundException", "The repository does not exist")
-        return self.forward(method, path, headers, body)
+    def _cloudformation_DescribeStackEvents(self, method, path, headers, body):
+        status, kept, content = self.forward(method, path, headers, body)
+        for name, reason in self.faults.events.items():
+            event = (f"<member><LogicalResourceId>{name}</LogicalResourceId><ResourceStatus>CREATE_FAILED</ResourceStatus>"
+                     f"<ResourceStatusReason>{reason}</ResourceStatusReason></member>")
+            content = content.replace(b"<StackEvents>", b"<StackEvents>" + event.encode(), 1)
+        return status, kept, content
+
+    # --- ECR: what was really pushed ------------------------------------------------------------------------
 
     def _ecr_DescribeImages(self, method, path, headers, body):
         request = json.loads(body)
         name, tag = request["repositoryName"], request["imageIds"][0]["imageTag"]
-        known = json.dumps({"repositoryNames": [name]}).encode()
-        headers = {**headers, "X-Amz-Target": headers["X-Amz-Target"].replace("DescribeImages", "DescribeRepositories")}
-        status, kept, content = self.forward(method, path, {**headers, "Content-Length": str(len(known))}, known)
-        if status != 200:
-            return status, kept, content
+        if missing := self._missing_repository(headers, name):
+            return missing
         manifest = self.registry.manifest(name, tag)
         if manifest is None:
             return _error("ecr", 400, "ImageNotFoundException", f"The image with imageTag:'{tag}' does not exist")
         details = {"imageTags": [tag], "imageDigest": manifest[0], "imageManifestMediaType": manifest[1]}
         return _json({"imageDetails": [details]})
 
-    def _ecr_DeleteRepository(self, method, path, headers, body):
-        result = self.forward(method, path, headers, body)
-        if result[0] == 200:
-            self.registry.delete_all(json.loads(body)["repositoryName"])
-        return result
+    def _ecr_ListImages(self, method, path, headers, body):
+        name = json.loads(body)["repositoryName"]
+        images = [{"imageTag": tag, "imageDigest": self.registry.manifest(name, tag)[0]} for tag in self.registry.tags(name)]
+        return self._missing_repository(headers, name) or _json({"imageIds": images})
 
-    # --- Lambda: takes its time, and checks what moto does not ----------------------------------------------
-
-    def _lambda_CreateFunction(self, method, path, headers, body):
+    def _ecr_BatchDeleteImage(self, method, path, headers, body):
         request = json.loads(body)
-        problem = self._role_problem() or self._image_problem(request["Code"]["ImageUri"])
-        if problem:
-            return problem
-        result = self.forward(method, path, headers, body)
-        self.busy = {"State": self.faults.pending_polls}
-        return result
+        for image in request["imageIds"]:
+            self.registry.delete(request["repositoryName"], image["imageDigest"])
+        return _json({"imageIds": request["imageIds"], "failures": []})
 
-    def _lambda_UpdateFunctionCode(self, method, path, headers, body):
-        problem = self._conflict() or self._image_problem(json.loads(body)["ImageUri"])
-        return problem or self._update(method, path, headers, body)
+    def _missing_repository(self, headers, name):
+        """The error that moto answers if it has no such repository."""
+        body = json.dumps({"repositoryNames": [name]}).encode()
+        target = headers["X-Amz-Target"].partition(".")[0] + ".DescribeRepositories"
+        answer = self.forward("POST", "/", {**headers, "X-Amz-Target": target, "Content-Length": str(len(body))}, body)
+        return None if answer[0] == 200 else answer
 
-    def _lambda_UpdateFunctionConfiguration(self, method, path, headers, body):
-        problem = self._conflict() or self._role_problem()
-        return problem or self._update(method, path, headers, body)
-
-    def _update(self, method, path, headers, body):
-        result = self.forward(method, path, headers, body)
-        self.faults.state.pop("LastUpdateStatus", None)
-        self.busy = {"LastUpdateStatus": self.faults.in_progress_polls}
-        return result
-
-    def _lambda_GetFunction(self, method, path, headers, body):
-        status, kept, content = self.forward(method, path, headers, body)
-        if status != 200:
-            return status, kept, content
-        document = json.loads(content)
-        document["Configuration"].update(self._state())
-        if self.faults.hidden_tags:
-            document.pop("Tags", None)
-        return status, kept, json.dumps(document).encode()
-
-    def _lambda_GetFunctionConfiguration(self, method, path, headers, body):
-        status, kept, content = self.forward(method, path, headers, body)
-        if status != 200:
-            return status, kept, content
-        return status, kept, json.dumps({**json.loads(content), **self._state()}).encode()
+    # --- Lambda: functions that do not answer ---------------------------------------------------------------
 
     def _lambda_Invoke(self, method, path, headers, body):
-        if self.faults.state.get("State") == "Inactive":
-            del self.faults.state["State"]
-            self.busy = {"State": 2}
+        if self.faults.inactive:
+            self.faults.inactive = False
             message = "Lambda is initializing your function. It will be ready to invoke shortly."
             return _error("lambda", 409, "CodeArtifactUserPendingException", message)
-        if self._is_busy("State"):
-            return _error("lambda", 409, "ResourceConflictException", "The function is currently in: Pending")
         if self.faults.invoke_error is not None:
             return 200, {"X-Amz-Function-Error": "Unhandled"}, self.faults.invoke_error.encode()
         return self.forward(method, path, headers, body)
-
-    def _state(self):
-        """Fields to show; each look brings a function nearer to being ready."""
-        state = dict(self.faults.state)
-        for field, value in (("State", "Pending"), ("LastUpdateStatus", "InProgress")):
-            if self._is_busy(field):
-                self.busy[field] -= 1
-                state[field] = value
-        return state
-
-    def _is_busy(self, field):
-        return self.busy.get(field, 0) > 0
-
-    def _conflict(self):
-        if self._is_busy("State") or self._is_busy("LastUpdateStatus"):
-            return _error("lambda", 409, "ResourceConflictException", "An update is in progress for the function")
-        return None
-
-    def _role_problem(self):
-        if not self.faults.role_refusals:
-            return None
-        return _error("lambda", 400, "InvalidParameterValueException", self.faults.role_refusals.pop(0))
-
-    def _image_problem(self, uri):
-        name, _, digest = uri.removeprefix(self.registry.host + "/").partition("@")
-        if digest and self.registry.manifest(name, digest):
-            return None
-        return _error("lambda", 400, "InvalidParameterValueException", f"Source image {uri} does not exist.")
 
 
 def _name_call(method, path, headers, body):
@@ -215,7 +158,7 @@ def _json(document, status=200):
 
 
 def _error(service, status, code, message):
-    if service in ("iam", "sts"):
+    if service in ("iam", "sts", "cloudformation"):
         xml = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
         return status, {"Content-Type": "text/xml"}, xml.encode()
     status, headers, content = _json({"__type": code, "message": message}, status)
