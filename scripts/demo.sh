@@ -22,7 +22,8 @@ main() {
     esac
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     ./scripts/setup.sh
-    cargo build --release --locked --workspace --bins
+    # Only what the demo runs: everything takes longer.
+    cargo build --release --locked --package awsinvoker --package lambda_local --package chameleon --package cnn_serving --bins
     # shellcheck source=lib/cargo.sh
     source scripts/lib/cargo.sh
     local target
