@@ -1,6 +1,7 @@
 """What scripts/rehearse.sh runs: a deployment to a stand-in for AWS, from an empty account to an empty account."""
 
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -24,6 +25,8 @@ def main():
     images = "--images" in flags
     flags = [flag for flag in flags if flag != "--images"]
     print(BEFORE, flush=True)
+    # So that everything is removed whatever ends the rehearsal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     cloud = Cloud()
     try:
         cloud.reset()
@@ -39,6 +42,8 @@ def main():
             if done.returncode != 0:
                 sys.exit(f"\nThe rehearsal failed: the last command ended with {done.returncode}.")
         print(f"\n{AFTER}", end="")
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         cloud.close()
 
