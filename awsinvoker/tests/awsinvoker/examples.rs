@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Bench, stderr};
+use crate::support::{Bench, program, stderr};
 
 /// A local Lambda that ends with its standard input, so with the test.
 struct Server {
@@ -31,13 +31,6 @@ impl Drop for Server {
         drop(self.process.stdin.take());
         self.process.wait().unwrap();
     }
-}
-
-/// A program of this workspace beside awsinvoker.
-fn program(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_awsinvoker")).with_file_name(name);
-    assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins --examples`", path.display());
-    path
 }
 
 fn repository() -> PathBuf {

@@ -7,3 +7,4 @@ mod local;
 mod local_process;
 mod run;
 mod support;
+mod terminal;

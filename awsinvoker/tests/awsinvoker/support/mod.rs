@@ -1,5 +1,7 @@
 //! What the integration tests share: the stub server, a folder for each run, and readers of what it leaves.
 pub(crate) mod stub;
+#[path = "../../../../crates/lambda_local/tests/support/terminal.rs"]
+pub(crate) mod terminal;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -100,6 +102,13 @@ impl Bench {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
+}
+
+/// A program of this workspace beside awsinvoker.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_awsinvoker")).with_file_name(name);
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins --examples`", path.display());
+    path
 }
 
 pub(crate) fn stdout(output: &Output) -> &str {
