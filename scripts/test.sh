@@ -68,8 +68,10 @@ fail() {
 }
 
 step() {
+    local start=$SECONDS
     printf '==> %s\n' "$*"
     "$@"
+    printf '    took %d s: %s\n' $((SECONDS - start)) "$1 ${2-}"
 }
 
 # is_there COMMAND WHAT_IS_LEFT_OUT_WITHOUT
