@@ -29,7 +29,8 @@ main() {
     while [[ ${1-} == -* ]]; do
         case $1 in
         -h | --help) usage && exit ;;
-        --tag) tag=${2:?"build.sh: --tag needs a tag"} && shift ;;
+        --tag) [[ -n ${2-} ]] || fail '--tag needs a value; see docker/build.sh --help'
+            tag=$2 && shift ;;
         --verbose) verbose=true ;;
         *) fail "unknown argument $1; see docker/build.sh --help" ;;
         esac

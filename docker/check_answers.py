@@ -21,6 +21,8 @@ def main():
         return print(__doc__)
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    if not pathlib.Path(sys.argv[1]).is_file():
+        sys.exit(f"check_answers.py: {sys.argv[1]}: no such program; expected the path of lambda-local")
     images = [f"--image={name}={name}" for name in ("chameleon", "cnn_serving")]
     command = [sys.argv[1], "--listen=127.0.0.1:0", "--exit-with-stdin", "--memory=1769", *images]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:

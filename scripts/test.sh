@@ -8,8 +8,8 @@ usage() {
     cat <<'EOT'
 Usage: scripts/test.sh [--help] [--quick | --keep-images]
 
-Sets everything up, then checks formatting, lints, documentation, dependencies and shell scripts, and runs all
-tests; the quick checks come first. Where Docker runs, the script then builds the images, tests them and the local
+Checks formatting, lints and shell scripts and runs the unit tests; then makes `assets` (scripts/setup.sh), checks
+dependencies and documentation, and runs all other tests. Where Docker runs, the script then builds the images, tests them and the local
 Lambda that runs them, and deploys them to stand-ins for AWS. It stops at the first failure, and leaves no container,
 image or process behind.
 
@@ -34,6 +34,7 @@ main() {
     -h | --help) usage && exit ;;
     *) fail "unknown argument $1; see scripts/test.sh --help" ;;
     esac
+    (($# <= 1)) || fail "unexpected argument $2; see scripts/test.sh --help"
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     left_out=()
 
@@ -101,7 +102,8 @@ check_structure() {
 test_commands() {
     # shellcheck source=lib/cargo.sh
     source scripts/lib/cargo.sh
-    python3 scripts/tests/commands.py "$(target_directory)/debug"
+    # The Python environment has what some commands need: awslambdaric and the AWS CLI.
+    PATH=$PWD/assets/venv/bin:$PATH python3 scripts/tests/commands.py "$@" "$(target_directory)/debug"
 }
 
 check_dependencies() {
@@ -123,6 +125,8 @@ test_images() {
     trap remove_images EXIT
     step ./docker/build.sh
     is_there objdump 'the test of the images (apt-get install binutils)' && step ./docker/test.sh
+    # Once more, now that the images are there that some commands need.
+    step test_commands --strict
     step cargo test --locked --workspace -- --ignored
     step test_deployment
 }

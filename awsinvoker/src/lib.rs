@@ -10,7 +10,7 @@
 //! - [`load`]: calls the platform by the schedule, and emits one stream of events. Every invocation that was due ends as
 //!   exactly one sample with exactly one outcome.
 //! - [`observe`]: counts and writes what the events say. None of the observers knows another.
-//! - [`run`](mod@run): puts these together. [`run_record`] owns the form of the results, [`run_report`] words them.
+//! - [`run`]: puts these together. [`run_record`] owns the form of the results, [`run_report`] words them.
 //!
 //! A module uses only modules above it in this list.
 

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::describe;
 use crate::load::clock::{Clock, wall_now};
 use crate::load::{self, Interrupt, Interrupts, LoadError};
-use crate::observe::{Observers, PartialFile, Tally};
+use crate::observe::{self, Observers, PartialFile, Tally};
 use crate::plan::Plan;
 use crate::plan::endpoints::DEFAULT_PAYLOAD;
 use crate::platform::{self, Description, Platform, StartError};
@@ -85,12 +85,13 @@ async fn run_on(
     out: &mut dyn Write,
 ) -> Result<Ending, RunError> {
     let Files { run_dir, latency_file, latency_sink } = Files::create(plan)?;
+    let files = observe::Files::create(&run_dir, latency_sink)?;
     say(out, &start_line(plan, &description.target, run_dir.path()));
     let clock = Clock::starting_in(LEAD);
     let info =
         describe::run_info(plan, description, command_line, clock.start()).map_err(FormatError::from)?;
     run_dir.write(RUN_JSON, &json::write(&info)?)?;
-    let observers = Observers::open(plan, &run_dir, latency_sink, clock.start())?;
+    let observers = Observers::new(plan, files, clock.start());
     let (schedule, platform) = (&plan.schedule, Arc::new(platform));
     let (observers, interrupted) =
         load::run(schedule, plan.max_in_flight, platform, clock, interrupts, observers).await?;

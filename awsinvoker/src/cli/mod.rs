@@ -15,6 +15,7 @@ Exit codes:
   3    the run is complete and saved, but not a single call succeeded
   130  ended early by Ctrl-C, all saved
   143  ended early by SIGTERM, all saved
+After a signal, calls in flight have 5 seconds to end; a second signal ends the wait.
 
 Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
 AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (default: info).
@@ -59,7 +60,7 @@ pub struct Args {
     /// Most calls in flight at once. A request that is due beyond that is not sent, and is recorded as dropped
     #[arg(long, value_name = "CALLS", default_value_t = 1000)]
     pub max_in_flight: u32,
-    /// Distances between requests
+    /// Time between requests
     #[arg(long, value_enum, default_value_t = ArrivalsArg::Constant)]
     pub arrivals: ArrivalsArg,
     /// Seed that random arrivals are drawn from
@@ -92,7 +93,7 @@ pub struct PlatformArgs {
     pub profile: Option<String>,
 }
 
-/// Distances between requests.
+/// Time between requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ArrivalsArg {
     /// At equal distances, the first at 0

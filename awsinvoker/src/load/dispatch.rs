@@ -86,11 +86,13 @@ async fn call<P: Call>(
     };
     let done_ns = calls.clock.now_ns();
     let reply = match answer {
-        Some(answer) if answer.is_large() => tokio::task::spawn_blocking(|| answer.read()).await.ok(),
-        Some(answer) => Some(answer.read()),
-        None => None,
+        Some(answer) if answer.is_large() => {
+            tokio::task::spawn_blocking(|| answer.read()).await.unwrap_or_else(|_| unreadable())
+        }
+        Some(answer) => answer.read(),
+        None => abandoned(),
     };
-    calls.send(arrival, Some(Timing { sent_ns, done_ns }), reply.unwrap_or_else(abandoned));
+    calls.send(arrival, Some(Timing { sent_ns, done_ns }), reply);
 }
 
 impl<P> Calls<P> {
@@ -102,6 +104,10 @@ impl<P> Calls<P> {
 
 fn dropped() -> Reply {
     Reply::without_answer(Outcome::Dropped, "--max-in-flight calls were in flight")
+}
+
+fn unreadable() -> Reply {
+    Reply::without_answer(Outcome::BadAnswer, "reading the answer panicked: this is a defect of awsinvoker")
 }
 
 fn abandoned() -> Reply {

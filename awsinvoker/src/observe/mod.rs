@@ -1,4 +1,4 @@
-//! Observers of a run's events. None knows another: a new output is one more module, and one more line in [`Outputs`].
+//! Observers of a run's events. None knows another: a new output is one more module, and one more line in `Observers::new`.
 
 mod intervals;
 mod latencies;
@@ -23,6 +23,24 @@ use output::Output;
 
 pub(crate) use latencies::PartialFile;
 
+/// The files that grow during a run.
+#[derive(Debug)]
+pub(crate) struct Files {
+    samples: Sink,
+    intervals: Sink,
+    latencies: Sink,
+}
+
+impl Files {
+    /// Makes the files of the run's folder. `latencies` is the file of the original invoker.
+    ///
+    /// # Errors
+    /// A file cannot be made.
+    pub(crate) fn create(run_dir: &RunDir, latencies: Sink) -> Result<Self, RunDirError> {
+        Ok(Self { samples: run_dir.sink(SAMPLES_CSV)?, intervals: run_dir.sink(LATENCY_HLOG)?, latencies })
+    }
+}
+
 /// All observers of a run.
 #[derive(Debug)]
 pub(crate) struct Observers {
@@ -31,27 +49,19 @@ pub(crate) struct Observers {
 }
 
 impl Observers {
-    /// Opens all outputs of a run that starts at `start`. The heads of the files are written immediately.
-    ///
-    /// # Errors
-    /// A file of the run's folder cannot be made.
-    pub(crate) fn open(
-        plan: &Plan,
-        run_dir: &RunDir,
-        latency_file: Sink,
-        start: SystemTime,
-    ) -> Result<Self, RunDirError> {
+    /// Writes to these files of a run that starts at `start`. The heads of the files are written immediately.
+    pub(crate) fn new(plan: &Plan, files: Files, start: SystemTime) -> Self {
         let names = plan.endpoints.names();
         let mut outputs: Vec<Box<dyn Output>> = vec![
-            Box::new(intervals::Intervals::new(run_dir.sink(LATENCY_HLOG)?, names.clone(), start)),
-            Box::new(samples::Samples::new(run_dir.sink(SAMPLES_CSV)?, names.clone())),
-            Box::new(Latencies::new(latency_file)),
+            Box::new(intervals::Intervals::new(files.intervals, names.clone(), start)),
+            Box::new(samples::Samples::new(files.samples, names.clone())),
+            Box::new(Latencies::new(files.latencies)),
             Box::new(log::Log::new(names.clone())),
         ];
         if plan.print_requests {
             outputs.push(Box::new(requests::Requests::new(Box::new(io::stdout()), names)));
         }
-        Ok(Self { tally: Tally::new(plan.endpoints.list.len(), plan.schedule.end_ns()), outputs })
+        Self { tally: Tally::new(plan.endpoints.list.len(), plan.schedule.end_ns()), outputs }
     }
 
     /// Closes all outputs. Returns what was counted, and which outputs could not be written.

@@ -23,7 +23,8 @@ pub struct Tally {
 
 impl Tally {
     /// An empty tally for this number of endpoints. `window_end_ns` is the planned end of the window. A run that is
-    /// stopped closes its window earlier, but never before a time at which a sample has ended.
+    /// stopped closes its window earlier. Samples that ended in the microseconds between the stop and this event count
+    /// as within the window.
     pub fn new(endpoints: usize, window_end_ns: u64) -> Self {
         Self { totals: Totals::new(endpoints), issued: 0, window_end_ns, sent_in_window: 0, ok_in_window: 0 }
     }

@@ -25,7 +25,7 @@ pub enum StartError {
     #[error("no AWS region is configured: give --region, set AWS_REGION, or add one to the profile")]
     NoRegion,
     #[error(
-        "no AWS credentials: {0}; configure a profile or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        "no AWS credentials were found; configure a profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ({0})"
     )]
     NoCredentials(String),
     #[error("{}: cannot be started: {source}", program.display())]

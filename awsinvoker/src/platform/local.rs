@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -72,14 +73,23 @@ impl Programs {
         }
     }
 
-    fn find(&self, program: &str, advice: String) -> Result<PathBuf, ConfigError> {
+    /// A program of this project, beside this one or in `PATH`.
+    fn find_own(&self, program: &str, advice: String) -> Result<PathBuf, ConfigError> {
         let mut folders = std::iter::once(&self.beside).chain(&self.path);
-        let found = folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()));
+        let found = folders.find_map(|folder| Some(folder.join(program)).filter(|path| is_executable(path)));
+        let folders = || format!("{} or in PATH", self.beside.display());
         found.ok_or_else(|| ConfigError::NoProgram {
             program: program.to_owned(),
-            folders: format!("{} or in PATH", self.beside.display()),
+            folders: folders(),
             advice,
         })
+    }
+
+    /// Any other program, beside this one only: `PATH` has many programs that are no functions.
+    fn find_beside(&self, program: &str, advice: String) -> Result<PathBuf, ConfigError> {
+        let (path, folders) = (self.beside.join(program), self.beside.display().to_string());
+        let missing = || ConfigError::NoProgram { program: program.to_owned(), folders, advice };
+        if is_executable(&path) { Ok(path) } else { Err(missing()) }
     }
 }
 
@@ -94,7 +104,7 @@ impl LocalConfig {
             let expected = "KEY=VALUE".to_owned();
             return Err(ConfigError::Value { flag: "--env", value: format!("`{value}`"), expected });
         }
-        let lambda_local = programs.find(LAMBDA_LOCAL, install("lambda_local", "crates/lambda_local"))?;
+        let lambda_local = programs.find_own(LAMBDA_LOCAL, install("lambda_local", "crates/lambda_local"))?;
         let mut functions: Vec<(String, Program)> = Vec::new();
         for name in names {
             if !functions.iter().any(|(other, _)| other == name) {
@@ -109,14 +119,19 @@ fn program(args: &PlatformArgs, name: &str, programs: &Programs) -> Result<Progr
     if args.images {
         return Ok(Program::Image(format!("{name}:latest")));
     }
-    let advice = if OWN_FUNCTIONS.contains(&name) {
-        install(name, name)
+    let path = if OWN_FUNCTIONS.contains(&name) {
+        programs.find_own(name, install(name, name))
     } else {
-        format!(
+        let advice = format!(
             "for a function of your own, start `lambda-local --function {name}=PROGRAM` and give --endpoint-url"
-        )
+        );
+        programs.find_beside(name, advice)
     };
-    programs.find(name, advice).map(Program::Executable)
+    path.map(Program::Executable)
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 fn install(package: &str, folder: &str) -> String {

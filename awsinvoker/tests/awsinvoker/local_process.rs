@@ -18,11 +18,12 @@ impl Installed {
         // In the same file system as the executable, which is large, so that a link does.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         std::fs::hard_link(env!("CARGO_BIN_EXE_awsinvoker"), folder.path().join("awsinvoker")).unwrap();
-        std::fs::write(folder.path().join("string"), "").unwrap();
         let installed = Self { folder, bench };
-        let path = installed.path("lambda-local");
-        std::fs::write(&path, format!("#!/bin/sh\n{}\n", script(&installed.bench))).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let lambda_local = format!("#!/bin/sh\n{}\n", script(&installed.bench));
+        for (name, content) in [("string", ""), ("lambda-local", lambda_local.as_str())] {
+            std::fs::write(installed.path(name), content).unwrap();
+            std::fs::set_permissions(installed.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
         installed
     }
 
@@ -104,7 +105,7 @@ fn a_function_that_is_not_there_is_named_with_what_to_do() {
     let output = installed.run("--local");
     assert_eq!(output.status.code(), Some(2));
     let message = stderr(&output).replace(installed.folder.path().to_str().unwrap(), "DIR");
-    let expected = "error: --local: there is no program `string` in DIR or in PATH; for a function of your own, start \
+    let expected = "error: --local: there is no program `string` in DIR; for a function of your own, start \
         `lambda-local --function string=PROGRAM` and give --endpoint-url\n";
     assert_eq!(message, expected);
 }

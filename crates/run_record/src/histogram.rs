@@ -6,9 +6,12 @@ use crate::sample::Sample;
 
 /// The unit and the upper bound of what is recorded, in nanoseconds. With a unit of a microsecond, values of a few
 /// microseconds, which small functions report, would have one digit instead of three.
-const BOUNDS_NS: (u64, u64) = (1, 3_600_000_000_000);
+pub(crate) const BOUNDS_NS: (u64, u64) = (1, 3_600_000_000_000);
 /// Significant digits that are kept of every value, from the unit to the upper bound.
-const DIGITS: u8 = 3;
+pub(crate) const DIGITS: u8 = 3;
+
+/// More values than this are taken for damage: at 100,000 a second, they would take three thousand years.
+const MAX_COUNT: u64 = 1 << 53;
 
 /// Which latency of an invocation is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,14 +109,15 @@ impl Histogram {
         self.0.as_ref().filter(|histogram| !histogram.is_empty())
     }
 
-    /// A histogram with the values of one that was read, which may have other bounds.
-    pub(crate) fn from_read(read: &Hdr<u64>) -> Self {
+    /// A histogram with the values of one that was read; `None` if no run can have that many values.
+    pub(crate) fn from_read(read: &Hdr<u64>) -> Option<Self> {
         let mut histogram = empty();
+        let mut count = 0_u64;
         for step in read.iter_recorded() {
-            let value = step.value_iterated_to().min(BOUNDS_NS.1);
-            histogram.saturating_record_n(value, step.count_at_value());
+            count = count.checked_add(step.count_at_value()).filter(|count| *count <= MAX_COUNT)?;
+            histogram.saturating_record_n(step.value_iterated_to().min(BOUNDS_NS.1), step.count_at_value());
         }
-        Self((!histogram.is_empty()).then_some(histogram))
+        Some(Self((count > 0).then_some(histogram)))
     }
 }
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::format::{FormatError, hlog, json, samples_csv};
-use crate::run_info::RunInfo;
+use crate::run_info::{self, RunInfo};
 use crate::sample::Sample;
 use crate::sink::Sink;
-use crate::summary::Summary;
+use crate::summary::{self, Summary};
 use crate::wall_clock;
 
 /// The names of the files.
@@ -116,7 +116,7 @@ impl RunDir {
     /// # Errors
     /// `run.json` cannot be read.
     pub fn read_info(&self) -> Result<RunInfo, RunDirError> {
-        self.read(RUN_JSON, json::read)
+        self.read(RUN_JSON, |file| json::read_version(file, run_info::SCHEMA))
     }
 
     /// The result of the run.
@@ -124,10 +124,10 @@ impl RunDir {
     /// # Errors
     /// `summary.json` cannot be read. The file of a run that was killed is missing.
     pub fn read_summary(&self) -> Result<Summary, RunDirError> {
-        self.read(SUMMARY_JSON, json::read)
+        self.read(SUMMARY_JSON, |file| json::read_version(file, summary::SCHEMA))
     }
 
-    /// All samples, in the order in which they ended. Function latencies are whole nanoseconds.
+    /// All samples, in the order of the file. Function latencies are whole nanoseconds.
     ///
     /// # Errors
     /// `samples.csv` cannot be read, or it names an endpoint that `info` lacks.
@@ -135,12 +135,12 @@ impl RunDir {
         self.read(SAMPLES_CSV, |file| samples_csv::read(file, &info.endpoint_names()))
     }
 
-    /// All histograms by interval.
+    /// All histograms by interval, each of which takes up to 264 KiB. [`hlog::read`] reads them one by one.
     ///
     /// # Errors
     /// `latency.hlog` cannot be read.
     pub fn read_intervals(&self) -> Result<Vec<hlog::Interval>, RunDirError> {
-        self.read(LATENCY_HLOG, hlog::read)
+        self.read(LATENCY_HLOG, |file| hlog::read(file).collect())
     }
 
     fn read<T>(

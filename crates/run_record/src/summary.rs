@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Deserializer;
+use serde::de::{Deserializer, Error as _};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,6 @@ pub struct Summary {
     /// By endpoint.
     pub endpoints: Vec<EndpointSummary>,
     /// Why numbers of this run should not be taken at face value.
-    #[serde(default)]
     pub warnings: Vec<Warning>,
 }
 
@@ -245,7 +244,10 @@ impl Serialize for Outcomes {
 impl<'de> Deserialize<'de> for Outcomes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let counts = BTreeMap::<Outcome, u64>::deserialize(deserializer)?;
-        Ok(Self(Outcome::ALL.map(|outcome| counts.get(&outcome).copied().unwrap_or(0))))
+        match Outcome::ALL.into_iter().find(|outcome| !counts.contains_key(outcome)) {
+            Some(missing) => Err(D::Error::missing_field(missing.name())),
+            None => Ok(Self(Outcome::ALL.map(|outcome| counts[&outcome]))),
+        }
     }
 }
 
@@ -399,11 +401,13 @@ mod tests {
     }
 
     #[test]
-    fn summaries_read_back_also_those_of_before_warnings() {
-        let summary = test_summary();
-        let mut json = serde_json::to_value(&summary).unwrap();
-        assert_eq!(serde_json::from_value::<Summary>(json.clone()).unwrap(), summary);
-        json.as_object_mut().unwrap().remove("warnings");
-        assert_eq!(serde_json::from_value::<Summary>(json).unwrap(), summary);
+    fn a_summary_without_warnings_or_an_outcome_is_refused() {
+        for key in ["/warnings", "/endpoints/0/outcomes/dropped"] {
+            let mut json = serde_json::to_value(test_summary()).unwrap();
+            let (parent, key) = key.rsplit_once('/').unwrap();
+            json.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key);
+            let error = serde_json::from_value::<Summary>(json).unwrap_err().to_string();
+            assert_eq!(error, format!("missing field `{key}`"));
+        }
     }
 }

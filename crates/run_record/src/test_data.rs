@@ -20,8 +20,8 @@ pub(crate) fn sample(endpoint: usize, outcome: Outcome, done_ns: u64) -> Sample 
     }
 }
 
-/// Any samples of this number of endpoints, as a file can hold them: function latencies are whole nanoseconds, and there
-/// is no message.
+/// Any samples of this number of endpoints, as a file can hold them: times do not decrease, function latencies are whole
+/// nanoseconds, and there is no message.
 pub(crate) fn samples(endpoints: usize) -> impl Strategy<Value = Vec<Sample>> {
     prop::collection::vec(any_sample(endpoints), 0..20)
 }
@@ -33,7 +33,7 @@ fn any_sample(endpoints: usize) -> impl Strategy<Value = Sample> {
         endpoint,
         intended_ns,
     });
-    let timing = prop::option::of((ns(), ns()).prop_map(|(sent_ns, done_ns)| Timing { sent_ns, done_ns }));
+    let delays = (ns(), ns());
     let reply = (
         prop::sample::select(Outcome::ALL.to_vec()),
         prop::option::of(".{1,40}"),
@@ -41,8 +41,11 @@ fn any_sample(endpoints: usize) -> impl Strategy<Value = Sample> {
         any::<Option<bool>>(),
         prop::option::of(ns()),
     );
-    (arrival, timing, reply).prop_map(
-        |(arrival, timing, (outcome, request_id, function_ns, cold, init_ns))| {
+    (arrival, delays, reply).prop_map(
+        |(arrival, delays, (outcome, request_id, function_ns, cold, init_ns))| {
+            let sent_ns = arrival.intended_ns + delays.0;
+            let sent = outcome != Outcome::Dropped;
+            let timing = sent.then_some(Timing { sent_ns, done_ns: sent_ns + delays.1 });
             let function_latency_s = function_ns.map(crate::units::s);
             let reply = Reply { outcome, request_id, function_latency_s, cold, init_ns, error: None };
             Sample { arrival, timing, reply }

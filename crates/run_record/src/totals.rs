@@ -27,6 +27,16 @@ pub struct EndpointTotals {
     pub views: [Histogram; View::ALL.len()],
 }
 
+/// Two parts do not belong to the same run.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the other part has {found} endpoints; expected {expected}")]
+pub struct MergeError {
+    /// Endpoints of this part.
+    pub expected: usize,
+    /// Endpoints of the other part.
+    pub found: usize,
+}
+
 impl Totals {
     /// Empty totals for this number of endpoints.
     pub fn new(endpoints: usize) -> Self {
@@ -48,13 +58,21 @@ impl Totals {
         self.saturated += u64::from(sample.lag_ns().is_some_and(|lag| self.lag.record(lag)));
     }
 
-    /// Adds the totals of another part of the same run, which has the same endpoints.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds the totals of another part of the same run.
+    ///
+    /// # Errors
+    /// The other part has another number of endpoints. Nothing is added then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+        let (expected, found) = (self.endpoints.len(), other.endpoints.len());
+        if expected != found {
+            return Err(MergeError { expected, found });
+        }
         for (endpoint, other) in self.endpoints.iter_mut().zip(&other.endpoints) {
             endpoint.merge(other);
         }
         self.lag.merge(&other.lag);
         self.saturated += other.saturated;
+        Ok(())
     }
 
     /// How many samples were recorded.
@@ -108,6 +126,12 @@ mod tests {
         assert_eq!(endpoint.view(View::Function).count(), 0);
     }
 
+    #[test]
+    fn parts_of_different_runs_are_not_merged() {
+        let error = Totals::new(2).merge(&Totals::new(3)).unwrap_err().to_string();
+        assert_eq!(error, "the other part has 3 endpoints; expected 2");
+    }
+
     proptest! {
         #[test]
         fn merging_is_recording_all(a in samples(3), b in samples(3)) {
@@ -117,7 +141,7 @@ mod tests {
                 totals
             };
             let mut merged = totals(&a);
-            merged.merge(&totals(&b));
+            merged.merge(&totals(&b)).unwrap();
             prop_assert_eq!(merged.samples(), (a.len() + b.len()) as u64);
             prop_assert_eq!(merged, totals(&[a, b].concat()));
         }

@@ -13,7 +13,6 @@ use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{
     Credentials as AwsCredentials, ProvideCredentials as _, SharedHttpClient, StalledStreamProtectionConfig,
 };
-use aws_sdk_lambda::error::DisplayErrorContext;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -84,9 +83,15 @@ pub(super) async fn connect(config: &Connection) -> Result<(Client, String), Sta
     let address = sdk_config.endpoint_url().map_or_else(|| format!("AWS Lambda in {region}"), str::to_owned);
     if let Some(provider) = sdk_config.credentials_provider() {
         let credentials = provider.provide_credentials().await;
-        credentials.map_err(|error| StartError::NoCredentials(DisplayErrorContext(error).to_string()))?;
+        credentials.map_err(|error| StartError::NoCredentials(with_causes(&error)))?;
     }
     Ok((Client::new(&sdk_config), address))
+}
+
+/// The error and its causes in one line, without the SDK's debugging output.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 async fn load(config: &Connection) -> SdkConfig {

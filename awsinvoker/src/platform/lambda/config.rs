@@ -128,17 +128,23 @@ fn is_loopback(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
     use super::*;
     use crate::cli::Args;
+
+    fn make_program(path: &Path) {
+        std::fs::write(path, "").unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
 
     /// Resolves a line in a folder with the program lambda-local, and with nothing in `PATH`.
     fn resolve(line: &str, endpoints: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("e.json");
         std::fs::write(&file, endpoints).unwrap();
-        std::fs::write(folder.path().join("lambda-local"), "").unwrap();
+        make_program(&folder.path().join("lambda-local"));
         let line = format!("awsinvoker {line} -endpointsFile {}", file.display());
         let args = Args::parse_from_go_style(line.split_whitespace().map(Into::into)).unwrap();
         let place = folder.path().to_str().unwrap();
@@ -167,16 +173,20 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_found_in_path() {
+    fn programs_of_this_project_are_found_in_path() {
         let (beside, in_path) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        std::fs::write(beside.path().join("lambda-local"), "").unwrap();
-        std::fs::write(in_path.path().join("f"), "").unwrap();
+        // A file that is no program is passed over.
+        std::fs::write(beside.path().join("chameleon"), "").unwrap();
+        make_program(&beside.path().join("lambda-local"));
+        let (chameleon, other) = (in_path.path().join("chameleon"), in_path.path().join("f"));
+        [&chameleon, &other].into_iter().for_each(|path| make_program(path));
         let path = format!("/nonexistent:{}", in_path.path().display());
         let programs = Programs::new(&beside.path().join("awsinvoker"), Some(path.as_ref()));
         let args = PlatformArgs { local: true, ..PlatformArgs::default() };
-        let local = LocalConfig::resolve(&args, &["f"], &programs).unwrap();
-        assert_eq!(local.functions, [("f".to_owned(), Program::Executable(in_path.path().join("f")))]);
+        let local = LocalConfig::resolve(&args, &["chameleon"], &programs).unwrap();
+        assert_eq!(local.functions, [("chameleon".to_owned(), Program::Executable(chameleon))]);
         assert_eq!(local.lambda_local, beside.path().join("lambda-local"));
+        assert!(LocalConfig::resolve(&args, &["f"], &programs).is_err(), "no function of this project");
         let nothing = Programs::new(Path::new("/nonexistent/awsinvoker"), None);
         let error = LocalConfig::resolve(&args, &["f"], &nothing).unwrap_err().to_string();
         insta::assert_snapshot!(error, @"--local: there is no program `lambda-local` in /nonexistent or in PATH; build it with `cargo build --release -p lambda_local`, or install it with `cargo install --path crates/lambda_local`");
@@ -187,7 +197,7 @@ mod tests {
         let message = |line: &str, endpoints: &str| resolve(line, endpoints).unwrap_err();
         insta::assert_snapshot!(message("--endpoint-url 127.0.0.1:9000", ONE), @"--endpoint-url is `127.0.0.1:9000`, expected an address like http://127.0.0.1:9000");
         insta::assert_snapshot!(message("--local --env =x", ONE), @"--env is `=x`, expected KEY=VALUE");
-        insta::assert_snapshot!(message("--local", ONE), @"--local: there is no program `f` in DIR or in PATH; for a function of your own, start `lambda-local --function f=PROGRAM` and give --endpoint-url");
+        insta::assert_snapshot!(message("--local", ONE), @"--local: there is no program `f` in DIR; for a function of your own, start `lambda-local --function f=PROGRAM` and give --endpoint-url");
         insta::assert_snapshot!(message("--local", r#"[{"hostname": "chameleon"}]"#), @"--local: there is no program `chameleon` in DIR or in PATH; build it with `cargo build --release -p chameleon`, or install it with `cargo install --path chameleon`");
         insta::assert_snapshot!(message("", r#"[{"hostname": "f"}, {"hostname": "f.example.com"}]"#), @"--endpoints-file DIR/e.json: entry 1: `hostname` is `f.example.com`, expected a Lambda function: NAME, ACCOUNT:function:NAME or arn:aws:lambda:REGION:ACCOUNT:function:NAME, each with or without :QUALIFIER");
     }

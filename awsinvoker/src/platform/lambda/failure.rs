@@ -43,6 +43,8 @@ fn message(failure: &Failure) -> String {
             let code = error.code().unwrap_or("no error code");
             format!("HTTP {status}, {code}: {}", error.message().unwrap_or("no message"))
         }
+        // The SDK's own words speak of retries, of which there are none.
+        other if outcome(other) == Outcome::Timeout => "no complete answer within --timeout".to_owned(),
         other => chain(other),
     }
 }

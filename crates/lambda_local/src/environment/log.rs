@@ -108,7 +108,9 @@ impl Log {
 
     fn flush_line(&mut self) {
         if !self.line.is_empty() {
-            let text = String::from_utf8_lossy(&self.line);
+            // Some runtimes separate the lines of one message by carriage returns, which a terminal would print over
+            // one another.
+            let text = String::from_utf8_lossy(&self.line).replace('\r', "\n");
             tracing::info!(target: "lambda_local::function", function = self.function, "{}", text.trim_end());
             self.line.clear();
         }

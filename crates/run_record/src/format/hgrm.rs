@@ -108,7 +108,14 @@ impl FromStr for Distribution {
     fn from_str(text: &str) -> Result<Self, FormatError> {
         let mut rows = Vec::new();
         let mut statistics = Vec::new();
-        for (index, line) in text.lines().enumerate().skip(2) {
+        let lines = || text.lines().enumerate();
+        if lines().next().is_none_or(|(_, head)| head.split_whitespace().next() != Some("Value")) {
+            return Err(FormatError::line(
+                1,
+                "expected the head of a percentile distribution: Value Percentile ...",
+            ));
+        }
+        for (index, line) in lines().skip(2) {
             let invalid =
                 || FormatError::line(index + 1, format!("it is {line:?}; expected a row of a distribution"));
             match line.strip_prefix("#[") {
@@ -117,8 +124,10 @@ impl FromStr for Distribution {
             }
         }
         let [mean_ms, deviation_ms, max_ms, count, buckets, _] = statistics[..] else {
-            let lines = text.lines().count();
-            return Err(FormatError::line(lines, "the lines with mean, maximum and buckets are missing"));
+            return Err(FormatError::line(
+                lines().count(),
+                "the lines with mean, maximum and buckets are missing",
+            ));
         };
         Ok(Self {
             rows,
@@ -140,11 +149,12 @@ fn pair(line: &str) -> Option<[f64; 2]> {
 
 fn row(line: &str) -> Option<Row> {
     let mut words = line.split_whitespace();
-    Some(Row {
+    let row = Row {
         value_ms: words.next()?.parse().ok()?,
         share: words.next()?.parse().ok()?,
         count: words.next()?.parse().ok()?,
-    })
+    };
+    (row.value_ms.is_finite() && (0.0..=1.0).contains(&row.share)).then_some(row)
 }
 
 #[cfg(test)]
@@ -194,10 +204,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let error = "\n\n 1.0 x 3\n".parse::<Distribution>().unwrap_err().to_string();
-        assert_eq!(error, r#"line 3: it is " 1.0 x 3"; expected a row of a distribution"#);
-        let error = "".parse::<Distribution>().unwrap_err().to_string();
-        assert_eq!(error, "line 0: the lines with mean, maximum and buckets are missing");
+        let error = |text: &str| text.parse::<Distribution>().unwrap_err().to_string();
+        for line in ["1.0 x 3", "NaN 0.5 3", "1.0 1.5 3"] {
+            let expected = format!("line 3: it is {line:?}; expected a row of a distribution");
+            assert_eq!(error(&format!("Value\n\n{line}\n")), expected);
+        }
+        assert_eq!(error(""), "line 1: expected the head of a percentile distribution: Value Percentile ...");
+        assert_eq!(error("Value\n\n"), "line 2: the lines with mean, maximum and buckets are missing");
     }
 
     proptest! {

@@ -5,17 +5,19 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use hdrhistogram::Histogram as Hdr;
+use flate2::read::ZlibDecoder;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 
 use super::FormatError;
-use crate::histogram::Histogram;
+use crate::histogram::{BOUNDS_NS, DIGITS, Histogram};
 use crate::names::Tag;
 use crate::{units, wall_clock};
 
-/// A longer log is refused; it is read into memory.
-const MAX_BYTES: u64 = 4 << 30;
+/// A longer line is cut, and then is no interval: a histogram of ours takes less.
+const MAX_LINE_BYTES: u64 = 1 << 20;
+/// A histogram that is larger without compression is refused.
+const MAX_HISTOGRAM_BYTES: u64 = 1 << 20;
 
 /// One histogram over one interval.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +70,7 @@ impl Writer {
         let Some(histogram) = histogram.recorded() else { return Ok(()) };
         self.compressed.clear();
         self.serializer.serialize(histogram, &mut self.compressed).map_err(io::Error::other)?;
-        let (start, length) = (units::s(start_ns), units::s(end_ns - start_ns));
+        let (start, length) = (units::s(start_ns), units::s(end_ns.saturating_sub(start_ns)));
         // Interval_Max is in milliseconds, by convention, where values are nanoseconds.
         let max = units::ms(histogram.max());
         self.line = format!("Tag={tag},{start:.3},{length:.3},{max:.3},");
@@ -84,37 +86,94 @@ impl std::fmt::Debug for Writer {
     }
 }
 
-/// Reads all intervals.
+/// Reads the intervals one by one, since each takes 264 KiB.
 ///
 /// # Errors
-/// The log cannot be read, or a line is not as written by [`Writer`].
-pub fn read(from: impl BufRead) -> Result<Vec<Interval>, FormatError> {
-    let mut text = Vec::new();
-    from.take(MAX_BYTES).read_to_end(&mut text)?;
-    let mut deserializer = Deserializer::new();
-    let mut intervals = Vec::new();
-    for entry in IntervalLogIterator::new(&text) {
-        let invalid =
-            |problem: String| FormatError::line(intervals.len() + 1, format!("interval: {problem}"));
-        let entry = entry.map_err(|error| invalid(format!("{error:?}")))?;
-        let LogEntry::Interval(interval) = entry else { continue };
-        let tag = interval.tag().map(|tag| tag.as_str().to_owned()).unwrap_or_default();
-        let compressed = BASE64_STANDARD
-            .decode(interval.encoded_histogram())
-            .map_err(|error| invalid(error.to_string()))?;
-        let histogram: Hdr<u64> = deserializer
-            .deserialize(&mut compressed.as_slice())
-            .map_err(|error| invalid(error.to_string()))?;
-        intervals.push(Interval {
-            tag: Tag::parse(&tag)
-                .ok_or_else(|| invalid(format!("the tag is {tag:?}; expected NAME:VIEW or schedule_lag")))?,
-            start: interval.start_timestamp(),
-            length: interval.duration(),
-            histogram: Histogram::from_read(&histogram),
-        });
-    }
-    Ok(intervals)
+/// An item is an error if the log cannot be read, or a line is not as written by [`Writer`]. No item follows it.
+pub fn read(mut from: impl BufRead) -> impl Iterator<Item = Result<Interval, FormatError>> {
+    let mut number = 0;
+    let mut failed = false;
+    let next = move || {
+        while !failed {
+            number += 1;
+            let interval = read_line(&mut from).and_then(|line| match line {
+                Some(line) => interval(&line).map_err(|problem| FormatError::line(number, problem)),
+                None => Ok(Line::End),
+            });
+            match interval {
+                Ok(Line::Interval(interval)) => return Some(Ok(interval)),
+                Ok(Line::Other) => {}
+                Ok(Line::End) => return None,
+                Err(error) => {
+                    failed = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    };
+    std::iter::from_fn(next)
 }
+
+/// What a line of the log is.
+enum Line {
+    Interval(Interval),
+    /// A comment, the base time or the legend.
+    Other,
+    End,
+}
+
+/// The next line, with its end, if there is one.
+fn read_line(from: &mut impl BufRead) -> Result<Option<Vec<u8>>, FormatError> {
+    let mut line = Vec::new();
+    from.take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if !line.ends_with(b"\n") {
+        line.push(b'\n');
+    }
+    Ok(Some(line))
+}
+
+fn interval(line: &[u8]) -> Result<Line, String> {
+    let entry = match IntervalLogIterator::new(line).next() {
+        Some(Ok(LogEntry::Interval(entry))) => entry,
+        Some(Ok(_)) | None => return Ok(Line::Other),
+        Some(Err(_)) => {
+            return Err("expected an interval, such as Tag=NAME:VIEW,0.000,1.000,2.5,HISTF...".to_owned());
+        }
+    };
+    let tag = entry.tag().map(|tag| tag.as_str().to_owned()).unwrap_or_default();
+    let tag = Tag::parse(&tag).ok_or_else(|| {
+        format!("the tag is {tag:?}; expected NAME:VIEW, NAME:VIEW:OUTCOME or schedule_lag")
+    })?;
+    let histogram =
+        decode(entry.encoded_histogram()).ok_or("the histogram is damaged, or has other bounds than ours")?;
+    Ok(Line::Interval(Interval { tag, start: entry.start_timestamp(), length: entry.duration(), histogram }))
+}
+
+/// Decodes a histogram. The library would allocate whatever length a damaged one states, and panics on some, so the
+/// length and the bounds are checked first, and a panic counts as damage.
+fn decode(encoded: &str) -> Option<Histogram> {
+    let compressed = BASE64_STANDARD.decode(encoded).ok()?;
+    let mut bytes = Vec::new();
+    // Behind its cookie and its length.
+    let stream = ZlibDecoder::new(compressed.get(8..)?);
+    stream.take(MAX_HISTOGRAM_BYTES).read_to_end(&mut bytes).ok()?;
+    let field = |at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
+    let wide = |at: usize| Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
+    let (length, digits, low, high) = (field(4)?, field(12)?, wide(16)?, wide(24)?);
+    let is_ours = (low, high) == BOUNDS_NS && digits == u32::from(DIGITS);
+    if !is_ours || bytes.len().checked_sub(HEADER_BYTES)? != usize::try_from(length).ok()? {
+        return None;
+    }
+    let read = std::panic::catch_unwind(|| Deserializer::new().deserialize(&mut bytes.as_slice()).ok());
+    Histogram::from_read(&read.ok()??)
+}
+
+/// Bytes before the counts of a histogram.
+const HEADER_BYTES: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -154,16 +213,53 @@ mod tests {
         assert!(line.starts_with("Tag=f:response,3.000,0.500,2.501,HISTF"), "{line}");
     }
 
+    fn read_all(log: &[u8]) -> Result<Vec<Interval>, FormatError> {
+        read(log).collect()
+    }
+
     #[test]
-    fn what_is_wrong_is_named() {
-        for (line, problem) in [
-            ("Tag=f,0.0,1.0,1.0,HISTF\n", "interval: Invalid"),
-            ("Tag=f:response,0.0,1.0,1.0,AAAA\n", "interval: "),
-            ("nonsense\n", "interval: "),
-        ] {
-            let error = read(line.as_bytes()).unwrap_err().to_string();
-            assert!(error.contains(problem), "{error}");
-        }
+    fn what_is_wrong_is_named_with_its_line() {
+        let message = |line: &str| {
+            let log = format!("#[comment]\n{line}\n");
+            read_all(log.as_bytes()).unwrap_err().to_string()
+        };
+        insta::assert_snapshot!(message("nonsense"), @"line 2: expected an interval, such as Tag=NAME:VIEW,0.000,1.000,2.5,HISTF...");
+        insta::assert_snapshot!(message("Tag=f,0.0,1.0,1.0,HISTF"), @r#"line 2: the tag is "f"; expected NAME:VIEW, NAME:VIEW:OUTCOME or schedule_lag"#);
+        insta::assert_snapshot!(message("Tag=f:response,0.0,1.0,1.0,AAAA"), @"line 2: the histogram is damaged, or has other bounds than ours");
+    }
+
+    /// A histogram as it is written, with some of its bytes before compression changed.
+    fn forged(change: impl FnOnce(&mut Vec<u8>)) -> Option<Histogram> {
+        let mut bytes = Vec::new();
+        hdrhistogram::serialization::V2Serializer::new()
+            .serialize(histogram(&[1, 1000]).recorded().unwrap(), &mut bytes)
+            .unwrap();
+        change(&mut bytes);
+        let mut compressed = vec![0x1c, 0x84, 0x93, 0x14, 0, 0, 0, 0];
+        let mut stream = flate2::write::ZlibEncoder::new(&mut compressed, flate2::Compression::fast());
+        stream.write_all(&bytes).unwrap();
+        stream.finish().unwrap();
+        decode(&BASE64_STANDARD.encode(compressed))
+    }
+
+    #[test]
+    fn hostile_histograms_are_damage_and_neither_panics_nor_memory() {
+        assert_eq!(forged(|_| {}).unwrap(), histogram(&[1, 1000]));
+        // A length of 4 GiB; bounds of another histogram; five digits.
+        assert_eq!(forged(|bytes| bytes[4..8].fill(0xff)), None);
+        assert_eq!(forged(|bytes| bytes[24] = 0x7f), None);
+        assert_eq!(forged(|bytes| bytes[15] = 5), None);
+        // A count of i64::MIN, which the library cannot negate, and counts whose sum is too large.
+        let counts = |counts: &[u8]| {
+            forged(|bytes| {
+                bytes.truncate(HEADER_BYTES);
+                bytes.extend(counts);
+                bytes[4..8].copy_from_slice(&u32::try_from(counts.len()).unwrap().to_be_bytes());
+            })
+        };
+        assert_eq!(counts(&[0xff; 9]), None);
+        let most = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        assert_eq!(counts(&[most, most, most].concat()), None);
     }
 
     proptest! {
@@ -184,7 +280,7 @@ mod tests {
                 let (start, length) = (Duration::from_secs(second), Duration::from_secs(1));
                 expected.push(Interval { tag, start, length, histogram });
             }
-            prop_assert_eq!(read(out.as_slice()).unwrap(), expected);
+            prop_assert_eq!(read_all(&out).unwrap(), expected);
         }
     }
 }

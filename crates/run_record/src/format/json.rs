@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::FormatError;
 
@@ -20,15 +20,52 @@ pub fn write(value: &impl Serialize) -> Result<Vec<u8>, FormatError> {
     Ok(json)
 }
 
+/// Reads a document whose key `schema` has to be `version`.
+///
+/// # Errors
+/// As [`read`], or the document has another version.
+pub fn read_version<T: DeserializeOwned>(from: impl Read, version: u32) -> Result<T, FormatError> {
+    #[derive(Deserialize)]
+    struct Version {
+        schema: u32,
+    }
+
+    let json = read_text(from)?;
+    let Version { schema } = serde_json::from_slice(&json)?;
+    if schema != version {
+        return Err(FormatError::line(
+            1,
+            format!("`schema` is {schema}; expected {version}, which this program reads"),
+        ));
+    }
+    Ok(serde_json::from_slice(&json)?)
+}
+
 /// Reads a document.
 ///
 /// # Errors
 /// The document cannot be read, is larger than 256 MiB, or is not what was expected.
 pub fn read<T: DeserializeOwned>(from: impl Read) -> Result<T, FormatError> {
+    Ok(serde_json::from_slice(&read_text(from)?)?)
+}
+
+fn read_text(from: impl Read) -> Result<Vec<u8>, FormatError> {
     let mut json = Vec::new();
     from.take(MAX_BYTES + 1).read_to_end(&mut json)?;
     if json.len() as u64 > MAX_BYTES {
         return Err(FormatError::line(1, format!("the document has more than {MAX_BYTES} bytes")));
     }
-    Ok(serde_json::from_slice(&json)?)
+    Ok(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_is_refused() {
+        let error = read_version::<serde_json::Value>(&br#"{"schema": 2}"#[..], 1).unwrap_err().to_string();
+        assert_eq!(error, "line 1: `schema` is 2; expected 1, which this program reads");
+        assert!(read_version::<serde_json::Value>(&br#"{"schema": 1}"#[..], 1).is_ok());
+    }
 }

@@ -19,7 +19,7 @@ pub fn write(out: &mut dyn Write, function_latency_s: f64) -> io::Result<()> {
 pub fn read(from: impl BufRead) -> Result<Vec<f64>, FormatError> {
     let parse = |(index, line): (usize, io::Result<String>)| {
         let line = line?;
-        line.parse().map_err(|_| {
+        line.parse().ok().filter(|latency: &f64| latency.is_finite()).ok_or_else(|| {
             FormatError::line(
                 index + 1,
                 format!("the latency is {line:?}; expected seconds like 0.00123456789012"),

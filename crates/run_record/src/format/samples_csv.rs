@@ -56,10 +56,13 @@ impl<'a> Row<'a> {
     }
 
     /// The sample that the line describes, for the endpoint of this index.
-    pub fn into_sample(self, endpoint: usize) -> Sample {
-        Sample {
+    ///
+    /// # Errors
+    /// The times contradict one another or the outcome.
+    pub fn into_sample(self, endpoint: usize) -> Result<Sample, String> {
+        Ok(Sample {
             arrival: Arrival { sequence: self.sequence, endpoint, intended_ns: self.intended_ns },
-            timing: self.sent_ns.zip(self.done_ns).map(|(sent_ns, done_ns)| Timing { sent_ns, done_ns }),
+            timing: self.timing()?,
             reply: Reply {
                 outcome: self.outcome,
                 request_id: self.request_id.map(Cow::into_owned),
@@ -68,6 +71,21 @@ impl<'a> Row<'a> {
                 init_ns: self.init_ns,
                 error: None,
             },
+        })
+    }
+
+    fn timing(&self) -> Result<Option<Timing>, String> {
+        let Self { intended_ns, sent_ns, done_ns, outcome, .. } = self;
+        match (*sent_ns, *done_ns) {
+            (None, None) if *outcome == Outcome::Dropped => Ok(None),
+            (Some(sent_ns), Some(done_ns)) if *intended_ns <= sent_ns && sent_ns <= done_ns => {
+                Ok(Some(Timing { sent_ns, done_ns }))
+            }
+            _ => Err(format!(
+                "intended_ns is {intended_ns}, sent_ns {sent_ns:?} and done_ns {done_ns:?} with outcome {}; expected \
+                 times that do not decrease, and no sent_ns and done_ns for dropped only",
+                outcome.name()
+            )),
         }
     }
 }
@@ -100,16 +118,18 @@ const LINE_BYTES: usize = 256;
 pub fn read(from: impl Read, endpoints: &[String]) -> Result<Vec<Sample>, FormatError> {
     let indices: HashMap<&str, usize> =
         endpoints.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let mut reader = csv::Reader::from_reader(from);
+    let headers = reader.headers()?.clone();
     let mut samples = Vec::new();
-    for row in csv::Reader::from_reader(from).deserialize::<Row<'static>>() {
-        let row = row?;
-        let index = indices.get(row.endpoint.as_ref()).copied().ok_or_else(|| {
-            FormatError::line(
-                samples.len() + 2,
-                format!("the endpoint {:?} is not in run.json", row.endpoint),
-            )
-        })?;
-        samples.push(row.into_sample(index));
+    for record in reader.records() {
+        let record = record?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let invalid = |problem: String| FormatError::Line { line, problem };
+        let row: Row<'_> = record.deserialize(Some(&headers))?;
+        let index = indices.get(row.endpoint.as_ref()).copied();
+        let index =
+            index.ok_or_else(|| invalid(format!("the endpoint {:?} is not in run.json", row.endpoint)))?;
+        samples.push(row.into_sample(index).map_err(invalid)?);
     }
     Ok(samples)
 }
@@ -164,6 +184,13 @@ mod tests {
         };
         insta::assert_snapshot!(read("1,g,,1,,,ok,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
         insta::assert_snapshot!(read("1,f,,1,,,fine,,,"), @"CSV deserialize error: record 1 (line: 2, byte: 98): unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
+        insta::assert_snapshot!(read("1,f,,5,4,6,ok,,,"), @"line 2: intended_ns is 5, sent_ns Some(4) and done_ns Some(6) with outcome ok; expected times that do not decrease, and no sent_ns and done_ns for dropped only");
+        for times in ["5,6,", "5,,6", "5,,", "5,7,6"] {
+            assert!(
+                read(&format!("1,f,,{times},ok,,,")).contains("expected times that do not decrease"),
+                "{times}"
+            );
+        }
         insta::assert_snapshot!(read("1,f"), @"CSV error: record 1 (line: 2, byte: 98): found record with 2 fields, but the previous record has 10 fields");
     }
 
