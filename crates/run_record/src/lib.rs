@@ -11,7 +11,7 @@
 //! - [`sample`]: one invocation as it was seen. [`units`]: times are nanoseconds in `u64` inside; only the edges convert.
 //! - [`histogram`], [`totals`]: what is counted and recorded of many samples. Both can be merged.
 //! - [`summary`], [`warning`]: the published result, and why it may mislead. [`run_info`]: how the run was made.
-//! - [`format`]: each file format, its writer beside its reader.
+//! - [`mod@format`]: each file format, its writer beside its reader.
 //! - [`run_dir`]: the folder of a run, written while it runs and read afterwards.
 //!
 //! Nothing here reads a clock, the environment or the network.
