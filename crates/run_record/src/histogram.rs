@@ -130,12 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn histogram(values: &[u64]) -> Histogram {
-        let mut histogram = Histogram::default();
-        values.iter().for_each(|value| _ = histogram.record(*value));
-        histogram
-    }
+    use crate::test_data::histogram;
 
     #[test]
     fn an_hour_is_the_most() {

@@ -19,6 +19,7 @@
 pub mod format;
 pub mod histogram;
 pub mod names;
+mod outcomes;
 pub mod run_dir;
 pub mod run_info;
 pub mod sample;
@@ -34,6 +35,7 @@ pub mod warning;
 mod test_data;
 
 pub use histogram::{Histogram, View};
+pub use outcomes::Outcomes;
 pub use run_info::RunInfo;
 pub use sample::{Arrival, Outcome, Reply, Sample, Timing};
 pub use summary::Summary;

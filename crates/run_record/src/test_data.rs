@@ -2,7 +2,15 @@
 
 use proptest::prelude::*;
 
+use crate::histogram::Histogram;
 use crate::sample::{Arrival, Outcome, Reply, Sample, Timing};
+
+/// A histogram of these values, in nanoseconds.
+pub(crate) fn histogram(values: &[u64]) -> Histogram {
+    let mut histogram = Histogram::default();
+    values.iter().for_each(|value| _ = histogram.record(*value));
+    histogram
+}
 
 /// A sample that was sent after 50 µs and is cold if it succeeded.
 pub(crate) fn sample(endpoint: usize, outcome: Outcome, done_ns: u64) -> Sample {

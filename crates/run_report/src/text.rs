@@ -75,8 +75,8 @@ fn duration(us: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use run_record::Warning;
-    use run_record::summary::{Lag, Latency, Outcomes, SCHEMA, Views};
+    use run_record::summary::{Lag, Latency, SCHEMA, Views};
+    use run_record::{Outcomes, Warning};
 
     use super::*;
 

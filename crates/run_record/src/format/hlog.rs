@@ -182,12 +182,7 @@ mod tests {
     use super::*;
     use crate::histogram::View;
     use crate::sample::Outcome;
-
-    fn histogram(values: &[u64]) -> Histogram {
-        let mut histogram = Histogram::default();
-        values.iter().for_each(|value| _ = histogram.record(*value));
-        histogram
-    }
+    use crate::test_data::histogram;
 
     #[test]
     fn header() {
