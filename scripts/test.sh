@@ -90,10 +90,7 @@ check_scripts() {
 
 # What the documents say of the code, and how its modules use one another.
 check_structure() {
-    local crate
-    for crate in awsinvoker chameleon cnn_serving cnn_serving/infer crates/*; do
-        python3 scripts/check_imports.py "$crate"
-    done
+    python3 scripts/check_imports.py awsinvoker chameleon cnn_serving cnn_serving/infer crates/*
     python3 scripts/check_boundaries.py
     python3 scripts/check_specification.py
 }

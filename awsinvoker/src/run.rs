@@ -20,7 +20,7 @@ use crate::load::{self, Interrupt, Interrupts, LoadError};
 use crate::observe::{self, Observers, PartialFile, Tally};
 use crate::plan::Plan;
 use crate::plan::endpoints::DEFAULT_PAYLOAD;
-use crate::platform::{self, Description, Platform, StartError};
+use crate::platform::{Description, Platform, StartError, Started};
 
 /// Between the making of the clock and its zero, so that all threads wait for the first arrival.
 const LEAD: Duration = Duration::from_millis(20);
@@ -69,9 +69,11 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
         started = config.platform.start(&config.plan.endpoints.list) => started?,
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
     };
-    let (platform, description, local) = started.split();
+    let Started { platform, description, local } = started;
     let result = run_on(&config.plan, platform, &description, command_line, &mut interrupts, out).await;
-    platform::stop(local).await;
+    if let Some(local) = local {
+        local.stop().await;
+    }
     result
 }
 
@@ -117,11 +119,10 @@ struct Files {
 impl Files {
     /// A start that fails leaves nothing behind that would be in the way of the next.
     fn create(plan: &Plan) -> Result<Self, RunError> {
-        let created = PartialFile::create(&plan.latency_file);
-        let (latency_file, latency_sink) = created.map_err(|source| {
-            let path = PartialFile::path_for(&plan.latency_file);
-            RunError::LatencyFile { path, source }
-        })?;
+        let latency_file = PartialFile::new(&plan.latency_file);
+        let latency_sink = latency_file
+            .create()
+            .map_err(|source| RunError::LatencyFile { path: latency_file.path().to_owned(), source })?;
         match RunDir::create(plan.out.as_deref(), wall_now()) {
             Ok(run_dir) => Ok(Self { run_dir, latency_file, latency_sink }),
             Err(error) => {

@@ -10,6 +10,12 @@ pub(crate) fn shortened(text: &str, max: usize) -> String {
     short
 }
 
+/// An error and its causes in one line, without debugging output.
+pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::clock::Clock;
-use super::event::Message;
+use super::event::Event;
 use crate::platform::{Answer as _, Call};
 
 /// Starts calls and lets each end as exactly one sample.
@@ -28,7 +28,7 @@ struct Calls<P> {
     clock: Clock,
     /// Unbounded, so that no call waits for the observers. It holds at most what arrives while an observer waits for the
     /// disk, some 150 bytes a call.
-    messages: Sender<Message>,
+    events: Sender<Event>,
 }
 
 impl<P: Call> Dispatcher<P> {
@@ -37,12 +37,12 @@ impl<P: Call> Dispatcher<P> {
         runtime: Handle,
         platform: Arc<P>,
         clock: Clock,
-        messages: Sender<Message>,
+        events: Sender<Event>,
         max_in_flight: u32,
     ) -> Self {
         Self {
             runtime,
-            calls: Arc::new(Calls { platform, clock, messages }),
+            calls: Arc::new(Calls { platform, clock, events }),
             gate: Arc::new(Semaphore::new(max_in_flight as usize)),
             max_in_flight,
             abandon: watch::Sender::new(false),
@@ -98,7 +98,7 @@ async fn call<P: Call>(
 impl<P> Calls<P> {
     fn send(&self, arrival: Arrival, timing: Option<Timing>, reply: Reply) {
         // The thread of the observers outlives every call unless it panicked. The run notices that when it joins it.
-        let _ = self.messages.send(Message::Ended(Sample { arrival, timing, reply }));
+        let _ = self.events.send(Event::Ended(Sample { arrival, timing, reply }));
     }
 }
 
@@ -150,10 +150,10 @@ mod tests {
         }
     }
 
-    fn dispatcher(max_in_flight: u32) -> (Dispatcher<Slow>, Receiver<Message>) {
-        let (sender, messages) = mpsc::channel();
+    fn dispatcher(max_in_flight: u32) -> (Dispatcher<Slow>, Receiver<Event>) {
+        let (sender, events) = mpsc::channel();
         let clock = Clock::starting_in(Duration::ZERO);
-        (Dispatcher::new(Handle::current(), Arc::new(Slow), clock, sender, max_in_flight), messages)
+        (Dispatcher::new(Handle::current(), Arc::new(Slow), clock, sender, max_in_flight), events)
     }
 
     fn arrival(sequence: u64, endpoint: usize) -> Arrival {
@@ -161,10 +161,10 @@ mod tests {
     }
 
     /// The sequence number and outcome of all samples so far, and whether each was sent.
-    fn ended(messages: &Receiver<Message>) -> Vec<(u64, Outcome, bool)> {
-        let samples = messages.try_iter().map(|message| match message {
-            Message::Ended(sample) => sample,
-            Message::WindowClosed(_) => panic!("only the pacer says so"),
+    fn ended(events: &Receiver<Event>) -> Vec<(u64, Outcome, bool)> {
+        let samples = events.try_iter().map(|event| match event {
+            Event::Ended(sample) => sample,
+            other => panic!("a dispatcher sends no {other:?}"),
         });
         samples
             .map(|Sample { arrival, timing, reply }| (arrival.sequence, reply.outcome, timing.is_some()))
@@ -173,25 +173,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_arrival_ends_as_one_sample_and_what_finds_no_place_is_dropped() {
-        let (dispatcher, messages) = dispatcher(2);
+        let (dispatcher, events) = dispatcher(2);
         (0..3).for_each(|sequence| dispatcher.issue(arrival(sequence, 1)));
-        assert_eq!(ended(&messages), [(2, Outcome::Dropped, false)], "neither waits nor is sent");
+        assert_eq!(ended(&events), [(2, Outcome::Dropped, false)], "neither waits nor is sent");
         dispatcher.drained().await;
-        assert_eq!(ended(&messages), [(0, Outcome::Ok, true), (1, Outcome::Ok, true)]);
+        assert_eq!(ended(&events), [(0, Outcome::Ok, true), (1, Outcome::Ok, true)]);
         dispatcher.issue(arrival(3, 1));
         dispatcher.drained().await;
-        assert_eq!(ended(&messages), [(3, Outcome::Ok, true)], "the place is free again");
+        assert_eq!(ended(&events), [(3, Outcome::Ok, true)], "the place is free again");
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_that_do_not_end_are_abandoned() {
-        let (dispatcher, messages) = dispatcher(10);
+        let (dispatcher, events) = dispatcher(10);
         dispatcher.issue(arrival(0, 0));
         dispatcher.issue(arrival(1, 5));
         assert!(tokio::time::timeout(Duration::from_secs(60), dispatcher.drained()).await.is_err());
-        assert_eq!(ended(&messages), [(1, Outcome::Ok, true)]);
+        assert_eq!(ended(&events), [(1, Outcome::Ok, true)]);
         dispatcher.abandon();
         dispatcher.drained().await;
-        assert_eq!(ended(&messages), [(0, Outcome::Abandoned, true)]);
+        assert_eq!(ended(&events), [(0, Outcome::Abandoned, true)]);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) const TICK_NS: u64 = NS_PER_S;
 /// A tick waits for this long after its interval, for samples that ended in the interval but are still on their way.
 const GRACE_NS: u64 = 100 * NS_PER_MS;
 
-/// Messages are taken in batches: waking up for each would cost more CPU than observing it.
+/// Events are taken in batches: waking up for each would cost more CPU than observing it.
 const BATCH: Duration = Duration::from_millis(10);
 
 /// What happens during a run, in this order: samples and ticks, once that the window is closed, and `Finished` at the end.
@@ -55,27 +55,19 @@ pub trait Observer {
     fn observe(&mut self, event: &Event);
 }
 
-/// What the pacer and the calls send.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// See [`Event::Ended`].
-    Ended(Sample),
-    /// See [`Event::WindowClosed`].
-    WindowClosed(Window),
-}
-
-/// Makes events of messages on a thread of its own, until all senders are gone. The thread ends with the observer.
+/// Shows the events of the pacer and of the calls to the observer, on a thread of its own, until all senders are gone. Adds
+/// the ticks and the end. The thread returns the observer.
 ///
 /// # Errors
 /// The system gives no thread.
 pub(super) fn observe<O: Observer + Send + 'static>(
-    messages: Receiver<Message>,
+    events: Receiver<Event>,
     clock: Clock,
     observer: O,
 ) -> io::Result<JoinHandle<O>> {
     thread::Builder::new().name("observer".to_owned()).spawn(move || {
         let mut stream = Stream::new(observer);
-        while stream.take_all(&messages) {
+        while stream.take_all(&events) {
             stream.tick(clock.now_ns());
             thread::sleep(BATCH);
         }
@@ -83,7 +75,7 @@ pub(super) fn observe<O: Observer + Send + 'static>(
     })
 }
 
-/// Puts ticks between the messages.
+/// Puts ticks between the events.
 struct Stream<O> {
     observer: O,
     interval_end_ns: u64,
@@ -94,26 +86,23 @@ impl<O: Observer> Stream<O> {
         Self { observer, interval_end_ns: TICK_NS }
     }
 
-    /// Takes the messages that are there; false if no more can come.
-    fn take_all(&mut self, messages: &Receiver<Message>) -> bool {
+    /// Takes the events that are there; false if no more can come.
+    fn take_all(&mut self, events: &Receiver<Event>) -> bool {
         loop {
-            match messages.try_recv() {
-                Ok(message) => self.take(message),
+            match events.try_recv() {
+                Ok(event) => self.take(&event),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
     }
 
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Ended(sample) => {
-                // It is at least as late as this.
-                self.tick(sample.timing.map_or(0, |timing| timing.done_ns.saturating_sub(GRACE_NS)));
-                self.observer.observe(&Event::Ended(sample));
-            }
-            Message::WindowClosed(window) => self.observer.observe(&Event::WindowClosed(window)),
+    fn take(&mut self, event: &Event) {
+        if let Event::Ended(Sample { timing: Some(timing), .. }) = event {
+            // It is at least as late as this.
+            self.tick(timing.done_ns.saturating_sub(GRACE_NS));
         }
+        self.observer.observe(event);
     }
 
     /// Ticks for all intervals that ended long enough before `now_ns`.
@@ -161,8 +150,8 @@ mod tests {
         }
     }
 
-    fn ended(sequence: u64, done_ms: Option<u64>) -> Message {
-        Message::Ended(Sample {
+    fn ended(sequence: u64, done_ms: Option<u64>) -> Event {
+        Event::Ended(Sample {
             arrival: Arrival { sequence, endpoint: 0, intended_ns: 0 },
             timing: done_ms.map(|done_ms| Timing { sent_ns: 0, done_ns: done_ms * MS }),
             reply: Reply::without_answer(Outcome::Timeout, ""),
@@ -172,14 +161,14 @@ mod tests {
     #[test]
     fn a_second_ticks_once_samples_that_ended_in_it_had_time_to_come() {
         let mut stream = Stream::new(Notes::default());
-        stream.take(ended(0, Some(950)));
+        stream.take(&ended(0, Some(950)));
         stream.tick(1_099 * MS);
-        stream.take(ended(1, Some(999)));
+        stream.take(&ended(1, Some(999)));
         stream.tick(1_100 * MS);
         // A sample tells the time as well; one that was never sent does not.
-        stream.take(ended(2, Some(3_150)));
-        stream.take(ended(3, None));
-        stream.take(Message::WindowClosed(Window { issued: 4, end_ns: 0 }));
+        stream.take(&ended(2, Some(3_150)));
+        stream.take(&ended(3, None));
+        stream.take(&Event::WindowClosed(Window { issued: 4, end_ns: 0 }));
         let notes = stream.finish(4_050 * MS).0;
         let expected = [
             "0 ended",

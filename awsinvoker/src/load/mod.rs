@@ -28,12 +28,11 @@ pub use clock::Clock;
 pub(crate) use event::TICK_NS;
 pub use event::{Event, Observer, Window};
 pub use interrupt::{Interrupt, Interrupts};
+pub(crate) use open_files::allow_connections;
 
 use crate::plan::schedule::Schedule;
 use crate::platform::Call;
 use dispatch::Dispatcher;
-use event::Message;
-use pacer::Paced;
 
 /// How long calls in flight may take to end once the run was interrupted.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,14 +56,6 @@ pub struct Interrupted {
     pub at_ns: u64,
 }
 
-/// Lets the process have as many connections open as calls may be in flight.
-///
-/// # Errors
-/// The system's hard limit is lower.
-pub fn allow_connections(max_in_flight: u32) -> io::Result<()> {
-    open_files::allow_connections(max_in_flight)
-}
-
 /// Calls the platform by the schedule, at most `max_in_flight` calls at a time, until every call has ended. A signal ends
 /// the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
 ///
@@ -78,8 +69,8 @@ pub async fn run<P: Call, O: Observer + Send + 'static>(
     interrupts: &mut Interrupts,
     observer: O,
 ) -> Result<(O, Option<Interrupted>), LoadError> {
-    let (sender, messages) = mpsc::channel();
-    let observing = event::observe(messages, clock, observer)?;
+    let (sender, events) = mpsc::channel();
+    let observing = event::observe(events, clock, observer)?;
     let runtime = tokio::runtime::Handle::current();
     let dispatcher = Dispatcher::new(runtime, platform, clock, sender.clone(), max_in_flight);
     let interrupted = issue_all(schedule, clock, &Arc::new(dispatcher), sender, interrupts).await?;
@@ -93,12 +84,11 @@ async fn issue_all<P: Call>(
     schedule: &Schedule,
     clock: Clock,
     dispatcher: &Arc<Dispatcher<P>>,
-    messages: Sender<Message>,
+    events: Sender<Event>,
     interrupts: &mut Interrupts,
 ) -> Result<Option<Interrupted>, LoadError> {
     let stop = Arc::new(AtomicBool::new(false));
-    let mut paced =
-        spawn_pacer(schedule.clone(), clock, Arc::clone(dispatcher), messages, Arc::clone(&stop))?;
+    let mut paced = spawn_pacer(schedule.clone(), clock, Arc::clone(dispatcher), events, Arc::clone(&stop))?;
     let mut interrupted = None;
     let now = |by: Interrupt| Some(Interrupted { by, at_ns: clock.now_ns() });
     loop {
@@ -131,16 +121,15 @@ fn spawn_pacer<P: Call>(
     schedule: Schedule,
     clock: Clock,
     dispatcher: Arc<Dispatcher<P>>,
-    messages: Sender<Message>,
+    events: Sender<Event>,
     stop: Arc<AtomicBool>,
 ) -> io::Result<oneshot::Receiver<()>> {
     let (ended, end) = oneshot::channel();
     thread::Builder::new().name("pacer".to_owned()).spawn(move || {
-        let Paced { issued, window_ns } =
-            pacer::pace(&schedule, &clock, &stop, |arrival| dispatcher.issue(arrival));
+        let window = pacer::pace(&schedule, &clock, &stop, |arrival| dispatcher.issue(arrival));
         // The observer's thread is gone only if it panicked, which is noticed when it is joined.
-        let _ = messages.send(Message::WindowClosed(Window { issued, end_ns: window_ns }));
-        drop((dispatcher, messages));
+        let _ = events.send(Event::WindowClosed(window));
+        drop((dispatcher, events));
         // The receiver is gone only if the run is.
         let _ = ended.send(());
     })?;

@@ -11,7 +11,7 @@ const OTHER_FILES: u64 = 64;
 ///
 /// # Errors
 /// The system's hard limit is lower.
-pub(super) fn allow_connections(connections: u32) -> io::Result<()> {
+pub(crate) fn allow_connections(connections: u32) -> io::Result<()> {
     let needed = u64::from(connections) + OTHER_FILES;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     match (current, maximum) {

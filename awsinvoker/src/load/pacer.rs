@@ -6,20 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use run_record::Arrival;
 
 use super::clock::SleepClock;
+use super::event::Window;
 use crate::plan::schedule::Schedule;
 
 /// How long a sleep may last before the stop flag is looked at again.
 const STOP_CHECK_NS: u64 = 50_000_000;
-
-/// What the pacer did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Paced {
-    /// The number of arrivals issued.
-    pub(super) issued: u64,
-    /// The end of the window over which rates are computed, in nanoseconds since the start: of the schedule, or, if the
-    /// run was stopped, when it was, but not before the first arrival that was left out was due.
-    pub(super) window_ns: u64,
-}
 
 /// Issues the schedule on the calling thread until its end, or until `stop` is set.
 ///
@@ -29,19 +20,19 @@ pub(super) fn pace(
     clock: &impl SleepClock,
     stop: &AtomicBool,
     mut issue: impl FnMut(Arrival),
-) -> Paced {
+) -> Window {
     // Linux lets a timer fire 50 µs late by default, to save power. Failing to ask for less costs only precision,
     // and that is recorded as schedule lag.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
     let mut issued = 0;
     for arrival in schedule.iter() {
         if !wait_until(arrival.intended_ns, clock, stop) {
-            return Paced { issued, window_ns: clock.now_ns().max(arrival.intended_ns) };
+            return Window { issued, end_ns: clock.now_ns().max(arrival.intended_ns) };
         }
         issue(arrival);
         issued += 1;
     }
-    Paced { issued, window_ns: schedule.end_ns() }
+    Window { issued, end_ns: schedule.end_ns() }
 }
 
 /// Sleeps until the deadline; false if the run was stopped.
@@ -111,7 +102,7 @@ mod tests {
             assert_eq!(clock.now_ns(), arrival.intended_ns);
             seen.push(arrival.sequence);
         });
-        assert_eq!(paced, Paced { issued: 100, window_ns: 100 * MS });
+        assert_eq!(paced, Window { issued: 100, end_ns: 100 * MS });
         assert!(seen.iter().copied().eq(0..100));
     }
 
@@ -133,7 +124,7 @@ mod tests {
         let paced = pace(&schedule(1000.0, 100), &clock, &stop, |arrival| {
             stop.store(arrival.sequence == 9, Ordering::Relaxed);
         });
-        assert_eq!(paced, Paced { issued: 10, window_ns: 10 * MS });
+        assert_eq!(paced, Window { issued: 10, end_ns: 10 * MS });
     }
 
     #[test]

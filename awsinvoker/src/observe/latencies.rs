@@ -51,28 +51,21 @@ pub(crate) struct PartialFile {
 }
 
 impl PartialFile {
-    /// Makes the folder and the file.
-    ///
-    /// # Errors
-    /// The folder or the file cannot be made.
-    pub(crate) fn create(destination: &LatencyFile) -> io::Result<(Self, Sink)> {
-        let partial = Self::at(destination);
-        if !destination.folder.as_os_str().is_empty() {
-            fs::create_dir_all(&destination.folder)?;
-        }
-        let file = File::create(&partial.path)?;
-        let sink = Sink::new(&partial.path, Box::new(file));
-        Ok((partial, sink))
-    }
-
-    fn at(destination: &LatencyFile) -> Self {
+    /// The file for this destination, not made yet.
+    pub(crate) fn new(destination: &LatencyFile) -> Self {
         let name = format!(".{}.{}.partial", destination.name, std::process::id());
         Self { path: destination.folder.join(name), destination: destination.clone() }
     }
 
-    /// Where the file of this destination is while the run goes on, for messages.
-    pub(crate) fn path_for(destination: &LatencyFile) -> PathBuf {
-        Self::at(destination).path
+    /// Makes the folder and the file.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made.
+    pub(crate) fn create(&self) -> io::Result<Sink> {
+        if !self.destination.folder.as_os_str().is_empty() {
+            fs::create_dir_all(&self.destination.folder)?;
+        }
+        Ok(Sink::new(&self.path, Box::new(File::create(&self.path)?)))
     }
 
     /// Where the file is now.
@@ -119,8 +112,8 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("dir");
         let destination = LatencyFile { folder: folder.clone(), name: "x.csv".to_owned() };
-        let (partial, sink) = PartialFile::create(&destination).unwrap();
-        sink.finish().unwrap();
+        let partial = PartialFile::new(&destination);
+        partial.create().unwrap().finish().unwrap();
         assert_eq!(partial.finish(299.996).unwrap(), folder.join("rps300.00_x.csv"));
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
     }

@@ -178,7 +178,7 @@ impl LocalLambda {
     }
 
     /// Lets the process end its functions and itself. Kills it if it does not end in time.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.stdin.take());
         if tokio::time::timeout(STOPPED_WITHIN, self.process.wait()).await.is_err() {
             tracing::warn!("lambda-local did not end within {STOPPED_WITHIN:?} and is killed");

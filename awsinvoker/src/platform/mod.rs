@@ -48,7 +48,8 @@ pub enum PlatformAnswer {
 pub(crate) struct Started {
     pub(crate) platform: Platform,
     pub(crate) description: Description,
-    local: Option<LocalLambda>,
+    /// To be stopped after the run.
+    pub(crate) local: Option<LocalLambda>,
 }
 
 impl Config {
@@ -92,19 +93,5 @@ impl Answer for PlatformAnswer {
         match self {
             Self::Lambda(answer) => answer.read(),
         }
-    }
-}
-
-/// Ends what was started for the platform.
-pub(crate) async fn stop(local: Option<LocalLambda>) {
-    if let Some(local) = local {
-        local.stop().await;
-    }
-}
-
-impl Started {
-    /// The platform apart from what has to be stopped after the run.
-    pub(crate) fn split(self) -> (Platform, Description, Option<LocalLambda>) {
-        (self.platform, self.description, self.local)
     }
 }

@@ -116,7 +116,7 @@ impl RunDir {
     /// # Errors
     /// `run.json` cannot be read.
     pub fn read_info(&self) -> Result<RunInfo, RunDirError> {
-        self.read(RUN_JSON, |file| json::read_version(file, run_info::SCHEMA))
+        self.read(RUN_JSON, |file| json::read(file, run_info::SCHEMA))
     }
 
     /// The result of the run.
@@ -124,7 +124,7 @@ impl RunDir {
     /// # Errors
     /// `summary.json` cannot be read. The file of a run that was killed is missing.
     pub fn read_summary(&self) -> Result<Summary, RunDirError> {
-        self.read(SUMMARY_JSON, |file| json::read_version(file, summary::SCHEMA))
+        self.read(SUMMARY_JSON, |file| json::read(file, summary::SCHEMA))
     }
 
     /// All samples, in the order of the file. Function latencies are whole nanoseconds.

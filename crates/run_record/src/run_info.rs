@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn payloads_are_kept_as_they_are_written() {
         let text = json::write(&test_run_info()).unwrap();
-        let read: RunInfo = json::read(text.as_slice()).unwrap();
+        let read: RunInfo = json::read(text.as_slice(), SCHEMA).unwrap();
         assert_eq!(
             read.configuration.endpoints[0].payload.get(),
             r#"{"n": 1180591620717411303424, "a": [1.0, null]}"#
@@ -198,7 +198,7 @@ mod tests {
             info.configuration.rps = rps;
             info.configuration.seed = seed;
             let text = json::write(&info).unwrap();
-            let read: RunInfo = json::read(text.as_slice()).unwrap();
+            let read: RunInfo = json::read(text.as_slice(), SCHEMA).unwrap();
             prop_assert_eq!(json::write(&read).unwrap(), text);
         }
     }

@@ -19,6 +19,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::platform::error::StartError;
+use crate::text::with_causes;
 
 /// A connection that takes longer to be made counts as timed out, whatever the whole call is allowed.
 const MAX_CONNECT: Duration = Duration::from_secs(10);
@@ -86,12 +87,6 @@ pub(super) async fn connect(config: &Connection) -> Result<(Client, String), Sta
         credentials.map_err(|error| StartError::NoCredentials(with_causes(&error)))?;
     }
     Ok((Client::new(&sdk_config), address))
-}
-
-/// The error and its causes in one line, without the SDK's debugging output.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 async fn load(config: &Connection) -> SdkConfig {

@@ -1,7 +1,5 @@
 //! Calls that the client reports as failed, sorted into outcomes.
 
-use std::error::Error as _;
-
 use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::operation::invoke::InvokeError;
@@ -9,7 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use run_record::{Outcome, Reply};
 
-use crate::text::shortened;
+use crate::text::{shortened, with_causes};
 
 /// Longer messages are cut: they are for a line of the log.
 pub(super) const MAX_MESSAGE_CHARS: usize = 300;
@@ -45,17 +43,6 @@ fn message(failure: &Failure) -> String {
         }
         // The SDK's own words speak of retries, of which there are none.
         other if outcome(other) == Outcome::Timeout => "no complete answer within --timeout".to_owned(),
-        other => chain(other),
+        other => with_causes(other),
     }
-}
-
-/// The error and what caused it, without the SDK's debugging output.
-fn chain(error: &Failure) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message += &format!(": {error}");
-        cause = error.source();
-    }
-    message
 }

@@ -23,14 +23,18 @@ pub fn write(value: &impl Serialize) -> Result<Vec<u8>, FormatError> {
 /// Reads a document whose key `schema` has to be `version`.
 ///
 /// # Errors
-/// As [`read`], or the document has another version.
-pub fn read_version<T: DeserializeOwned>(from: impl Read, version: u32) -> Result<T, FormatError> {
+/// The document cannot be read, is larger than 256 MiB, has another version, or is not what was expected.
+pub fn read<T: DeserializeOwned>(from: impl Read, version: u32) -> Result<T, FormatError> {
     #[derive(Deserialize)]
     struct Version {
         schema: u32,
     }
 
-    let json = read_text(from)?;
+    let mut json = Vec::new();
+    from.take(MAX_BYTES + 1).read_to_end(&mut json)?;
+    if json.len() as u64 > MAX_BYTES {
+        return Err(FormatError::line(1, format!("the document has more than {MAX_BYTES} bytes")));
+    }
     let Version { schema } = serde_json::from_slice(&json)?;
     if schema != version {
         return Err(FormatError::line(
@@ -41,31 +45,14 @@ pub fn read_version<T: DeserializeOwned>(from: impl Read, version: u32) -> Resul
     Ok(serde_json::from_slice(&json)?)
 }
 
-/// Reads a document.
-///
-/// # Errors
-/// The document cannot be read, is larger than 256 MiB, or is not what was expected.
-pub fn read<T: DeserializeOwned>(from: impl Read) -> Result<T, FormatError> {
-    Ok(serde_json::from_slice(&read_text(from)?)?)
-}
-
-fn read_text(from: impl Read) -> Result<Vec<u8>, FormatError> {
-    let mut json = Vec::new();
-    from.take(MAX_BYTES + 1).read_to_end(&mut json)?;
-    if json.len() as u64 > MAX_BYTES {
-        return Err(FormatError::line(1, format!("the document has more than {MAX_BYTES} bytes")));
-    }
-    Ok(json)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn another_version_is_refused() {
-        let error = read_version::<serde_json::Value>(&br#"{"schema": 2}"#[..], 1).unwrap_err().to_string();
+        let error = read::<serde_json::Value>(&br#"{"schema": 2}"#[..], 1).unwrap_err().to_string();
         assert_eq!(error, "line 1: `schema` is 2; expected 1, which this program reads");
-        assert!(read_version::<serde_json::Value>(&br#"{"schema": 1}"#[..], 1).is_ok());
+        assert!(read::<serde_json::Value>(&br#"{"schema": 1}"#[..], 1).is_ok());
     }
 }
