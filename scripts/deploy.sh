@@ -10,7 +10,7 @@ Usage: scripts/deploy.sh [FLAG...] [chameleon] [cnn_serving]
 
 Deploys the functions that are named, or both, as container images: one stack of CloudFormation holds the image
 repositories, another the functions, their logs and their role. Calls each function once, and writes a file for
-awsinvoker. A second run changes nothing; an interrupted run is continued by the next. docs/deployment.md tells more.
+awsinvoker. A second run changes nothing; an interrupted run is continued by the next. See docs/deployment.md.
 
 Images are named by the commit and the architecture and deployed by digest, so everything has to be committed.
 The flags state the whole configuration of the functions that are named: a flag that is not given again is back to its

@@ -9,7 +9,7 @@ usage() {
 Usage: scripts/tests/deploy.sh [--help] [--images] [--lint] [TEST...]
 
 Checks the templates with cfn-lint, then runs deploy.sh and destroy.sh with the real AWS CLI, Docker and a Docker registry
-against moto, which plays AWS: all tests with version 1 of the CLI, and the life of a deployment with version 2 as well
+against moto, which simulates AWS: all tests with version 1 of the CLI, and the life of a deployment with version 2 as well
 if Debian's package awscli is installed. Needs Docker, docker-registry, git and the Python environment of
 scripts/setup.sh. Leaves no process, file, image or login behind.
 

@@ -10,9 +10,9 @@ from cloud import Cloud
 from test_life import base_image
 
 BEFORE = """\
-This is a rehearsal. AWS is played by moto on this machine, its image registry by docker-registry; the AWS CLI, Docker
-and the scripts are the real ones. moto accepts what AWS accepts, by and large, and keeps a record of it. It checks no
-permissions, runs no function (an invocation is answered with its own payload), takes no time, and never fails half-way.
+This is a rehearsal. On this machine, moto simulates AWS, and docker-registry takes the place of its image registry. The
+AWS CLI, Docker and the scripts are the real ones. moto accepts most of what AWS accepts, and records it. It checks no
+permissions, runs no function (it answers an invocation with the payload), takes no time, and never fails half-way.
 """
 AFTER = """\
 The rehearsal succeeded, and everything it made is gone. It shows that your flags, Docker and the scripts work together.
