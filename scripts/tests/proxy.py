@@ -1,4 +1,4 @@
-"""Stands between the AWS CLI and moto: plays what moto lacks, and keeps a list of the calls.
+"""Stands between the AWS CLI and moto: simulates what moto lacks, and keeps a list of the calls.
 
 Images are answered for from a real registry. Stacks can be shown as failed, calls can fail.
 """
