@@ -19,7 +19,8 @@
 //!  asynchronous            ▼
 //!  invocations            pool         decides: idle environment, new one, or throttled
 //!
-//!  below all: invocation, outcome, config, http_body, clock, env_vars      above all: server, cli
+//!  below all: refusal, function_reference, invocation, outcome, config, http_body, clock, env_vars
+//!  above all: server, cli
 //! ```
 //!
 //! # Invariants
@@ -57,12 +58,14 @@ mod config;
 mod env_vars;
 mod environment;
 mod events;
+mod function_reference;
 mod http_body;
 mod invocation;
 mod invoke_api;
 mod lease;
 mod outcome;
 mod pool;
+mod refusal;
 mod runtime_api;
 mod server;
 mod service;

@@ -1,7 +1,6 @@
 //! The Invoke API: what clients ask of Lambda.
 
 mod answer;
-mod function_reference;
 mod request;
 
 use std::sync::Arc;
@@ -16,10 +15,12 @@ use axum::routing::post;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use self::answer::{Refusal, respond};
+use self::answer::respond;
 use self::request::{ClientRequest, InvocationType};
 use crate::config::function_arn;
 use crate::events::Events;
+use crate::function_reference;
+use crate::refusal::Refusal;
 use crate::service::Service;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");

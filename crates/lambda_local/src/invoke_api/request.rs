@@ -8,10 +8,10 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
 
-use super::answer::Refusal;
 use crate::clock;
 use crate::http_body::{BodyError, read_body};
 use crate::invocation::Request;
+use crate::refusal::Refusal;
 
 /// The largest event of a call that waits for the reply, in bytes.
 const MAX_EVENT_BYTES: usize = 6_291_456;

@@ -1,7 +1,7 @@
 //! How a client names a function: by name, partial ARN or ARN, each with or without a version.
 
-use super::answer::Refusal;
 use crate::config::{ACCOUNT_ID, MAX_NAME, VERSION, function_arn, is_function_name};
+use crate::refusal::Refusal;
 
 /// Finds the name of the function that `reference` and `qualifier` ask for, in `region`.
 ///
