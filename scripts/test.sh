@@ -59,6 +59,7 @@ test_thoroughly() {
     RUSTDOCFLAGS='-D warnings' step cargo doc --locked --workspace --no-deps
     # Builds all programs before the first test: some tests run the programs of other packages.
     step cargo test --locked --workspace
+    step ./scripts/tests/pictures.sh
     step test_commands
     test_images
 }
