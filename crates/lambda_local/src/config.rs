@@ -1,5 +1,6 @@
 //! What a local Lambda serves, and within which limits.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +16,12 @@ pub(crate) const MAX_NAME: usize = 64;
 /// The largest reply that Lambda delivers, in bytes.
 pub(crate) const MAX_REPLY_BYTES: usize = 6_291_556;
 
+/// The memory that a function can have, in MB (2^20 bytes).
+pub(crate) const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
+
+/// How long an invocation may be allowed to take, in seconds.
+pub(crate) const TIMEOUT_S: RangeInclusive<u64> = 1..=900;
+
 /// A local Lambda: its functions and the limits of the account.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -22,6 +29,9 @@ pub struct Config {
     pub functions: Vec<FunctionConfig>,
     /// The region in ARNs and in the functions' `AWS_REGION`.
     pub region: String,
+    /// The variables that hold the credentials of the functions. They win over the placeholders that the functions get
+    /// otherwise, and the variables of a function win over them. No API shows them.
+    pub credentials: Vec<(String, String)>,
     /// How many requests are served at a time, over all functions. Further requests are throttled.
     pub concurrency: usize,
     /// How long an environment stays without a request before it ends.
@@ -41,6 +51,7 @@ impl Config {
         Self {
             functions,
             region: "us-east-1".to_owned(),
+            credentials: Vec::new(),
             concurrency: 1000,
             idle_timeout: Duration::from_secs(300),
             init_timeout: Duration::from_secs(10),

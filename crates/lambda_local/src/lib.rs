@@ -19,7 +19,8 @@
 //!  asynchronous            ▼
 //!  invocations            pool         decides: idle environment, new one, or throttled
 //!
-//!  below all: refusal, function_reference, invocation, outcome, config, http_body, clock, env_vars
+//!  below all: refusal, function_reference, invocation, outcome, config, toml_fields, http_body, clock,
+//!             env_vars
 //!  above all: server, cli
 //! ```
 //!
@@ -69,6 +70,7 @@ mod refusal;
 mod runtime_api;
 mod server;
 mod service;
+mod toml_fields;
 
 pub use crate::backend::{DockerError, PrepareError};
 pub use crate::config::{Config, FunctionConfig, Program};

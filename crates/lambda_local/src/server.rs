@@ -99,6 +99,7 @@ fn blueprint(
     Ok(Blueprint {
         function: function.clone(),
         region: config.region.clone(),
+        credentials: config.credentials.clone(),
         idle_timeout: config.idle_timeout,
         init_timeout: config.init_timeout,
         backend: backends.backend(function)?,

@@ -114,6 +114,7 @@ pub(crate) mod tests {
         let blueprint = Blueprint {
             function,
             region: "us-east-1".to_owned(),
+            credentials: Vec::new(),
             idle_timeout: Duration::from_secs(300),
             init_timeout: Duration::from_secs(10),
             backend: Arc::new(backend),

@@ -1,10 +1,13 @@
 //! The command line of `lambda-local`: plain data, checked without a look at anything else.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{ArgGroup, Parser};
 
-use crate::config::is_function_name;
+use crate::config::{MEMORY_MB, TIMEOUT_S, is_function_name};
 
 /// Runs functions on this machine as AWS Lambda does.
 ///
@@ -15,9 +18,9 @@ use crate::config::is_function_name;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lambda-local", version, group = ArgGroup::new("any function").required(true).multiple(true))]
 pub struct Args {
-    /// Address to serve the Invoke API on; port 0 picks a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
-    pub(super) listen: SocketAddr,
+    /// Address to serve the Invoke API on: an IP address or a name of this machine, and a port. Port 0 picks a free one.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000", value_parser = parse_listen)]
+    pub(super) listen: ListenArg,
 
     /// A function: its name, and the program that speaks the Runtime API, as a shell would start it: `f=./bootstrap`,
     /// or `"f=python -m app"`. A program that is given by its path runs in the folder it lies in, one that is found in
@@ -30,14 +33,22 @@ pub struct Args {
     #[arg(long = "image", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
     pub(super) images: Vec<ImageArg>,
 
-    /// Memory of a function in MB. Containers are limited to it, and to the share of the CPUs that Lambda gives with
-    /// it: one CPU for 1769 MB. For processes, the value is only reported.
-    #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(128..=10240))]
-    pub(super) memory: u32,
+    /// A file in TOML with a table `[functions.NAME]` for each function. It holds `command` or `image`, and may hold
+    /// `memory`, `timeout`, `env` (a table) and `inherit` (names of variables that are passed on). Paths are relative
+    /// to the folder of the file. May be mixed with --function and --image.
+    #[arg(long, value_name = "FILE", group = "any function")]
+    pub(super) config: Option<PathBuf>,
 
-    /// How long an invocation may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=900))]
-    pub(super) timeout: u64,
+    /// Memory in MB: of all functions that have no value of their own (512 if not given), or of the function NAME. May
+    /// be repeated. Containers are limited to it, and to the share of the CPUs that Lambda gives with it: one CPU for
+    /// 1769 MB. For processes, the value is only reported.
+    #[arg(long, value_name = "[NAME=]MB", value_parser = parse_memory)]
+    pub(super) memory: Vec<Setting<u32>>,
+
+    /// How long an invocation may take, in seconds: for all functions that have no value of their own (30 if not
+    /// given), or for the function NAME. May be repeated.
+    #[arg(long, value_name = "[NAME=]SECONDS", value_parser = parse_timeout)]
+    pub(super) timeout: Vec<Setting<u64>>,
 
     /// How many requests are served at a time, over all functions. Further requests are throttled.
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -51,14 +62,38 @@ pub struct Args {
     #[arg(long, value_name = "REGION", default_value = "us-east-1", value_parser = parse_region)]
     pub(super) region: String,
 
-    /// Environment variable for all functions. Without a value, the value that lambda-local has is passed on. May be
-    /// repeated. Functions inherit no other variables than these and AWS credentials.
-    #[arg(long = "env", value_name = "KEY[=VALUE]", value_parser = parse_variable)]
+    /// Environment variable for all functions, or for the function NAME. Without a value, the value that lambda-local
+    /// has is passed on. May be repeated. Functions inherit no other variables than these and AWS credentials.
+    #[arg(long = "env", value_name = "[NAME:]KEY[=VALUE]", value_parser = parse_variable)]
     pub(super) variables: Vec<VariableArg>,
 
     /// End when standard input ends, and so with the program that started lambda-local.
     #[arg(long)]
     pub(super) exit_with_stdin: bool,
+}
+
+/// `HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ListenArg {
+    /// An IP address, without the brackets of IPv6, or a name.
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl fmt::Display for ListenArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+/// What runs a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ProgramArg {
+    /// A command, as a shell would start it.
+    Command(String),
+    /// The name of a Docker image.
+    Image(String),
 }
 
 /// `NAME=COMMAND`.
@@ -75,11 +110,47 @@ pub(super) struct ImageArg {
     pub(super) image: String,
 }
 
-/// `KEY=VALUE` or `KEY`.
+/// `VALUE` for all functions, or `NAME=VALUE` for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting<T> {
+    pub(super) function: Option<String>,
+    pub(super) value: T,
+}
+
+/// `KEY=VALUE` or `KEY`, for all functions or for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct VariableArg {
+    pub(super) function: Option<String>,
     pub(super) key: String,
     pub(super) value: Option<String>,
+}
+
+/// Whether this can be the name of a Docker image. Docker says whether there is such an image. This check keeps the name
+/// from changing the path of a request to Docker.
+pub(super) fn is_image_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
+    !name.is_empty() && name.bytes().all(allowed)
+}
+
+/// Whether this can be the name of an environment variable.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0'])
+}
+
+fn parse_listen(text: &str) -> Result<ListenArg, String> {
+    let invalid = || {
+        "expected HOST:PORT, such as 127.0.0.1:9000 or localhost:9000; 0.0.0.0 stands for all addresses"
+            .to_owned()
+    };
+    let (host, port) = text.rsplit_once(':').ok_or_else(invalid)?;
+    let port = port.parse().map_err(|_| invalid())?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) if address.contains(':') => address,
+        None if !host.is_empty() && host.bytes().all(allowed) => host,
+        _ => return Err(invalid()),
+    };
+    Ok(ListenArg { host: host.to_owned(), port })
 }
 
 fn parse_function(text: &str) -> Result<FunctionArg, String> {
@@ -92,13 +163,32 @@ fn parse_function(text: &str) -> Result<FunctionArg, String> {
 
 fn parse_image(text: &str) -> Result<ImageArg, String> {
     let (name, image) = parse_pair(text, "NAME=IMAGE")?;
-    // Docker says whether there is such an image. This check keeps the name from changing the path of a request to
-    // Docker.
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
-    if image.is_empty() || !image.bytes().all(allowed) {
+    if !is_image_name(image) {
         return Err(format!("the image is {image:?}; expected the name of a Docker image"));
     }
     Ok(ImageArg { name, image: image.to_owned() })
+}
+
+fn parse_memory(text: &str) -> Result<Setting<u32>, String> {
+    parse_setting(text, "MB", &MEMORY_MB)
+}
+
+fn parse_timeout(text: &str) -> Result<Setting<u64>, String> {
+    parse_setting(text, "seconds", &TIMEOUT_S)
+}
+
+fn parse_setting<T>(text: &str, unit: &str, range: &RangeInclusive<T>) -> Result<Setting<T>, String>
+where
+    T: FromStr + PartialOrd + fmt::Display,
+{
+    let (function, value) = match text.split_once('=') {
+        Some(_) => parse_pair(text, "NAME=VALUE").map(|(name, value)| (Some(name), value))?,
+        None => (None, text),
+    };
+    match value.parse() {
+        Ok(value) if range.contains(&value) => Ok(Setting { function, value }),
+        _ => Err(format!("expected {} to {} {unit}", range.start(), range.end())),
+    }
 }
 
 fn parse_pair<'a>(text: &'a str, expected: &str) -> Result<(String, &'a str), String> {
@@ -119,10 +209,14 @@ fn parse_variable(text: &str) -> Result<VariableArg, String> {
         Some((key, value)) => (key, Some(value.to_owned())),
         None => (text, None),
     };
-    if key.is_empty() || text.contains('\0') {
-        return Err("expected KEY or KEY=VALUE".to_owned());
+    let (function, key) = match key.split_once(':') {
+        Some((name, key)) if is_function_name(name) => (Some(name.to_owned()), key),
+        _ => (None, key),
+    };
+    if !is_variable_name(key) || text.contains('\0') {
+        return Err("expected KEY or KEY=VALUE, or NAME:KEY=VALUE for the function NAME".to_owned());
     }
-    Ok(VariableArg { key: key.to_owned(), value })
+    Ok(VariableArg { function, key: key.to_owned(), value })
 }
 
 #[cfg(test)]
@@ -146,15 +240,58 @@ mod tests {
             (vec!["--image", "a b=x"], "the name is \"a b\""),
             (vec!["--image", "f="], "the image is \"\""),
             (vec!["--image", "f=x y"], "the image is \"x y\""),
-            (vec!["--image", "f=x", "--memory", "64"], "64 is not in 128..=10240"),
-            (vec!["--function", "f=x", "--memory", "64"], "64 is not in 128..=10240"),
-            (vec!["--function", "f=x", "--timeout", "901"], "901 is not in 1..=900"),
+            (vec!["--image", "f=x", "--memory", "64"], "expected 128 to 10240 MB"),
+            (vec!["--function", "f=x", "--memory", "f=64"], "expected 128 to 10240 MB"),
+            (vec!["--function", "f=x", "--memory", "a b=512"], "the name is \"a b\""),
+            (vec!["--function", "f=x", "--timeout", "901"], "expected 1 to 900 seconds"),
+            (vec!["--function", "f=x", "--timeout", "f="], "expected 1 to 900 seconds"),
+            (vec!["--function", "f=x", "--listen", "9000"], "expected HOST:PORT, such as 127.0.0.1:9000"),
+            (vec!["--function", "f=x", "--listen", ":9000"], "expected HOST:PORT, such as 127.0.0.1:9000"),
+            (vec!["--function", "f=x", "--listen", "*:9000"], "0.0.0.0 stands for all addresses"),
+            (vec!["--function", "f=x", "--listen", "::1:9000"], "expected HOST:PORT"),
+            (vec!["--function", "f=x", "--listen", "localhost:http"], "expected HOST:PORT"),
             (vec!["--function", "f=x", "--region", "a/b"], "expected letters, digits and -"),
             (vec!["--function", "f=x", "--env", "=1"], "expected KEY or KEY=VALUE"),
-            (vec![], "<--function <NAME=COMMAND>|--image <NAME=IMAGE>>"),
+            (vec![], "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--config <FILE>>"),
         ] {
             let error = Args::try_parse_from([vec!["lambda-local"], args].concat()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_are_for_all_functions_or_for_one() {
+        let parse =
+            |flag, value| Args::try_parse_from(["lambda-local", "--function", "f=x", flag, value]).unwrap();
+        let name = || Some("f".to_owned());
+        assert_eq!(parse("--memory", "128").memory, [Setting { function: None, value: 128 }]);
+        assert_eq!(parse("--memory", "f=10240").memory, [Setting { function: name(), value: 10240 }]);
+        assert_eq!(parse("--timeout", "f=900").timeout, [Setting { function: name(), value: 900 }]);
+        for (text, function, key, value) in [
+            ("A", None, "A", None),
+            ("A=b:c=d", None, "A", Some("b:c=d")),
+            ("f:A=1", Some("f"), "A", Some("1")),
+            ("f:A", Some("f"), "A", None),
+            ("a.b:c=1", None, "a.b:c", Some("1")),
+        ] {
+            let [VariableArg { function: found, key: found_key, value: found_value }] =
+                parse("--env", text).variables.try_into().unwrap();
+            let found = (found.as_deref(), found_key.as_str(), found_value.as_deref());
+            assert_eq!(found, (function, key, value), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_may_be_a_name() {
+        for (text, host) in [
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("localhost:0", "localhost"),
+            ("[::1]:0", "::1"),
+            ("my-host.lan:0", "my-host.lan"),
+        ] {
+            let listen = parse_listen(text).unwrap();
+            assert_eq!((listen.host.as_str(), listen.port), (host, 0));
+            assert_eq!(listen.to_string(), text);
         }
     }
 }

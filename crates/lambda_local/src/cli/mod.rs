@@ -1,11 +1,15 @@
 //! The program `lambda-local`: its command line, and how it starts and stops.
 //!
-//! `args` is what was typed. `resolve` turns it into a [`Config`](crate::Config), with a look at files and variables.
+//! `args` is what was typed, and `functions_file` what stands in a file. `resolve` turns both into a
+//! [`Config`](crate::Config), with a look at files and variables. `settings` decides what wins.
 
 mod args;
 mod command;
+mod functions_file;
+mod listen;
 mod open_files;
 mod resolve;
+mod settings;
 mod signals;
 
 use std::ffi::OsString;
@@ -13,11 +17,11 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 pub use self::args::Args;
+use self::listen::listen;
 use self::open_files::raise_open_files;
 use self::resolve::resolve;
 use self::signals::{second_signal, shutdown};
@@ -76,8 +80,7 @@ async fn serve(args: Args) -> Result<()> {
     let config = resolve(&args)?;
     let stopping = CancellationToken::new();
     let mut shutdown = Box::pin(shutdown(args.exit_with_stdin, stopping.clone())?);
-    let listener =
-        TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listener = listen(&args.listen).await?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
     if !address.ip().is_loopback() {
         tracing::warn!(

@@ -1,59 +1,106 @@
 //! From arguments to a configuration: whatever looks at files or at the environment is here.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
-use super::args::{Args, FunctionArg, ImageArg, VariableArg};
+use super::args::{Args, FunctionArg, ImageArg, ProgramArg};
 use super::command::program;
+use super::functions_file::{self, FileFunction};
+use super::settings::{SettingsError, check_function, check_names, check_settings, value, variables};
 use crate::config::{Config, FunctionConfig, Program};
 use crate::env_vars;
 
+/// The largest file of functions, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// A function, and what the file says of it.
+struct Source {
+    name: String,
+    program: Program,
+    file: Option<FileFunction>,
+}
+
 /// The configuration that the arguments ask for.
 pub(super) fn resolve(args: &Args) -> Result<Config> {
-    let programs = programs(args)?;
-    let credentials = env_vars::CREDENTIALS.map(|key| VariableArg { key: key.to_owned(), value: None });
-    let environment = variables(&credentials).chain(variables(&args.variables)).collect::<Vec<_>>();
-    let functions = programs.into_iter().map(|(name, program)| FunctionConfig {
-        memory_mb: args.memory,
-        timeout: Duration::from_secs(args.timeout),
-        environment: environment.clone(),
-        ..FunctionConfig::new(name, program)
-    });
+    let sources = sources(args)?;
+    let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    check_names(names.iter().copied())?;
+    check_settings("--memory", &args.memory, &names)?;
+    check_settings("--timeout", &args.timeout, &names)?;
+    for variable in &args.variables {
+        check_function("--env", variable.function.as_deref(), &names)?;
+    }
+    let credentials =
+        env_vars::CREDENTIALS.iter().filter_map(|key| Some(((*key).to_owned(), env_vars::get(key)?)));
     Ok(Config {
         region: args.region.clone(),
+        credentials: credentials.collect(),
         concurrency: args.concurrency.try_into().context("--concurrency is too large")?,
         idle_timeout: Duration::from_secs(args.idle_timeout),
         reaper: Some(std::env::current_exe().context("cannot find this executable")?),
-        ..Config::new(functions.collect())
+        ..Config::new(sources.into_iter().map(|source| function(args, source)).collect::<Result<_>>()?)
     })
 }
 
-/// What runs each function, by name.
-fn programs(args: &Args) -> Result<Vec<(&str, Program)>> {
-    let mut programs = Vec::new();
+/// What runs each function: those of the command line, and then those of the file.
+fn sources(args: &Args) -> Result<Vec<Source>> {
     let (search_path, folder) = (env_vars::get_os(env_vars::PATH), current_folder()?);
+    let mut sources = Vec::new();
     for FunctionArg { name, command } in &args.functions {
         let program = program(command, &search_path, &folder);
-        programs.push((name.as_str(), program.with_context(|| format!("--function {name}={command}"))?));
+        let program = program.with_context(|| format!("--function {name}={command}"))?;
+        sources.push(Source { name: name.clone(), program, file: None });
     }
-    programs.extend(
-        args.images.iter().map(|ImageArg { name, image }| (name.as_str(), Program::Image(image.clone()))),
-    );
-    let mut names = BTreeSet::new();
-    if let Some((twice, _)) = programs.iter().find(|(name, _)| !names.insert(*name)) {
-        bail!("the function {twice:?} is given twice; expected names that differ");
+    for ImageArg { name, image } in &args.images {
+        sources.push(Source { name: name.clone(), program: Program::Image(image.clone()), file: None });
     }
-    Ok(programs)
+    if let Some(path) = &args.config {
+        let of_file = read_file(path).with_context(|| path.display().to_string())?;
+        let folder = folder.join(path.parent().unwrap_or(Path::new("")));
+        for function in of_file {
+            let program = match &function.program {
+                ProgramArg::Command(command) => program(command, &search_path, &folder)
+                    .with_context(|| format!("{}: functions.{}.command", path.display(), function.name))?,
+                ProgramArg::Image(image) => Program::Image(image.clone()),
+            };
+            sources.push(Source { name: function.name.clone(), program, file: Some(function) });
+        }
+    }
+    Ok(sources)
 }
 
-/// The variables that have a value: one that was given, or that of lambda-local.
-fn variables(args: &[VariableArg]) -> impl Iterator<Item = (String, String)> {
-    args.iter().filter_map(|VariableArg { key, value }| {
-        let value = value.clone().or_else(|| env_vars::get(key))?;
-        Some((key.clone(), value))
+fn read_file(path: &Path) -> Result<Vec<FileFunction>> {
+    let mut text = String::new();
+    let file = File::open(path).context("cannot open the file")?;
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).context("cannot read the file")?;
+    ensure!(
+        text.len() as u64 <= MAX_FILE_BYTES,
+        "the file is too large; expected at most {MAX_FILE_BYTES} bytes"
+    );
+    Ok(functions_file::read(&text)?)
+}
+
+fn function(args: &Args, Source { name, program, file }: Source) -> Result<FunctionConfig> {
+    let default = FunctionConfig::new(name, program);
+    let (name, file) = (default.name.as_str(), file.as_ref());
+    let variables =
+        variables(&args.variables, name, file, env_vars::get).map_err(|error| match &args.config {
+            Some(path) if matches!(error, SettingsError::NotInherited { .. }) => {
+                anyhow::Error::new(error).context(path.display().to_string())
+            }
+            _ => error.into(),
+        })?;
+    let in_file = file.and_then(|file| file.timeout);
+    let timeout = value(&args.timeout, name, in_file, default.timeout.as_secs());
+    Ok(FunctionConfig {
+        memory_mb: value(&args.memory, name, file.and_then(|file| file.memory), default.memory_mb),
+        timeout: Duration::from_secs(timeout),
+        environment: variables,
+        ..default
     })
 }
 

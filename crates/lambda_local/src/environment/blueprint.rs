@@ -12,6 +12,7 @@ use crate::pool::EnvironmentId;
 pub(crate) struct Blueprint {
     pub(crate) function: FunctionConfig,
     pub(crate) region: String,
+    pub(crate) credentials: Vec<(String, String)>,
     /// How long an environment stays without a request before it ends.
     pub(crate) idle_timeout: Duration,
     /// How long the first initialisation of an environment may take.
@@ -25,7 +26,7 @@ impl Blueprint {
     /// A process inherits no others, so that a run depends on nothing unseen. An image adds its own. The variables of the
     /// configuration come last and win.
     pub(super) fn variables(&self, id: EnvironmentId) -> Vec<(String, String)> {
-        let Self { function, region, backend, .. } = self;
+        let Self { function, region, credentials, backend, .. } = self;
         let common = [
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
             ("AWS_DEFAULT_REGION", region.clone()),
@@ -41,6 +42,6 @@ impl Blueprint {
         ];
         let set_by_lambda = common.into_iter().chain(backend.variables());
         let set_by_lambda = set_by_lambda.map(|(name, value)| (name.to_owned(), value));
-        set_by_lambda.chain(function.environment.iter().cloned()).collect()
+        set_by_lambda.chain(credentials.iter().cloned()).chain(function.environment.iter().cloned()).collect()
     }
 }

@@ -33,6 +33,7 @@ impl Account {
         let blueprint = Blueprint {
             function,
             region: "us-east-1".to_owned(),
+            credentials: Vec::new(),
             idle_timeout: IDLE_TIMEOUT,
             init_timeout: INIT_TIMEOUT,
             backend: Arc::new(FakeBackend::new(script)),

@@ -264,8 +264,24 @@ fn mistakes_on_the_command_line_are_explained() {
         (&["--function", "f=/etc/passwd"], 1, "/etc/passwd is not a program that may be executed"),
         (&["--function", "f=/bin/sh", "--function", "f=/bin/sh"], 1, "the function \"f\" is given twice"),
         (&["--function", "f=/bin/sh", "--listen", "192.0.2.1:1"], 1, "cannot listen on 192.0.2.1:1"),
-        (&["--function", "f=/bin/sh", "--listen", "here"], 2, "--listen <ADDRESS>"),
-        (&[], 2, "<--function <NAME=COMMAND>|--image <NAME=IMAGE>>"),
+        (&["--function", "f=/bin/sh", "--listen", "here"], 2, "expected HOST:PORT, such as 127.0.0.1:9000"),
+        (
+            &["--function", "f=/bin/sh", "--listen", "no.such.name.invalid:1"],
+            1,
+            "expected an address or a name of this",
+        ),
+        (
+            &["--function", "f=/bin/sh", "--env", "NOT_SET_HERE"],
+            1,
+            "--env NOT_SET_HERE: NOT_SET_HERE is not set here",
+        ),
+        (
+            &["--function", "f=/bin/sh", "--memory", "g=512"],
+            1,
+            "--memory is given for the function \"g\"; expected one of f",
+        ),
+        (&["--config", "/no/such/file.toml"], 1, "/no/such/file.toml: cannot open the file"),
+        (&[], 2, "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--config <FILE>>"),
     ] {
         let output = run(args);
         let message = String::from_utf8_lossy(&output.stderr);

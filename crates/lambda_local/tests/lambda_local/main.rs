@@ -13,5 +13,6 @@ mod faults;
 mod invoke;
 mod lifecycle;
 mod python;
+mod settings;
 mod structure;
 mod terminal;
