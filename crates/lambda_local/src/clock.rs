@@ -5,6 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant;
 
 /// The time of day.
 #[expect(clippy::disallowed_methods, reason = "this is the crate's clock")]
@@ -26,6 +27,17 @@ pub(crate) fn epoch_ms(after: Duration) -> u64 {
 /// How long ago `time` was; zero if it is still to come.
 pub(crate) fn age(time: SystemTime) -> Duration {
     now().duration_since(time).unwrap_or_default()
+}
+
+/// The time of the monotonic clock, which all processes of this machine share.
+pub(crate) fn monotonic() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
+}
+
+/// The moment at which the monotonic clock showed `time`, which has passed.
+pub(crate) fn instant(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_sub(monotonic().saturating_sub(time)).unwrap_or(now)
 }
 
 /// How long the machine has been running, including the time it was suspended.

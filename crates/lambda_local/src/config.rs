@@ -40,9 +40,10 @@ pub struct Config {
     pub init_timeout: Duration,
     /// The pauses before an asynchronous event is tried again after its invocation failed.
     pub event_retries: Vec<Duration>,
-    /// The program `lambda-local`, which functions in images need. A process of it outlives the server, however the
-    /// server ends, and removes what the server left in Docker.
-    pub reaper: Option<PathBuf>,
+    /// The program `lambda-local`, which every server needs. One process of it starts those of the functions. For
+    /// functions in images, another one outlives the server, however the server ends, and removes what the server left
+    /// in Docker.
+    pub helper: Option<PathBuf>,
 }
 
 impl Config {
@@ -56,7 +57,7 @@ impl Config {
             idle_timeout: Duration::from_secs(300),
             init_timeout: Duration::from_secs(10),
             event_retries: vec![Duration::from_secs(60), Duration::from_secs(120)],
-            reaper: None,
+            helper: None,
         }
     }
 }

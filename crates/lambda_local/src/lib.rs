@@ -34,8 +34,8 @@
 //!   `invoke_api::answer`, and nowhere else.
 //! - The time of day comes from `clock`, and the environment from `env_vars`. What waits uses tokio's time, which tests
 //!   pause.
-//! - However the server ends, the program of a function does not outlive it for long: the kernel ends processes, and the
-//!   reaper removes containers.
+//! - However the server ends, the program of a function does not outlive it for long: the spawner ends processes, and the
+//!   reaper removes containers. If the spawner dies, the kernel ends the processes.
 //!
 //! # Environments
 //!

@@ -53,10 +53,10 @@ impl LocalLambda {
     }
 
     /// Serves the Invoke API on `listener` until `shutdown` is ready. Then ends all environments and returns. If Docker
-    /// does not remove the containers in time, that is logged, and [`Config::reaper`] continues.
+    /// does not remove the containers in time, that is logged, and [`Config::helper`] continues.
     ///
     /// Requests under way at that moment are answered with `ServiceException`. If the process of the server dies
-    /// instead, the kernel ends the environments' processes, and [`Config::reaper`] removes their containers.
+    /// instead, processes of [`Config::helper`] end the environments' processes and remove their containers.
     ///
     /// # Errors
     /// If the listener fails.

@@ -10,6 +10,7 @@ mod procfs;
 mod program;
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -19,15 +20,24 @@ pub use self::docker::DockerError;
 use self::docker::{ContainerBackend, Docker};
 pub(crate) use self::docker::{REAP_FLAG, reap};
 use self::process::{ProcessBackend, Spawner};
+pub(crate) use self::process::{SPAWN_FLAG, take_orders};
 pub(crate) use self::program::{Backend, RunningProgram, Started};
 use crate::config::{Config, FunctionConfig, Program};
 
 /// The server cannot start.
 #[derive(Debug, Error)]
 pub enum PrepareError {
-    /// The thread that starts processes cannot be started.
-    #[error("cannot start processes: {0}")]
-    Spawner(#[from] io::Error),
+    /// The process that starts those of the functions cannot be started.
+    #[error("cannot start {}, which would start the functions: {source}", program.display())]
+    Spawner {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration names no program that would start functions.
+    #[error("functions that are programs need the program lambda-local (Config::helper)")]
+    NoHelper,
     /// Docker, or an image, cannot be used.
     #[error(transparent)]
     Docker(#[from] DockerError),
@@ -36,7 +46,8 @@ pub enum PrepareError {
 /// All that starts programs.
 #[derive(Debug)]
 pub(crate) struct Backends {
-    spawner: Spawner,
+    /// Only if a function is a program.
+    spawner: Option<Spawner>,
     /// Only if a function is an image.
     docker: Option<Arc<Docker>>,
 }
@@ -48,22 +59,24 @@ impl Backends {
     /// If processes cannot be started, or Docker or an image cannot be used.
     pub(crate) async fn prepare(config: &Config, tasks: TaskTracker) -> Result<Self, PrepareError> {
         let images: Vec<&str> = config.functions.iter().filter_map(image_name).collect();
-        let spawner = Spawner::new()?;
+        let helper = config.helper.as_deref();
+        let programs = config.functions.iter().any(|function| image_name(function).is_none());
+        let spawner = if programs { Some(start_spawner(helper).await?) } else { None };
         if images.is_empty() {
             return Ok(Self { spawner, docker: None });
         }
-        let docker = Docker::new(&images, config.reaper.as_deref(), tasks).await?;
+        let docker = Docker::new(&images, helper, tasks).await?;
         Ok(Self { spawner, docker: Some(Arc::new(docker)) })
     }
 
     /// The backend of a function.
     ///
     /// # Errors
-    /// If the function is an image that is not among those of the configuration.
+    /// If the function is not among those of the configuration.
     pub(crate) fn backend(&self, function: &FunctionConfig) -> Result<Arc<dyn Backend>, PrepareError> {
         match &function.program {
             Program::Command { program, arguments, folder } => Ok(Arc::new(ProcessBackend {
-                spawner: self.spawner.clone(),
+                spawner: self.spawner.clone().ok_or(PrepareError::NoHelper)?,
                 function: function.name.clone(),
                 program: program.clone(),
                 arguments: arguments.clone(),
@@ -85,10 +98,20 @@ impl Backends {
     /// Removes what the programs shared, once all of them have ended. If they have not all ended (`in_order` is
     /// false), removes them as well.
     pub(crate) async fn finish(&self, in_order: bool) {
+        if let Some(spawner) = &self.spawner {
+            spawner.finish().await;
+        }
         if let Some(docker) = &self.docker {
             docker.finish(in_order).await;
         }
     }
+}
+
+async fn start_spawner(helper: Option<&Path>) -> Result<Spawner, PrepareError> {
+    let program = helper.ok_or(PrepareError::NoHelper)?;
+    Spawner::start(program)
+        .await
+        .map_err(|source| PrepareError::Spawner { program: program.to_owned(), source })
 }
 
 fn image_name(function: &FunctionConfig) -> Option<&str> {

@@ -14,7 +14,7 @@ use crate::config::{MEMORY_MB, TIMEOUT_S, is_function_name};
 /// Prints `image NAME ID` on standard output for every --image, then `listening on http://ADDRESS` once it serves, and
 /// logs to standard error (RUST_LOG selects what; `debug` adds the START, END and REPORT lines). Ctrl-C, SIGTERM and
 /// SIGHUP end all functions, and then lambda-local with exit code 0. A second signal stops it immediately with exit
-/// code 1.
+/// code 1. Signals that were ignored at the start, as under nohup, stay ignored.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "lambda-local", version, group = ArgGroup::new("any function").required(true).multiple(true))]
 pub struct Args {

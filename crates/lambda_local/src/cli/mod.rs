@@ -7,6 +7,7 @@ mod args;
 mod command;
 mod functions_file;
 mod listen;
+mod log;
 mod open_files;
 mod resolve;
 mod settings;
@@ -18,15 +19,14 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 pub use self::args::Args;
 use self::listen::listen;
+pub use self::log::Log;
 use self::open_files::raise_open_files;
 use self::resolve::resolve;
 use self::signals::{second_signal, shutdown};
-use crate::backend::{REAP_FLAG, reap};
-use crate::env_vars;
+use crate::backend::{REAP_FLAG, SPAWN_FLAG, reap, take_orders};
 use crate::server::LocalLambda;
 
 /// What the program is to do.
@@ -36,6 +36,15 @@ pub enum Task {
     Serve(Args),
     /// Act as the reaper of this run. A server starts its reaper itself, so the help does not mention this.
     Reap(String),
+    /// Start the processes of a server's functions. A server starts this itself, too.
+    Spawn,
+}
+
+impl Task {
+    /// Whether the task is to be done by one thread, since it is a small part of another process's work.
+    pub fn is_small(&self) -> bool {
+        matches!(self, Self::Reap(_) | Self::Spawn)
+    }
 }
 
 /// Reads the command line. Ends the process if the command line is wrong, or asks for help.
@@ -43,34 +52,22 @@ pub fn parse() -> Task {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.as_slice() {
         [flag, run] if flag == REAP_FLAG => Task::Reap(run.to_string_lossy().into_owned()),
+        [flag] if flag == SPAWN_FLAG => Task::Spawn,
         _ => Task::Serve(Args::parse()),
     }
-}
-
-/// Logs to standard error. `RUST_LOG` says what.
-pub fn log_to_stderr() {
-    let directives = env_vars::get(env_vars::RUST_LOG);
-    let filter = directives.and_then(|directives| EnvFilter::try_new(directives).ok());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new("info")))
-        // Plain on a terminal, too: a build without tracing-subscriber's colours panics when it is asked for them.
-        .with_ansi(false)
-        .with_writer(std::io::stderr)
-        // If nobody reads the log any more, a message about that, which goes to the same place, must not end the
-        // program.
-        .log_internal_errors(false)
-        .init();
 }
 
 /// Does the task.
 ///
 /// # Errors
 /// If something on the command line cannot be used, or serving fails, or a second signal comes before all functions
-/// have ended. For a reaper, if Docker cannot be reached, or something cannot be removed.
+/// have ended. For a reaper, if Docker cannot be reached, or something cannot be removed. For a spawner, if it was not
+/// started by a server.
 pub async fn run(task: Task) -> Result<()> {
     match task {
         Task::Serve(args) => serve(args).await,
         Task::Reap(run) => Ok(reap(&run).await?),
+        Task::Spawn => take_orders().await.context("standard input brings no orders of a lambda-local"),
     }
 }
 
@@ -91,10 +88,18 @@ async fn serve(args: Args) -> Result<()> {
         lambda = LocalLambda::prepare(config) => lambda?,
         () = &mut shutdown => return Ok(()),
     };
-    for (function, id) in lambda.images() {
-        announce(&format!("image {function} {id}"))?;
-    }
-    announce(&format!("listening on http://{address}"))?;
+    let images = lambda.images().map(|(function, id)| format!("image {function} {id}\n"));
+    let announcement = images.chain([format!("listening on http://{address}\n")]).collect::<String>();
+    // Whoever does not read standard output keeps the server from starting, but not from stopping.
+    let stopped = tokio::select! {
+        announced = announce(announcement) => announced.map(|()| false)?,
+        () = &mut shutdown => true,
+    };
+    let shutdown = async move {
+        if !stopped {
+            shutdown.await;
+        }
+    };
     tokio::select! {
         served = lambda.serve(listener, shutdown) => served.context("serving failed"),
         () = second_signal(stopping) => {
@@ -103,7 +108,10 @@ async fn serve(args: Args) -> Result<()> {
     }
 }
 
-fn announce(line: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).context("cannot write to standard output")
+async fn announce(lines: String) -> Result<()> {
+    let write = move || {
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush())
+    };
+    tokio::task::spawn_blocking(write).await?.context("cannot write to standard output")
 }

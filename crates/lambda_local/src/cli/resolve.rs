@@ -41,7 +41,7 @@ pub(super) fn resolve(args: &Args) -> Result<Config> {
         credentials: credentials.collect(),
         concurrency: args.concurrency.try_into().context("--concurrency is too large")?,
         idle_timeout: Duration::from_secs(args.idle_timeout),
-        reaper: Some(std::env::current_exe().context("cannot find this executable")?),
+        helper: Some(std::env::current_exe().context("cannot find this executable")?),
         ..Config::new(sources.into_iter().map(|source| function(args, source)).collect::<Result<_>>()?)
     })
 }

@@ -1,5 +1,6 @@
 //! What makes the program stop.
 
+use std::fs;
 use std::io;
 use std::time::Duration;
 
@@ -37,24 +38,44 @@ pub(super) async fn second_signal(stopping: CancellationToken) {
     }
 }
 
-/// The signals that ask the program to stop.
-struct Signals([Signal; 3]);
+/// The signals that ask the program to stop. `None` stands for one that was ignored when the program started, as `nohup`
+/// and the shell's `&` ask for: it stays ignored.
+struct Signals([Option<Signal>; 3]);
 
 impl Signals {
     fn new() -> io::Result<Self> {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let watch = |kind: SignalKind| {
+            let ignored = is_ignored(&status, kind.as_raw_value());
+            if ignored { Ok(None) } else { signal(kind).map(Some) }
+        };
         let [interrupt, terminate, hang_up] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(watch);
         Ok(Self([interrupt?, terminate?, hang_up?]))
     }
 
     async fn next(&mut self) {
         let Self([interrupt, terminate, hang_up]) = self;
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+            () = received(hang_up) => {}
         }
     }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => _ = signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether a process with this `/proc/PID/status` ignores the signal with this number.
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 /// Ready when standard input has ended. A thread reads it, because a blocked read would keep the async runtime from
@@ -67,4 +88,18 @@ async fn end_of_stdin() {
         ended.send(())
     });
     let _ = end.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signals_that_are_ignored_are_read_from_the_status_of_the_process() {
+        // `nohup`: SIGHUP (1), and SIGPIPE (13), which every Rust program ignores.
+        let status = "SigBlk:\t0000000000000003\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000002\n";
+        let ignored = [1, 2, 13, 15].map(|signal| is_ignored(status, signal));
+        assert_eq!(ignored, [true, false, true, false]);
+        assert!(!is_ignored("", 1));
+    }
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use crate::support::binary::{BINARY, LambdaLocal};
+use crate::support::docker::run as run_command;
 use crate::support::{Server, client, ended, eventually, example, invoke, payload, runs, test_function};
 use lambda_local::Config;
 use rustix::process::{Pid, Signal, kill_process};
@@ -47,13 +48,28 @@ async fn half_a_request(server: &LambdaLocal) -> std::net::TcpStream {
     half
 }
 
-/// All processes that `parent` has started, by number.
-fn children(parent: u32) -> Vec<u64> {
-    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).unwrap();
+/// All processes that `parent` has started, and those that they have started, by number.
+fn descendants(parent: u64) -> Vec<u64> {
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
     let children_of =
         |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
     let numbers: Vec<_> = tasks.flatten().map(children_of).collect();
-    numbers.iter().flat_map(|line| line.split_whitespace()).map(|number| number.parse().unwrap()).collect()
+    let children: Vec<u64> = numbers
+        .iter()
+        .flat_map(|line| line.split_whitespace())
+        .map(|number| number.parse().unwrap())
+        .collect();
+    let grandchildren: Vec<u64> = children.iter().flat_map(|child| descendants(*child)).collect();
+    [children, grandchildren].concat()
+}
+
+/// The process of the server that starts those of the functions.
+fn spawner(server: &LambdaLocal) -> Pid {
+    let number = run_command(
+        "pgrep",
+        &["--parent", &server.process.id().to_string(), "--full", "lambda-local --spawn"],
+    );
+    Pid::from_raw(number.parse().unwrap()).unwrap()
 }
 
 #[tokio::test]
@@ -61,7 +77,7 @@ async fn every_way_to_stop_ends_all_processes() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL] {
         let mut server = LambdaLocal::start(&[]);
         let Occupied { idle, child } = occupy(&server).await;
-        let environments = children(server.process.id());
+        let environments = descendants(server.process.id().into());
         assert!(idle.iter().all(|pid| environments.contains(pid)), "{idle:?} {environments:?}");
         server.signal(signal);
         let status = server.process.wait().unwrap();
@@ -73,10 +89,38 @@ async fn every_way_to_stop_ends_all_processes() {
                 assert!(!runs(pid), "process {pid} outlived {signal:?}");
             }
         }
-        if signal == Signal::KILL {
-            kill_process(Pid::from_raw(child.try_into().unwrap()).unwrap(), signal).unwrap();
-        }
         ended(child).await;
+    }
+}
+
+#[tokio::test]
+async fn if_the_spawner_dies_its_processes_end_and_it_is_replaced() {
+    let server = LambdaLocal::start(&[]);
+    let client = client(server.address);
+    let first = payload(&invoke(&client, "test", json!({})).await);
+    let busy = tokio::spawn({
+        let client = client.clone();
+        async move { payload(&invoke(&client, "test", json!({ "do": "hang" })).await) }
+    });
+    eventually(|| descendants(server.process.id().into()).len() == 2).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    kill_process(spawner(&server), Signal::KILL).unwrap();
+    let exited = busy.await.unwrap();
+    assert_eq!(exited["errorType"], "Runtime.ExitError", "{exited}");
+    ended(first["pid"].as_u64().unwrap()).await;
+    assert_eq!(payload(&invoke(&client, "test", json!({})).await)["invocations"], 1);
+}
+
+/// Signals for all processes of a terminal or of a name must not end the functions before the server does.
+#[tokio::test]
+async fn only_the_server_ends_its_spawner() {
+    let server = LambdaLocal::start(&[]);
+    let client = client(server.address);
+    for n in 1..=3 {
+        assert_eq!(payload(&invoke(&client, "test", json!({})).await)["invocations"], n);
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+            kill_process(spawner(&server), signal).unwrap();
+        }
     }
 }
 
@@ -84,7 +128,7 @@ async fn every_way_to_stop_ends_all_processes() {
 async fn it_ends_with_its_standard_input_if_asked_to() {
     let mut server = LambdaLocal::start(&["--exit-with-stdin"]);
     occupy(&server).await;
-    let environments = children(server.process.id());
+    let environments = descendants(server.process.id().into());
     drop(server.process.stdin.take());
     assert!(server.process.wait().unwrap().success());
     assert!(environments.into_iter().all(|pid| !runs(pid)));
@@ -158,7 +202,7 @@ async fn signals_right_after_one_another_are_one() {
 async fn a_second_signal_stops_at_once() {
     let mut server = LambdaLocal::start(&[]);
     let Occupied { child, .. } = occupy(&server).await;
-    let environments = children(server.process.id());
+    let environments = descendants(server.process.id().into());
     // The server waits for this client, so that there is time for a second signal.
     let _half = half_a_request(&server).await;
     eventually(|| {

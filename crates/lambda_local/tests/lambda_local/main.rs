@@ -12,6 +12,7 @@ mod containers;
 mod faults;
 mod invoke;
 mod lifecycle;
+mod log;
 mod python;
 mod settings;
 mod structure;

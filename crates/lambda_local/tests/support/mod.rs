@@ -36,8 +36,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let reaper = Some(PathBuf::from(env!("CARGO_BIN_EXE_lambda-local")));
-        let lambda = LocalLambda::prepare(Config { reaper, ..config }).await.unwrap();
+        let helper = Some(PathBuf::from(env!("CARGO_BIN_EXE_lambda-local")));
+        let lambda = LocalLambda::prepare(Config { helper, ..config }).await.unwrap();
         let task = tokio::spawn(lambda.serve(listener, async {
             let _ = stopped.await;
         }));

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -30,6 +30,11 @@ impl Terminal {
         let stdio = || Stdio::from(terminal.try_clone().unwrap());
         let process = command.stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn().unwrap();
         Self { process, screen: screen.into(), shown: String::new() }
+    }
+
+    /// Presses keys.
+    pub fn press(&mut self, keys: &[u8]) {
+        self.screen.write_all(keys).unwrap();
     }
 
     /// Reads until the terminal shows `text`, and returns all that it has shown so far.

@@ -35,7 +35,7 @@ pub enum DockerError {
     Gateway { address: IpAddr, source: io::Error },
     #[error("cannot start {}, which would remove containers left behind: {source}", program.display())]
     Reaper { program: PathBuf, source: io::Error },
-    #[error("functions that are images need a program that removes containers left behind (Config::reaper)")]
+    #[error("functions that are images need a program that removes containers left behind (Config::helper)")]
     NoReaper,
     #[error("cannot make a pipe for the output of a container: {0}")]
     Pipe(io::Error),

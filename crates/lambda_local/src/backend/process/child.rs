@@ -1,50 +1,37 @@
 //! The operating-system process of an environment.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::Child;
+use tokio::sync::SetOnce;
 
 use crate::backend::procfs;
 use crate::backend::program::RunningProgram;
 use crate::outcome::Exit;
 
-/// A running process. Dropping it kills the process and all processes of its group.
+/// A running process, which leads a group of its own. Dropping it kills all processes of the group.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
-    /// `None` once the process has exited and what was left of its group has been killed.
-    group: Option<Pid>,
+    /// The number of the process and of its group.
+    pid: Option<Pid>,
+    /// Set once the process has exited, and what was left of its group has been killed.
+    exit: Arc<SetOnce<Exit>>,
 }
 
 impl Process {
-    /// A process that leads a group of its own.
-    pub(super) fn new(child: Child) -> Self {
-        // The group has the number of its leader.
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Self { child, group }
+    pub(super) fn new(pid: Option<Pid>, exit: Arc<SetOnce<Exit>>) -> Self {
+        Self { pid, exit }
     }
 
-    async fn exited(&mut self) -> Exit {
-        let status = self.child.wait().await;
-        self.kill_group();
-        match status {
-            Ok(status) => Exit::Status(status),
-            Err(error) => Exit::Lost(error.to_string()),
-        }
-    }
-
-    async fn kill(mut self: Box<Self>) {
+    async fn kill(self: Box<Self>) {
         self.signal_group(Signal::KILL);
-        self.exited().await;
-    }
-
-    fn kill_group(&mut self) {
-        self.signal_group(Signal::KILL);
-        self.group = None;
+        self.exit.wait().await;
     }
 
     fn signal_group(&self, signal: Signal) {
-        if let Some(group) = self.group {
+        // Once the group is gone, its number may be that of another one.
+        if let Some(group) = self.pid.filter(|_| !self.exit.initialized()) {
             // The processes may have ended by themselves.
             let _ = kill_process_group(group, signal);
         }
@@ -53,7 +40,7 @@ impl Process {
 
 impl RunningProgram for Process {
     fn exited(&mut self) -> BoxFuture<'_, Exit> {
-        Box::pin(self.exited())
+        Box::pin(async { self.exit.wait().await.clone() })
     }
 
     fn terminate(&self) {
@@ -69,12 +56,12 @@ impl RunningProgram for Process {
     }
 
     fn peak_memory_kib(&self) -> Option<u64> {
-        procfs::peak_memory_kib(self.child.id()?)
+        procfs::peak_memory_kib(self.pid?.as_raw_pid().try_into().ok()?)
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.kill_group();
+        self.signal_group(Signal::KILL);
     }
 }

@@ -1,15 +1,20 @@
 //! Functions that are programs of this machine.
 
 mod child;
+mod helper;
+mod message;
 mod spawner;
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
 
+pub(crate) use self::helper::{SPAWN_FLAG, take_orders};
+use self::message::Order;
 pub(super) use self::spawner::Spawner;
-use self::spawner::{Spawned, is_shortage};
+use self::spawner::{SpawnError, Spawned, is_shortage};
 use super::program::{Backend, Started};
 use crate::outcome::Failure;
 use crate::runtime_api::{Caller, RuntimeApi};
@@ -40,14 +45,29 @@ impl ProcessBackend {
     async fn start(&self, mut variables: Vec<(String, String)>, caller: Caller) -> Result<Started, Failure> {
         let api = RuntimeApi::open(LOCALHOST, &self.function, caller).await?;
         variables.push(api.variable());
-        let command = spawner::command(&self.program, &self.arguments, &self.folder, &variables);
-        let spawned = self.spawner.spawn(command).await;
-        let Spawned { process, output, at } = spawned.map_err(|error| {
-            let reason = format!("fork/exec {}: {error}", self.program.display());
-            if is_shortage(&error) { Failure::Unavailable(reason) } else { Failure::NotStarted(reason) }
-        })?;
+        let order = Order {
+            number: 0,
+            program: self.program.clone().into(),
+            arguments: self.arguments.clone(),
+            folder: self.folder.clone().into(),
+            variables,
+        };
+        let (output, writer) =
+            io::pipe().map_err(|error| Failure::Unavailable(format!("cannot make a pipe: {error}")))?;
+        let Spawned { process, at } =
+            self.spawner.spawn(order, writer.into()).await.map_err(|error| self.failure(&error))?;
         api.admit(LOCALHOST);
-        Ok(Started { program: Box::new(process), api: Some(api), output, at })
+        Ok(Started { program: Box::new(process), api: Some(api), output: output.into(), at })
+    }
+
+    fn failure(&self, error: &SpawnError) -> Failure {
+        match error {
+            SpawnError::Program(error) => {
+                let reason = format!("fork/exec {}: {error}", self.program.display());
+                if is_shortage(error) { Failure::Unavailable(reason) } else { Failure::NotStarted(reason) }
+            }
+            SpawnError::Spawner(error) => Failure::Unavailable(format!("cannot start a process: {error}")),
+        }
     }
 }
 
