@@ -19,8 +19,8 @@
 //!  asynchronous            ▼
 //!  invocations            pool         decides: idle environment, new one, or throttled
 //!
-//!  below all: refusal, function_reference, invocation, outcome, config, toml_fields, http_body, clock,
-//!             env_vars
+//!  below all: web_access, function_reference, refusal, invocation, outcome, config, toml_fields, http_body,
+//!             clock, env_vars
 //!  above all: server, cli
 //! ```
 //!
@@ -71,6 +71,7 @@ mod runtime_api;
 mod server;
 mod service;
 mod toml_fields;
+mod web_access;
 
 pub use crate::backend::{DockerError, PrepareError};
 pub use crate::config::{Config, FunctionConfig, Program};

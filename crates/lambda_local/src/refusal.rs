@@ -1,29 +1,43 @@
-//! Why a request is refused, and how AWS words that.
+//! Why a request of a client is refused, and in which words. The function is not to blame.
+
+mod violation;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+pub(crate) use self::violation::{Constraint, Violation};
 use crate::invocation::Throttled;
 
-const ERROR_TYPE: &str = "x-amzn-errortype";
+/// The header with the name of the exception.
+pub(crate) const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// Why a request is refused: the function is not to blame.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// There is no function with this ARN.
     FunctionNotFound(String),
-    /// A parameter has a value that it cannot have.
+    /// The request names a function of the region `asked`. The functions here are those of `own`.
+    OtherRegion { asked: String, own: String },
+    /// Parameters break constraints of the API.
+    Invalid(Vec<Violation>),
+    /// A parameter has a value that it cannot have, for this reason.
     InvalidParameter(String),
     /// The event is not JSON.
     InvalidContent(String),
-    /// The event has more bytes than this.
-    TooLarge(usize),
+    /// The client context is not what it has to be.
+    InvalidContext,
+    /// The request has more bytes than this.
+    TooLarge { limit: usize },
+    /// The event of an asynchronous call has too many bytes.
+    EventTooLarge { bytes: usize, limit: usize },
     /// There is no room for the request.
     Throttled(Throttled),
     /// The client's connection ended early.
     Incomplete,
+    /// The request may come from a web page. This says what gave it away, and what to do if it is meant.
+    NotForWebPages(String),
     /// Lambda does this. lambda-local does not.
     NotEmulated(String),
     /// This machine cannot run an environment, for this reason.
@@ -38,35 +52,48 @@ impl From<Throttled> for Refusal {
     }
 }
 
+impl From<Violation> for Refusal {
+    fn from(violation: Violation) -> Self {
+        Self::Invalid(vec![violation])
+    }
+}
+
 impl Refusal {
     /// The status, the name of the exception, and the body.
-    fn describe(self) -> (StatusCode, &'static str, Value) {
+    pub(crate) fn describe(self) -> (StatusCode, &'static str, Value) {
         let user = |message: String| json!({ "Type": "User", "message": message });
         match self {
-            Self::FunctionNotFound(arn) => (
-                StatusCode::NOT_FOUND,
-                "ResourceNotFoundException",
-                json!({ "Type": "User", "Message": format!("Function not found: {arn}") }),
+            Self::FunctionNotFound(arn) => not_found(&format!("Function not found: {arn}")),
+            Self::OtherRegion { asked, own } => {
+                not_found(&format!("Functions from '{asked}' are not reachable in this region ('{own}')"))
+            }
+            Self::Invalid(violations) => (
+                StatusCode::BAD_REQUEST,
+                "ValidationException",
+                json!({ "message": violation::message(&violations) }),
             ),
             Self::InvalidParameter(message) => {
                 (StatusCode::BAD_REQUEST, "InvalidParameterValueException", user(message))
             }
-            Self::InvalidContent(reason) => (
-                StatusCode::BAD_REQUEST,
-                "InvalidRequestContentException",
-                user(format!("Could not parse request body into json: {reason}")),
+            Self::InvalidContent(reason) => invalid_content(user(format!(
+                "Could not parse request body into json: Could not parse payload into json: {reason}"
+            ))),
+            Self::InvalidContext => invalid_content(
+                json!({ "Type": null, "message": "Client context must be a valid Base64-encoded JSON object." }),
             ),
-            Self::TooLarge(limit) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "RequestTooLargeException",
-                user(format!("Request must be smaller than {limit} bytes for the InvokeFunction operation")),
-            ),
+            Self::TooLarge { limit } => too_large(json!({
+                "Message": format!("Request must be smaller than {limit} bytes for the InvokeFunction operation")
+            })),
+            Self::EventTooLarge { bytes, limit } => too_large(user(format!(
+                "{bytes} byte payload is too large for the Event invocation type (limit {limit} bytes)"
+            ))),
             Self::Throttled(Throttled::Concurrency) => throttled("ConcurrentInvocationLimitExceeded"),
             Self::Throttled(Throttled::EventQueue) => throttled("CallerRateLimitExceeded"),
-            Self::Incomplete => (
-                StatusCode::BAD_REQUEST,
-                "InvalidRequestContentException",
-                user("the body ended early".to_owned()),
+            Self::Incomplete => invalid_content(user("the body ended early".to_owned())),
+            Self::NotForWebPages(reason) => (
+                StatusCode::FORBIDDEN,
+                "AccessDeniedException",
+                json!({ "Message": format!("lambda-local refuses what a web page may have sent: {reason}") }),
             ),
             Self::NotEmulated(what) => (
                 StatusCode::NOT_IMPLEMENTED,
@@ -77,6 +104,20 @@ impl Refusal {
             Self::Stopping => failed("lambda-local is stopping"),
         }
     }
+}
+
+fn not_found(message: &str) -> (StatusCode, &'static str, Value) {
+    let body = json!({ "Type": "User", "Message": message });
+    (StatusCode::NOT_FOUND, "ResourceNotFoundException", body)
+}
+
+fn invalid_content(body: Value) -> (StatusCode, &'static str, Value) {
+    (StatusCode::BAD_REQUEST, "InvalidRequestContentException", body)
+}
+
+/// Lambda's API calls this RequestTooLargeException. What clients get has the other name.
+fn too_large(body: Value) -> (StatusCode, &'static str, Value) {
+    (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", body)
 }
 
 fn failed(message: &str) -> (StatusCode, &'static str, Value) {
@@ -95,56 +136,9 @@ fn throttled(reason: &str) -> (StatusCode, &'static str, Value) {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, name, body) = self.describe();
-        (status, [(ERROR_TYPE, name)], Json(body)).into_response()
+        (status, [(ERROR_TYPE, HeaderValue::from_static(name))], Json(body)).into_response()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_refusal_has_the_status_and_the_exception_of_lambda() {
-        for (refusal, status, name, message) in [
-            (
-                Refusal::FunctionNotFound("ARN".to_owned()),
-                404,
-                "ResourceNotFoundException",
-                "Function not found: ARN",
-            ),
-            (Refusal::InvalidParameter("m".to_owned()), 400, "InvalidParameterValueException", "m"),
-            (
-                Refusal::InvalidContent("m".to_owned()),
-                400,
-                "InvalidRequestContentException",
-                "Could not parse request body into json: m",
-            ),
-            (
-                Refusal::TooLarge(7),
-                413,
-                "RequestTooLargeException",
-                "Request must be smaller than 7 bytes for the InvokeFunction operation",
-            ),
-            (Throttled::Concurrency.into(), 429, "TooManyRequestsException", "Rate Exceeded."),
-            (Throttled::EventQueue.into(), 429, "TooManyRequestsException", "Rate Exceeded."),
-            (Refusal::Incomplete, 400, "InvalidRequestContentException", "the body ended early"),
-            (
-                Refusal::NotEmulated("X".to_owned()),
-                501,
-                "NotEmulatedException",
-                "lambda-local does not emulate X",
-            ),
-            (
-                Refusal::Unavailable("m".to_owned()),
-                500,
-                "ServiceException",
-                "lambda-local cannot run the function: m",
-            ),
-            (Refusal::Stopping, 500, "ServiceException", "lambda-local is stopping"),
-        ] {
-            let (found_status, found_name, body) = refusal.describe();
-            assert_eq!((found_status.as_u16(), found_name), (status, name));
-            assert_eq!(body.get("message").or(body.get("Message")), Some(&json!(message)));
-        }
-    }
-}
+mod tests;

@@ -33,12 +33,19 @@ fn tell(outcome: Outcome, request_id: &str) -> Result<Told, Refusal> {
         Err(Failure::Reported(body)) => Ok(Told::FunctionError(body)),
         Err(Failure::Unavailable(reason)) => Err(Refusal::Unavailable(reason)),
         Err(Failure::Stopping) => Err(Refusal::Stopping),
-        Err(failure) => {
-            let message = failure.message(request_id);
-            let body = json!({ "errorType": failure.error_type(), "errorMessage": message });
-            Ok(Told::FunctionError(Bytes::from(body.to_string())))
-        }
+        Err(failure) => Ok(Told::FunctionError(words(&failure, request_id).into())),
     }
+}
+
+/// A failure in Lambda's words, in the order in which Lambda writes them.
+fn words(failure: &Failure, request_id: &str) -> String {
+    let error_type = ("errorType", json!(failure.error_type()));
+    let message = ("errorMessage", json!(failure.message(request_id)));
+    let [(first, one), (second, two)] = match failure {
+        Failure::ReplyTooLarge => [message, error_type],
+        _ => [error_type, message],
+    };
+    format!(r#"{{"{first}":{one},"{second}":{two}}}"#)
 }
 
 /// The response to a request that an environment has served or failed to serve.
@@ -71,7 +78,7 @@ mod tests {
     use crate::outcome::Exit;
 
     fn function_error(error_type: &str, message: &str) -> Result<Told, Refusal> {
-        let body = json!({ "errorType": error_type, "errorMessage": message }).to_string();
+        let body = format!(r#"{{"errorType":"{error_type}","errorMessage":"{message}"}}"#);
         Ok(Told::FunctionError(Bytes::from(body)))
     }
 
@@ -98,10 +105,9 @@ mod tests {
             ),
             (
                 Err(Failure::ReplyTooLarge),
-                function_error(
-                    "Function.ResponseSizeTooLarge",
-                    "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
-                ),
+                Ok(Told::FunctionError(Bytes::from(
+                    r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#,
+                ))),
             ),
             (
                 Err(Failure::ReplyStreamed),

@@ -17,9 +17,8 @@ use uuid::Uuid;
 
 use self::answer::respond;
 use self::request::{ClientRequest, InvocationType};
-use crate::config::function_arn;
 use crate::events::Events;
-use crate::function_reference;
+use crate::function_reference::FunctionReference;
 use crate::refusal::Refusal;
 use crate::service::Service;
 
@@ -101,7 +100,8 @@ impl Api {
     /// The number of the function that a client means.
     fn find(&self, reference: &str, qualifier: Option<&str>) -> Result<usize, Refusal> {
         let region = self.service.region();
-        let name = function_reference::resolve(reference, qualifier, region)?;
-        self.service.find(&name).ok_or_else(|| Refusal::FunctionNotFound(function_arn(region, &name)))
+        let reference = FunctionReference::parse(reference, qualifier, region)?;
+        let function = self.service.find(&reference.name).filter(|_| reference.is_latest());
+        function.ok_or_else(|| Refusal::FunctionNotFound(reference.qualified_arn(region)))
     }
 }

@@ -1,7 +1,7 @@
 //! What a client asks for, read from the headers and the body of its request.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::clock;
 use crate::http_body::{BodyError, read_body};
 use crate::invocation::Request;
-use crate::refusal::Refusal;
+use crate::refusal::{Constraint, Refusal, Violation};
 
 /// The largest event of a call that waits for the reply, in bytes.
 const MAX_EVENT_BYTES: usize = 6_291_456;
@@ -66,9 +66,7 @@ fn invocation_type(headers: &HeaderMap) -> Result<InvocationType, Refusal> {
         None | Some("RequestResponse") => Ok(InvocationType::RequestResponse),
         Some("Event") => Ok(InvocationType::Event),
         Some("DryRun") => Ok(InvocationType::DryRun),
-        Some(other) => Err(Refusal::InvalidParameter(format!(
-            "{INVOCATION_TYPE} is {other:?}; expected RequestResponse, Event or DryRun"
-        ))),
+        Some(other) => Err(not_one_of("invocationType", other, &["Event", "RequestResponse", "DryRun"])),
     }
 }
 
@@ -76,10 +74,12 @@ fn wants_log(headers: &HeaderMap) -> Result<bool, Refusal> {
     match text(headers, LOG_TYPE)? {
         None | Some("None") => Ok(false),
         Some("Tail") => Ok(true),
-        Some(other) => {
-            Err(Refusal::InvalidParameter(format!("{LOG_TYPE} is {other:?}; expected None or Tail")))
-        }
+        Some(other) => Err(not_one_of("logType", other, &["None", "Tail"])),
     }
+}
+
+fn not_one_of(parameter: &'static str, value: &str, values: &'static [&'static str]) -> Refusal {
+    Violation { parameter, value: value.to_owned(), constraint: Constraint::OneOf(values) }.into()
 }
 
 /// The trace that the client gave, or a new one that is not sampled.
@@ -94,7 +94,7 @@ fn new_trace_id() -> String {
     format!("Root=1-{:08x}-{};Parent={};Sampled=0", now, &root[..24], &parent[..16])
 }
 
-/// The client context, decoded.
+/// The client context, decoded, as the header of the Runtime API takes it.
 fn client_context(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(encoded) = text(headers, CLIENT_CONTEXT)? else { return Ok(None) };
     if encoded.len() > MAX_CONTEXT_BYTES {
@@ -103,26 +103,39 @@ fn client_context(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
             encoded.len()
         )));
     }
-    let invalid =
-        || Refusal::InvalidContent(format!("{CLIENT_CONTEXT} is not base64 of a JSON object in one line"));
-    let decoded = BASE64_STANDARD.decode(encoded).map_err(|_| invalid())?;
-    let context = String::from_utf8(decoded).map_err(|_| invalid())?;
+    let decoded = BASE64_STANDARD.decode(encoded).map_err(|_| Refusal::InvalidContext)?;
+    let context = String::from_utf8(decoded).map_err(|_| Refusal::InvalidContext)?;
     let object: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(&context);
-    if object.is_err() || HeaderValue::from_str(&context).is_err() {
-        return Err(invalid());
+    object.map(|_| Some(in_a_header(&context))).map_err(|_| Refusal::InvalidContext)
+}
+
+/// Writes JSON so that it can be the value of a header: in one line and in ASCII. Its meaning stays the same: line ends
+/// and tabs stand only between values, and characters outside ASCII only in strings, where they can be escaped.
+fn in_a_header(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '\n' | '\r' | '\t' => line.push(' '),
+            ' '..='~' => line.push(character),
+            _ => {
+                let mut units = [0; 2];
+                for unit in character.encode_utf16(&mut units) {
+                    line.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
     }
-    Ok(Some(context))
+    line
 }
 
 async fn payload(body: Body, invocation_type: InvocationType) -> Result<Bytes, Refusal> {
-    let limit = match invocation_type {
-        InvocationType::Event => MAX_ASYNC_EVENT_BYTES,
-        InvocationType::RequestResponse | InvocationType::DryRun => MAX_EVENT_BYTES,
-    };
-    let payload = read_body(body, limit).await.map_err(|error| match error {
-        BodyError::TooLarge => Refusal::TooLarge(limit),
+    let payload = read_body(body, MAX_EVENT_BYTES).await.map_err(|error| match error {
+        BodyError::TooLarge => Refusal::TooLarge { limit: MAX_EVENT_BYTES },
         BodyError::Incomplete => Refusal::Incomplete,
     })?;
+    if invocation_type == InvocationType::Event && payload.len() > MAX_ASYNC_EVENT_BYTES {
+        return Err(Refusal::EventTooLarge { bytes: payload.len(), limit: MAX_ASYNC_EVENT_BYTES });
+    }
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
@@ -136,4 +149,38 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refus
     let text = value.to_str();
     text.map(Some)
         .map_err(|_| Refusal::InvalidParameter(format!("{name} holds characters that are not ASCII")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_context_fits_into_a_header() {
+        for (json, expected) in [
+            ("{\n\t\"a\": 1\r\n}", "{  \"a\": 1  }"),
+            (r#"{"a":"ä€"}"#, r#"{"a":"\u00e4\u20ac"}"#),
+            (r#"{"😀":"\n"}"#, r#"{"\ud83d\ude00":"\n"}"#),
+            ("{\"a\":\"\u{7f}\"}", r#"{"a":"\u007f"}"#),
+        ] {
+            let line = in_a_header(json);
+            assert_eq!(line, expected);
+            let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            assert_eq!(value(&line), value(json), "the meaning is the same");
+        }
+    }
+
+    #[test]
+    fn what_is_no_client_context_is_refused() {
+        let context = |text: &[u8]| {
+            let headers = [(CLIENT_CONTEXT, BASE64_STANDARD.encode(text))];
+            let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            client_context(&HeaderMap::from_iter(headers))
+        };
+        assert_eq!(context(b"{}"), Ok(Some("{}".to_owned())));
+        for wrong in [&b"1"[..], b"", b"[]", b"{} {}", b"\xff", b"{\"a\":\"\n\"}"] {
+            assert_eq!(context(wrong), Err(Refusal::InvalidContext), "{wrong:?}");
+        }
+        assert!(matches!(context(&[b' '; 2688]), Err(Refusal::InvalidParameter(_))), "3584 bytes of base64");
+    }
 }
