@@ -13,7 +13,7 @@ dependencies and documentation, and runs all other tests. Where Docker runs, the
 Lambda that runs them, and deploys them to stand-ins for AWS. It stops at the first failure, and leaves no container,
 image or process behind.
 
-These tools are used only where they are installed: Docker, docker-compose, docker-registry, Debian's awscli,
+These tools are used only where they are installed: Docker, docker-compose, docker-registry, Debian's awscli, Chromium,
 shellcheck, cargo-deny. What was left out is printed at the end. With CI=true, leaving anything out is a failure.
 
   --quick         only formatting, lints and unit tests
@@ -61,6 +61,7 @@ test_thoroughly() {
     step cargo test --locked --workspace
     step ./scripts/tests/pictures.sh
     step test_commands
+    test_web_pages
     test_images
 }
 
@@ -104,6 +105,13 @@ test_commands() {
     PATH=$PWD/assets/venv/bin:$PATH python3 scripts/tests/commands.py "$@" "$(target_directory)/debug"
 }
 
+# What pages in a browser can do with a local Lambda.
+test_web_pages() {
+    command -v google-chrome >/dev/null || is_there chromium 'web pages in a browser (apt-get install chromium)' ||
+        return 0
+    step cargo test --locked --package lambda_local --test lambda_local -- --ignored web_pages
+}
+
 check_dependencies() {
     is_there cargo-deny 'licences, bans of dependencies (cargo install cargo-deny --locked)' || return 0
     cargo deny --locked check licenses bans
@@ -125,7 +133,7 @@ test_images() {
     is_there objdump 'the test of the images (apt-get install binutils)' && step ./docker/test.sh
     # Once more, now that the images are there that some commands need.
     step test_commands --strict
-    step cargo test --locked --workspace -- --ignored
+    step cargo test --locked --workspace -- --ignored --skip web_pages
     step test_deployment
 }
 

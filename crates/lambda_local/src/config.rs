@@ -44,6 +44,11 @@ pub struct Config {
     /// functions in images, another one outlives the server, however the server ends, and removes what the server left
     /// in Docker.
     pub helper: Option<PathBuf>,
+    /// The origins of web pages that may call the functions, such as `http://localhost:3000`. Requests of all other
+    /// pages are refused.
+    pub allowed_origins: Vec<String>,
+    /// The names of this machine, beside `localhost` and its address, that requests may have as their `Host`.
+    pub allowed_hosts: Vec<String>,
 }
 
 impl Config {
@@ -58,6 +63,8 @@ impl Config {
             init_timeout: Duration::from_secs(10),
             event_retries: vec![Duration::from_secs(60), Duration::from_secs(120)],
             helper: None,
+            allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
         }
     }
 }

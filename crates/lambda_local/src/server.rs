@@ -15,6 +15,7 @@ use crate::environment::Blueprint;
 use crate::events::Events;
 use crate::invoke_api::{self, Api};
 use crate::service::Service;
+use crate::web_access::WebAccess;
 
 /// How long clients have to take their replies and go, once the server stops.
 const CLIENT_GRACE: Duration = Duration::from_secs(1);
@@ -68,7 +69,12 @@ impl LocalLambda {
         let Self { config, service, backends } = self;
         let stopping = service.stopping().clone();
         let events = Events::new(Arc::clone(&service), &config.event_retries);
-        let routes = invoke_api::routes(Api { service: Arc::clone(&service), events });
+        let access = WebAccess {
+            origins: config.allowed_origins,
+            hosts: config.allowed_hosts,
+            address: listener.local_addr()?,
+        };
+        let routes = access.guard(invoke_api::routes(Api { service: Arc::clone(&service), events }));
         let server = axum::serve(listener, routes).with_graceful_shutdown({
             let stopping = stopping.clone();
             async move {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{ArgGroup, Parser};
 
+use super::web_args::WebArgs;
 use crate::config::{MEMORY_MB, TIMEOUT_S, is_function_name};
 
 /// Runs functions on this machine as AWS Lambda does.
@@ -66,6 +67,9 @@ pub struct Args {
     /// has is passed on. May be repeated. Functions inherit no other variables than these and AWS credentials.
     #[arg(long = "env", value_name = "[NAME:]KEY[=VALUE]", value_parser = parse_variable)]
     pub(super) variables: Vec<VariableArg>,
+
+    #[command(flatten)]
+    pub(super) web: WebArgs,
 
     /// End when standard input ends, and so with the program that started lambda-local.
     #[arg(long)]

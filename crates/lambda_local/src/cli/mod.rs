@@ -12,6 +12,7 @@ mod open_files;
 mod resolve;
 mod settings;
 mod signals;
+mod web_args;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -33,7 +34,7 @@ use crate::server::LocalLambda;
 #[derive(Debug)]
 pub enum Task {
     /// Serve functions.
-    Serve(Args),
+    Serve(Box<Args>),
     /// Act as the reaper of this run. A server starts its reaper itself, so the help does not mention this.
     Reap(String),
     /// Start the processes of a server's functions. A server starts this itself, too.
@@ -53,7 +54,7 @@ pub fn parse() -> Task {
     match words.as_slice() {
         [flag, run] if flag == REAP_FLAG => Task::Reap(run.to_string_lossy().into_owned()),
         [flag] if flag == SPAWN_FLAG => Task::Spawn,
-        _ => Task::Serve(Args::parse()),
+        _ => Task::Serve(Box::new(Args::parse())),
     }
 }
 
@@ -65,7 +66,7 @@ pub fn parse() -> Task {
 /// started by a server.
 pub async fn run(task: Task) -> Result<()> {
     match task {
-        Task::Serve(args) => serve(args).await,
+        Task::Serve(args) => serve(*args).await,
         Task::Reap(run) => Ok(reap(&run).await?),
         Task::Spawn => take_orders().await.context("standard input brings no orders of a lambda-local"),
     }

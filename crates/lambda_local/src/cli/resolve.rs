@@ -41,6 +41,8 @@ pub(super) fn resolve(args: &Args) -> Result<Config> {
         credentials: credentials.collect(),
         concurrency: args.concurrency.try_into().context("--concurrency is too large")?,
         idle_timeout: Duration::from_secs(args.idle_timeout),
+        allowed_origins: args.web.origins.clone(),
+        allowed_hosts: args.web.hosts.iter().chain([&args.listen.host]).cloned().collect(),
         helper: Some(std::env::current_exe().context("cannot find this executable")?),
         ..Config::new(sources.into_iter().map(|source| function(args, source)).collect::<Result<_>>()?)
     })

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:test";
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:";
 
 on_both!(
     the_event_goes_in_and_the_answer_comes_out,
@@ -174,7 +175,15 @@ async fn a_function_finds_what_lambda_sets(kind: Kind) {
 #[tokio::test]
 async fn every_way_to_name_a_function() {
     let (server, client) = server(Kind::Process).await;
-    for name in ["test", ARN, "123456789012:function:test", "test:$LATEST"] {
+    for name in [
+        "test",
+        ARN,
+        "123456789012:function:test",
+        "123456789012:test",
+        "us-east-1:123456789012:function:test",
+        "arn:aws:lambda:test",
+        "test:$LATEST",
+    ] {
         assert_eq!(payload(&invoke(&client, name, json!(1)).await)["event"], 1, "{name}");
     }
     let qualified = client.invoke().function_name("test").qualifier("$LATEST").send().await.unwrap();
@@ -186,10 +195,14 @@ async fn every_way_to_name_a_function() {
 async fn unknown_functions_and_versions_are_not_found() {
     let (server, client) = server(Kind::Process).await;
     let other_region = "arn:aws:lambda:eu-west-1:123456789012:function:test";
-    for (name, qualifier, arn) in [
-        ("nobody", None, "arn:aws:lambda:us-east-1:123456789012:function:nobody"),
-        ("test", Some("7"), "arn:aws:lambda:us-east-1:123456789012:function:test:7"),
-        (other_region, None, other_region),
+    for (name, qualifier, message) in [
+        ("nobody", None, format!("Function not found: {FUNCTION}nobody:$LATEST")),
+        ("test", Some("7"), format!("Function not found: {FUNCTION}test:7")),
+        (
+            other_region,
+            None,
+            "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')".to_owned(),
+        ),
     ] {
         let error = client
             .invoke()
@@ -201,7 +214,7 @@ async fn unknown_functions_and_versions_are_not_found() {
         assert_eq!(status(&error), 404);
         let error = error.into_service_error();
         assert!(error.is_resource_not_found_exception());
-        assert_eq!(error.message(), Some(format!("Function not found: {arn}").as_str()));
+        assert_eq!(error.message(), Some(message.as_str()));
     }
     server.stop().await;
 }
@@ -242,7 +255,8 @@ async fn requests_that_are_too_large_or_not_json_are_refused() {
     for (kind, bytes) in [(InvocationType::RequestResponse, 6_291_457), (InvocationType::Event, 1_048_577)] {
         let error = send(kind, string(bytes)).await.unwrap_err();
         assert_eq!(status(&error), 413);
-        assert!(error.into_service_error().is_request_too_large_exception());
+        // Lambda's API calls it RequestTooLargeException, but this is what it answers.
+        assert_eq!(error.into_service_error().code(), Some("RequestEntityTooLargeException"));
     }
     for garbage in [&b"{"[..], b"not json", b"\"\xff\"", b"{} {}"] {
         let error = send(InvocationType::RequestResponse, garbage.to_vec()).await.unwrap_err();
@@ -270,14 +284,14 @@ async fn what_is_not_emulated_says_so() {
     let invalid =
         client.invoke().function_name("test").invocation_type("Later".into()).send().await.unwrap_err();
     assert_eq!(status(&invalid), 400);
-    assert!(invalid.into_service_error().is_invalid_parameter_value_exception());
+    assert_eq!(invalid.into_service_error().code(), Some("ValidationException"));
     server.stop().await;
 }
 
 /// The answer to a request that no client of AWS would send.
 async fn raw(server: &Server, request_line: &str) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let head = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let head = "HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     stream.write_all(format!("{request_line} {head}").as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

@@ -40,8 +40,7 @@ async fn occupy(server: &LambdaLocal) -> Occupied {
 /// A client that has sent half of a request. The server has accepted its connection.
 async fn half_a_request(server: &LambdaLocal) -> std::net::TcpStream {
     let mut half = std::net::TcpStream::connect(server.address).unwrap();
-    let head =
-        "POST /2015-03-31/functions/test/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{";
+    let head = "POST /2015-03-31/functions/test/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
     half.write_all(head.as_bytes()).unwrap();
     // Connections are accepted in order.
     invoke(&client(server.address), "test", json!({})).await;

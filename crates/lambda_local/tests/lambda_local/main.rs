@@ -17,3 +17,4 @@ mod python;
 mod settings;
 mod structure;
 mod terminal;
+mod web_pages;

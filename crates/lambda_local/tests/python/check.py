@@ -59,7 +59,8 @@ def check_answers():
 
 
 def check_context():
-    context = base64.b64encode(json.dumps({"custom": {"k": "v"}, "env": {}, "client": {}}).encode()).decode()
+    context = json.dumps({"custom": {"k": "ä"}, "env": {}, "client": {}}, ensure_ascii=False, indent=2)
+    context = base64.b64encode(context.encode()).decode()
     answer = invoke("python", {"do": "context"}, ClientContext=context)
     seen = json.loads(answer["Payload"])
     expect(seen["request_id"], answer["ResponseMetadata"]["RequestId"])
@@ -67,7 +68,7 @@ def check_context():
     expect(seen["name"], "python")
     expect(seen["memory"], "512")
     expect(seen["log_group"], "/aws/lambda/python")
-    expect(seen["custom"], {"k": "v"})
+    expect(seen["custom"], {"k": "ä"})
     assert 0 < seen["remaining_ms"] <= 30_000, seen
     assert seen["trace"].startswith("Root=1-"), seen
 
@@ -103,12 +104,17 @@ def check_other_invocation_types():
 
 def check_refusals():
     missing = refusal(404, "ResourceNotFoundException", FunctionName="nobody")
-    expect(missing["Message"], f"Function not found: {ARN}nobody")
+    expect(missing["Message"], f"Function not found: {ARN}nobody:$LATEST")
     expect(missing["Type"], "User")
     refusal(404, "ResourceNotFoundException", FunctionName="python", Qualifier="5")
     refusal(400, "InvalidRequestContentException", FunctionName="python", Payload=b"{")
-    refusal(413, "RequestTooLargeException", FunctionName="python", Payload=b" " * 6_291_457)
-    refusal(413, "RequestTooLargeException", FunctionName="python", Payload=b" " * 1_048_577, InvocationType="Event")
+    refusal(413, "RequestEntityTooLargeException", FunctionName="python", Payload=b" " * 6_291_457)
+    large = refusal(
+        413, "RequestEntityTooLargeException", FunctionName="python", Payload=b" " * 1_048_577, InvocationType="Event"
+    )
+    expect(
+        large["Error"]["Message"], "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
+    )
     refusal(501, "NotEmulatedException", call=client.list_functions)
 
 
