@@ -9,6 +9,8 @@ use crate::samples::COUNT;
 const SEQ: &str = "input_file_seq";
 const BUCKET: &str = "input_bucket";
 const KEY: &str = "input_object_key";
+/// What FunctionBench, the original's ancestor, calls the key.
+const ANCESTORS_KEY: &str = "object_key";
 
 /// A picture to classify.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,32 +23,47 @@ pub enum Picture {
 
 impl Picture {
     /// The picture that the JSON text `event` asks for: the object `input_object_key` in `input_bucket` if there is a
-    /// bucket, whatever else there is. Without one, or if it is null, the key is ignored, as by the original, and
-    /// `input_file_seq` is the index of a sample image, 0 if absent; negative numbers count from the end, as in a
-    /// Python list.
+    /// bucket, whatever else there is. `object_key` is another name of the key. Without a bucket, or if it is null,
+    /// the key is ignored, as by the original, and `input_file_seq` is the index of a sample image, 0 if absent;
+    /// negative numbers count from the end, as in a Python list.
     ///
     /// # Errors
     /// `InvalidEvent` if the event is not a JSON object, or a field that counts is not what is expected, or there is a
-    /// bucket without a key.
+    /// bucket without a key or with two different ones.
     pub fn from_event(event: &str) -> Result<Self, FunctionError> {
-        let [seq, bucket, key] = fields(event, [SEQ, BUCKET, KEY])?;
+        let [seq, bucket, key, ancestors_key] = fields(event, [SEQ, BUCKET, KEY, ANCESTORS_KEY])?;
         match bucket.filter(|bucket| *bucket != "null") {
-            Some(bucket) => object(bucket, key).map(Self::Object),
+            Some(bucket) => object(bucket, key, ancestors_key).map(Self::Object),
             None => seq.map_or(Ok(0), sample_index).map(Self::Sample),
         }
     }
 }
 
-/// The object that is named by the JSON of both fields.
-fn object(bucket: &str, key: Option<&str>) -> Result<ObjectUri, FunctionError> {
-    // A client that names a bucket does not want a sample image to be classified instead.
-    let key = key.ok_or_else(|| {
-        FunctionError::invalid_event(format!("`{KEY}` is missing; with `{BUCKET}` it has to name an object"))
-    })?;
-    ObjectUri::new(string(BUCKET, bucket)?, string(KEY, key)?).map_err(|error| match error {
+/// The object that is named by the JSON of the fields.
+fn object(bucket: &str, key: Option<&str>, ancestors_key: Option<&str>) -> Result<ObjectUri, FunctionError> {
+    let (name, json, key) = object_key(key, ancestors_key)?;
+    ObjectUri::new(string(BUCKET, bucket)?, key).map_err(|error| match error {
         UriError::Bucket(_) => refused(BUCKET, bucket, BUCKET_FORM),
-        UriError::Key(_) | UriError::Form(_) => refused(KEY, key, KEY_FORM),
+        UriError::Key(_) | UriError::Form(_) => refused(name, json, KEY_FORM),
     })
+}
+
+/// The key's field, that field's JSON, and the key.
+fn object_key<'a>(
+    key: Option<&'a str>,
+    ancestors_key: Option<&'a str>,
+) -> Result<(&'static str, &'a str, String), FunctionError> {
+    let read = |name, json| string(name, json).map(|key| (name, json, key));
+    match (key, ancestors_key) {
+        (Some(key), None) => read(KEY, key),
+        (None, Some(key)) => read(ANCESTORS_KEY, key),
+        (Some(key), Some(other)) if string(KEY, key)? == string(ANCESTORS_KEY, other)? => read(KEY, key),
+        (Some(_), Some(other)) => Err(refused(ANCESTORS_KEY, other, &format!("the same as `{KEY}`"))),
+        // A client that names a bucket does not want a sample image to be classified instead.
+        (None, None) => Err(FunctionError::invalid_event(format!(
+            "`{KEY}` is missing; with `{BUCKET}`, it or `{ANCESTORS_KEY}` has to name an object"
+        ))),
+    }
 }
 
 fn sample_index(seq: &str) -> Result<usize, FunctionError> {
@@ -89,6 +106,9 @@ mod tests {
             r#"{"input_bucket": "pictures", "input_object_key": "a/ä.jpg"}"#,
             r#"{"input_object_key": "a/\u00e4.jpg", "input_bucket": 1, "input_bucket": "pictures"}"#,
             r#"{"input_bucket": "pictures", "input_object_key": "a/ä.jpg", "input_file_seq": 9}"#,
+            r#"{"input_bucket": "pictures", "object_key": "a/ä.jpg", "input_object_key": "a/\u00e4.jpg"}"#,
+            r#"{"input_bucket": "pictures", "object_key": "a/ä.jpg",
+                "model_object_key": "squeezenet_weights.h5", "model_bucket": "models"}"#,
         ] {
             assert_eq!(Picture::from_event(event), Ok(object.clone()), "{event}");
         }
@@ -98,8 +118,10 @@ mod tests {
     fn without_a_bucket_the_key_is_ignored() {
         for key in [r#""image.jpg""#, r#""""#, "null", "7"] {
             for bucket in ["", r#""input_bucket": null, "#] {
-                let event = format!(r#"{{{bucket}"input_object_key": {key}, "input_file_seq": 2}}"#);
-                assert_eq!(Picture::from_event(&event), Ok(Picture::Sample(2)), "{event}");
+                for name in ["input_object_key", "object_key"] {
+                    let event = format!(r#"{{{bucket}"{name}": {key}, "input_file_seq": 2}}"#);
+                    assert_eq!(Picture::from_event(&event), Ok(Picture::Sample(2)), "{event}");
+                }
             }
         }
     }
@@ -114,7 +136,20 @@ mod tests {
             ),
             (
                 r#""input_bucket": "bucket""#,
-                "`input_object_key` is missing; with `input_bucket` it has to name an object",
+                "`input_object_key` is missing; with `input_bucket`, it or `object_key` has to name an object",
+            ),
+            (r#""input_bucket": "bucket", "object_key": 7"#, "`object_key` is 7; expected a string"),
+            (
+                r#""input_bucket": "bucket", "object_key": """#,
+                "`object_key` is \"\"; expected an S3 object's key, 1 to 1024 bytes without control characters",
+            ),
+            (
+                r#""input_bucket": "bucket", "input_object_key": "a", "object_key": "b""#,
+                "`object_key` is \"b\"; expected the same as `input_object_key`",
+            ),
+            (
+                r#""input_bucket": "bucket", "input_object_key": "a", "object_key": null"#,
+                "`object_key` is null; expected a string",
             ),
             (
                 r#""input_bucket": "bucket", "input_object_key": null"#,

@@ -2,12 +2,12 @@
 //!
 //! Python's `json` keeps the last of several equal keys, reads integers of any length, and counts
 //! `true` and `false` as the integers 1 and 0. Numbers with a fraction or an exponent are floats, which
-//! neither `range` nor a list index accepts.
+//! neither `range` nor a list index accepts. Strings may hold half of a surrogate pair (`"\ud800"`), which is
+//! no Unicode text.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -91,7 +91,8 @@ pub fn integer<'a>(name: &str, text: &'a str) -> Result<Integer<'a>, FunctionErr
 /// # Errors
 /// `InvalidEvent` if it is something else, or a string that is no Unicode text.
 pub fn string(name: &str, text: &str) -> Result<String, FunctionError> {
-    serde_json::from_str(text).map_err(|_| refused(name, text, "a string"))
+    let expected = if text.starts_with('"') { "a string without half a surrogate pair" } else { "a string" };
+    serde_json::from_str(text).map_err(|_| refused(name, text, expected))
 }
 
 /// The error for the field `name`, whose JSON is `text`, where `expected` was.
@@ -131,8 +132,9 @@ impl<'de, const N: usize> Visitor<'de> for FieldsVisitor<N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut values = [None; N];
-        while let Some(Key(key)) = map.next_key()? {
-            match self.names.iter().position(|name| *name == key) {
+        // A key stays JSON until it is compared, since not every key is Unicode text.
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            match self.names.iter().position(|name| spells(key.get(), name)) {
                 Some(index) => values[index] = Some(map.next_value::<&RawValue>()?.get()),
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -143,9 +145,12 @@ impl<'de, const N: usize> Visitor<'de> for FieldsVisitor<N> {
     }
 }
 
-/// A key that is copied only if it holds escapes.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+/// Whether `key`, the JSON of a string, is the text `name`.
+fn spells(key: &str, name: &str) -> bool {
+    let content = &key[1..key.len() - 1];
+    content == name
+        || (content.contains('\\') && serde_json::from_str::<String>(key).is_ok_and(|key| key == name))
+}
 
 #[cfg(test)]
 mod tests {
@@ -172,6 +177,24 @@ mod tests {
     #[test]
     fn the_last_of_equal_keys_wins_and_keys_may_be_escaped() {
         assert_eq!(one(r#"{"n": 1, "\u006e": 2}"#), Ok(Some(2)));
+    }
+
+    /// Each event was given to Python's `json`, which reads all of them.
+    #[test]
+    fn half_a_surrogate_pair_stands_in_no_ones_way() {
+        for event in [
+            r#"{"\ud800": 1, "n": 2}"#,
+            r#"{"n": 2, "\udfff\ud800": {"\udc00": "\ud800"}}"#,
+            r#"{"n\ud800": 1, "n": 2, "m": ["\ud800x"]}"#,
+            r#"{"n": "\ud800", "\u006e": 2}"#,
+            r#"{"\ud83d\ude00": 1, "n": 2}"#,
+        ] {
+            assert_eq!(one(event), Ok(Some(2)), "{event}");
+        }
+        assert_eq!(one(r#"{"\ud800": 1}"#), Ok(None));
+        for event in [r#"{"\ud80": 1}"#, r#"{"\x": 1}"#, "{\"\u{1}\": 1}", "{n: 1}", "{1: 1}"] {
+            assert!(one(event).is_err(), "{event}");
+        }
     }
 
     #[test]
@@ -201,11 +224,13 @@ mod tests {
     #[test]
     fn strings_are_unescaped_and_other_values_refused() {
         assert_eq!(string("s", r#""a\u00e4\"\n""#), Ok("aä\"\n".to_owned()));
-        for value in ["1", "true", "null", "[]", r#"["a"]"#, "{}", r#""\ud800""#] {
+        for value in ["1", "true", "null", "[]", r#"["a"]"#, "{}"] {
             let error = string("s", value).unwrap_err();
             assert_eq!(error.error_type, "InvalidEvent");
             assert_eq!(error.message, format!("`s` is {value}; expected a string"));
         }
+        let error = string("s", r#""\ud800""#).unwrap_err();
+        assert_eq!(error.message, r#"`s` is "\ud800"; expected a string without half a surrogate pair"#);
     }
 
     #[test]
