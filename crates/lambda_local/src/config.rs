@@ -1,5 +1,6 @@
 //! What a local Lambda serves, and within which limits.
 
+use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +13,9 @@ pub(crate) const VERSION: &str = "$LATEST";
 
 /// The longest name of a function, in characters.
 pub(crate) const MAX_NAME: usize = 64;
+
+/// How much memory the requests that wait for an environment may take, in bytes.
+pub(crate) const MAX_WAITING_BYTES: usize = 256 * 1024 * 1024;
 
 /// The largest reply that Lambda delivers, in bytes.
 pub(crate) const MAX_REPLY_BYTES: usize = 6_291_556;
@@ -32,8 +36,11 @@ pub struct Config {
     /// The variables that hold the credentials of the functions. They win over the placeholders that the functions get
     /// otherwise, and the variables of a function win over them. No API shows them.
     pub credentials: Vec<(String, String)>,
-    /// How many requests are served at a time, over all functions. Further requests are throttled.
+    /// How many requests are under way at a time, over all functions. Further requests are throttled.
     pub concurrency: usize,
+    /// How many environments initialise at a time, over all functions. Further ones wait, so that they do not slow down
+    /// one another. Lambda has no such limit: every environment has a machine of its own there.
+    pub initialising: usize,
     /// How long an environment stays without a request before it ends.
     pub idle_timeout: Duration,
     /// How long the first initialisation of an environment may take. If it fails, the first invocation repeats it.
@@ -59,6 +66,7 @@ impl Config {
             region: "us-east-1".to_owned(),
             credentials: Vec::new(),
             concurrency: 1000,
+            initialising: std::thread::available_parallelism().map_or(1, NonZero::get),
             idle_timeout: Duration::from_secs(300),
             init_timeout: Duration::from_secs(10),
             event_retries: vec![Duration::from_secs(60), Duration::from_secs(120)],

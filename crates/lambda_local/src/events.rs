@@ -70,7 +70,7 @@ async fn serve(service: &Service, function: usize, request: Request) -> Reply {
     loop {
         match service.invoke(function, request.clone()) {
             Ok(pending) => return pending.wait().await,
-            Err(_) => service.released().await,
+            Err(throttled) => service.room(function, throttled).await,
         }
     }
 }

@@ -5,6 +5,9 @@ use tokio::sync::oneshot;
 
 use crate::outcome::Outcome;
 
+/// What a request takes besides its payload, in bytes: about right.
+const REQUEST_BYTES: usize = 1024;
+
 /// A request, and where its reply goes.
 #[derive(Debug)]
 pub(crate) struct Invocation {
@@ -23,6 +26,13 @@ pub(crate) struct Request {
     pub(crate) payload: Bytes,
 }
 
+impl Request {
+    /// About how much memory the request takes while it waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payload.len() + self.client_context.as_ref().map_or(0, String::len) + REQUEST_BYTES
+    }
+}
+
 /// What comes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
@@ -34,8 +44,24 @@ pub(crate) struct Reply {
 /// There is no room for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Throttled {
-    /// As many requests are being served as may be.
+    /// As many requests of the account are under way as may be.
     Concurrency,
+    /// As many requests of the function are under way as it has reserved.
+    ReservedConcurrency,
+    /// The request needs a new environment, and the function may get one only after this time.
+    StartRate { wait_ns: u64 },
+    /// The requests that wait for an environment have as many bytes as they may have.
+    QueueMemory,
     /// As many events wait as may wait.
     EventQueue,
+}
+
+impl Throttled {
+    /// After how many seconds the client may try again.
+    pub(crate) fn retry_after_s(self) -> u64 {
+        match self {
+            Self::StartRate { wait_ns } => wait_ns.div_ceil(1_000_000_000).max(1),
+            _ => 1,
+        }
+    }
 }

@@ -17,7 +17,7 @@
 //!    ▲               └─► lease ◄───┘   the place of an environment in the pool
 //!  events                  │
 //!  asynchronous            ▼
-//!  invocations            pool         decides: idle environment, new one, or throttled
+//!  invocations            pool         decides: idle environment, queue, new environment, or throttled
 //!
 //!  below all: web_access, function_reference, refusal, invocation, outcome, config, toml_fields, http_body,
 //!             clock, env_vars
@@ -39,16 +39,19 @@
 //!
 //! # Environments
 //!
-//! Every environment is a process or a container. A request that finds no idle environment starts one. Idle
-//! environments end after a while. An environment that timed out or exited is replaced.
+//! Every environment is a process or a container. A request that finds no idle environment waits for the one that is
+//! free first, and a new one is started if more requests wait than environments are about to be free. Idle environments
+//! end after a while. An environment that timed out or exited is replaced. If an initialisation fails, the environment
+//! tries again as part of the request that waits longest, which is told if that fails as well. If no request waits, the
+//! failure is only logged.
 //!
 //! A container has the memory of its function, and the share of the CPUs that Lambda gives with it, in periods of 100
 //! ms, which is the kernel's default. Its file system is read-only except for `/tmp`, and what is written there counts
 //! as memory. It runs as a user of its own. On its network it reaches its Runtime API, and what listens on all
 //! addresses of this machine, but nothing else. Four containers are started or removed at a time.
 //!
-//! The output of a container arrives through Docker: some milliseconds late, perhaps in the next log, and with standard
-//! error and standard output not always in order. The exit of a container is known about 100 ms late. The calls of a
+//! The output of a container arrives through Docker: some milliseconds late, and with standard error and standard output
+//! not always in order. What arrives after the answer is in no log tail. The exit of a container is known about 100 ms late. The calls of a
 //! container are answered once Docker has reported its address. Its `Init Duration` is never less than the time for
 //! that, some milliseconds.
 

@@ -3,6 +3,7 @@
 mod violation;
 
 use axum::Json;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -87,8 +88,11 @@ impl Refusal {
             Self::EventTooLarge { bytes, limit } => too_large(user(format!(
                 "{bytes} byte payload is too large for the Event invocation type (limit {limit} bytes)"
             ))),
-            Self::Throttled(Throttled::Concurrency) => throttled("ConcurrentInvocationLimitExceeded"),
-            Self::Throttled(Throttled::EventQueue) => throttled("CallerRateLimitExceeded"),
+            Self::Throttled(reason) => throttled(match reason {
+                Throttled::Concurrency | Throttled::StartRate { .. } => "ConcurrentInvocationLimitExceeded",
+                Throttled::ReservedConcurrency => "ReservedFunctionConcurrentInvocationLimitExceeded",
+                Throttled::QueueMemory | Throttled::EventQueue => "CallerRateLimitExceeded",
+            }),
             Self::Incomplete => invalid_content(user("the body ended early".to_owned())),
             Self::NotForWebPages(reason) => (
                 StatusCode::FORBIDDEN,
@@ -135,8 +139,12 @@ fn throttled(reason: &str) -> (StatusCode, &'static str, Value) {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        let retry_after = match &self {
+            Self::Throttled(throttled) => Some([(RETRY_AFTER, throttled.retry_after_s().to_string())]),
+            _ => None,
+        };
         let (status, name, body) = self.describe();
-        (status, [(ERROR_TYPE, HeaderValue::from_static(name))], Json(body)).into_response()
+        (status, [(ERROR_TYPE, HeaderValue::from_static(name))], retry_after, Json(body)).into_response()
     }
 }
 

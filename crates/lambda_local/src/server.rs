@@ -5,15 +5,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backends, PrepareError};
-use crate::config::{Config, FunctionConfig};
+use crate::config::{Config, FunctionConfig, MAX_WAITING_BYTES};
 use crate::environment::Blueprint;
 use crate::events::Events;
 use crate::invoke_api::{self, Api};
+use crate::pool::Limits;
 use crate::service::Service;
 use crate::web_access::WebAccess;
 
@@ -41,7 +43,12 @@ impl LocalLambda {
         let backends = Backends::prepare(&config, tasks.clone()).await?;
         let blueprints = config.functions.iter().map(|function| blueprint(&config, function, &backends));
         let blueprints = blueprints.collect::<Result<_, _>>()?;
-        let service = Service::new(config.region.clone(), blueprints, config.concurrency, tasks);
+        let limits = Limits {
+            concurrency: config.concurrency,
+            initialising: config.initialising.max(1),
+            waiting_bytes: MAX_WAITING_BYTES,
+        };
+        let service = Service::new(config.region.clone(), blueprints, limits, tasks);
         Ok(Self { config, service: Arc::new(service), backends })
     }
 
@@ -75,18 +82,22 @@ impl LocalLambda {
             address: listener.local_addr()?,
         };
         let routes = access.guard(invoke_api::routes(Api { service: Arc::clone(&service), events }));
+        let listener = listener.tap_io(|stream| {
+            // Without it, a client with more than one request on a connection waits for its own acknowledgements.
+            let _ = stream.set_nodelay(true);
+        });
         let server = axum::serve(listener, routes).with_graceful_shutdown({
-            let stopping = stopping.clone();
+            let service = Arc::clone(&service);
             async move {
                 shutdown.await;
-                stopping.cancel();
+                service.stop();
             }
         });
         let served = tokio::select! {
             served = server => served,
             () = grace_is_over(&stopping) => Ok(()),
         };
-        stopping.cancel();
+        service.stop();
         service.tasks().close();
         let ended = tokio::time::timeout(ENVIRONMENT_GRACE, service.tasks().wait()).await.is_ok();
         if !ended {

@@ -1,40 +1,51 @@
 //! The state of the account: its functions, their environments, and the requests under way.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::environment::{Blueprint, Environment};
 use crate::invocation::{Invocation, Reply, Request, Throttled};
-use crate::lease::Leases;
+use crate::lease::{Launch, Leases};
 use crate::outcome::Failure;
+use crate::pool::{Limits, Ticket};
 
 /// All functions and their environments.
 #[derive(Debug)]
 pub(crate) struct Service {
     region: String,
-    functions: Vec<Arc<Blueprint>>,
+    /// The names of the functions, by number.
+    names: Vec<String>,
+    blueprints: Blueprints,
     leases: Arc<Leases>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
 
-/// A reply that is still to come.
+/// What new environments of each function are like.
+type Blueprints = Arc<[RwLock<Arc<Blueprint>>]>;
+
+/// A reply that is still to come. Dropping it drops the request if it still waits for an environment.
 #[derive(Debug)]
 pub(crate) struct PendingReply {
     reply: oneshot::Receiver<Reply>,
+    /// The request, until its reply has come.
+    waiting: Option<(usize, Ticket)>,
+    leases: Arc<Leases>,
     stopping: CancellationToken,
 }
 
 impl PendingReply {
     /// Waits for the reply.
-    pub(crate) async fn wait(self) -> Reply {
-        let Self { reply, stopping } = self;
-        reply.await.unwrap_or_else(|_| {
-            let failure = if stopping.is_cancelled() {
+    pub(crate) async fn wait(mut self) -> Reply {
+        let reply = (&mut self.reply).await;
+        self.waiting = None;
+        reply.unwrap_or_else(|_| {
+            let failure = if self.stopping.is_cancelled() {
                 Failure::Stopping
             } else {
                 Failure::Unavailable("its environment was lost: see lambda-local's log".to_owned())
@@ -44,18 +55,29 @@ impl PendingReply {
     }
 }
 
+impl Drop for PendingReply {
+    fn drop(&mut self) {
+        if let Some((function, ticket)) = self.waiting {
+            self.leases.leave(function, ticket);
+        }
+    }
+}
+
 impl Service {
-    /// A service without environments, which serves at most `concurrency` requests at a time. What has to end before
-    /// the server has stopped is spawned on `tasks`.
+    /// A service without environments. What has to end before the server has stopped is spawned on `tasks`.
     pub(crate) fn new(
         region: String,
-        functions: Vec<Blueprint>,
-        concurrency: usize,
+        blueprints: Vec<Blueprint>,
+        limits: Limits,
         tasks: TaskTracker,
     ) -> Self {
-        let leases = Leases::new(functions.len(), concurrency);
-        let functions = functions.into_iter().map(Arc::new).collect();
-        Self { region, functions, leases, stopping: CancellationToken::new(), tasks }
+        let names = blueprints.iter().map(|blueprint| blueprint.function.name.clone()).collect();
+        let blueprints: Blueprints =
+            blueprints.into_iter().map(|blueprint| RwLock::new(Arc::new(blueprint))).collect();
+        let stopping = CancellationToken::new();
+        let launch = launch(Arc::clone(&blueprints), stopping.clone(), tasks.clone());
+        let leases = Leases::new(&vec![1; blueprints.len()], limits, launch);
+        Self { region, names, blueprints, leases, stopping, tasks }
     }
 
     /// The region of all functions.
@@ -65,7 +87,7 @@ impl Service {
 
     /// The number of the function `name`.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.functions.iter().position(|blueprint| blueprint.function.name == name)
+        self.names.iter().position(|other| other == name)
     }
 
     /// Cancelled when the server stops.
@@ -78,24 +100,74 @@ impl Service {
         &self.tasks
     }
 
-    /// Gives the request to an environment, which serves it even if nobody waits for the reply any more.
-    ///
-    /// # Errors
-    /// If as many requests are being served as may be.
-    pub(crate) fn invoke(&self, function: usize, request: Request) -> Result<PendingReply, Throttled> {
-        let (reply_to, reply) = oneshot::channel();
-        let new = self.leases.assign(function, Invocation { request, reply_to })?;
-        if let Some(lease) = new {
-            let environment = Environment::new(lease, &self.functions[function], self.stopping.clone());
-            self.tasks.spawn(environment.run());
-        }
-        Ok(PendingReply { reply, stopping: self.stopping.clone() })
+    /// Stops: requests under way are told so, and environments end.
+    pub(crate) fn stop(&self) {
+        self.stopping.cancel();
+        self.leases.stop();
     }
 
-    /// Returns when an environment has become idle or has ended since the last call.
-    pub(crate) async fn released(&self) {
-        self.leases.released().await;
+    /// Gives the request to an environment, now or when one is free. Once an environment serves it, it does so even if
+    /// nobody waits for the reply any more.
+    ///
+    /// # Errors
+    /// If there is no room for the request.
+    pub(crate) fn invoke(&self, function: usize, request: Request) -> Result<PendingReply, Throttled> {
+        let (reply_to, reply) = oneshot::channel();
+        let ticket = self.leases.assign(function, Invocation { request, reply_to })?;
+        let (leases, stopping) = (Arc::clone(&self.leases), self.stopping.clone());
+        Ok(PendingReply { reply, waiting: Some((function, ticket)), leases, stopping })
     }
+
+    /// Returns when there may be room for a request that was throttled.
+    pub(crate) async fn room(&self, function: usize, throttled: Throttled) {
+        self.leases.room(function, throttled).await;
+    }
+}
+
+/// Settings that may change while the server runs.
+#[allow(dead_code, reason = "for the operations that change a function")]
+impl Service {
+    /// Sets how many requests of the function may be under way. No other function may use that share of the account.
+    pub(crate) fn set_reserved_concurrency(&self, function: usize, limit: Option<usize>) {
+        self.leases.set_reserved(function, limit);
+    }
+
+    /// Sets how many environments of the function are started ahead of requests. They have no idle time-out and are
+    /// replaced when they end.
+    pub(crate) fn set_provisioned_concurrency(&self, function: usize, count: usize) {
+        self.leases.set_provisioned(function, count);
+    }
+
+    /// How many provisioned environments of the function have initialised.
+    pub(crate) fn provisioned_environments(&self, function: usize) -> usize {
+        self.leases.provisioned(function)
+    }
+
+    /// What new environments of the function are like.
+    pub(crate) fn blueprint(&self, function: usize) -> Arc<Blueprint> {
+        // A blueprint is replaced in one step, so a panic elsewhere leaves it whole.
+        Arc::clone(&self.blueprints[function].read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// New environments of the function get this blueprint. Those of the old one end: the idle ones now, the others
+    /// after their replies.
+    pub(crate) fn replace_blueprint(&self, function: usize, blueprint: Blueprint) {
+        *self.blueprints[function].write().unwrap_or_else(PoisonError::into_inner) = Arc::new(blueprint);
+        self.leases.replace(function);
+    }
+}
+
+/// What starts an environment for a new lease.
+fn launch(blueprints: Blueprints, stopping: CancellationToken, tasks: TaskTracker) -> Launch {
+    Box::new(move |lease| {
+        let blueprint = blueprints[lease.function()].read().unwrap_or_else(PoisonError::into_inner);
+        let environment = Environment::new(lease, Arc::clone(&blueprint), stopping.clone());
+        drop(blueprint);
+        // While the async runtime ends, environments are dropped. Their leases must not start others.
+        if let Ok(runtime) = Handle::try_current() {
+            tasks.spawn_on(environment.run(), &runtime);
+        }
+    })
 }
 
 #[cfg(test)]
@@ -119,7 +191,8 @@ pub(crate) mod tests {
             init_timeout: Duration::from_secs(10),
             backend: Arc::new(backend),
         };
-        Service::new("us-east-1".to_owned(), vec![blueprint], concurrency, TaskTracker::new())
+        let limits = Limits { concurrency, initialising: 1, waiting_bytes: 1 << 20 };
+        Service::new("us-east-1".to_owned(), vec![blueprint], limits, TaskTracker::new())
     }
 
     #[test]
@@ -145,7 +218,7 @@ pub(crate) mod tests {
     async fn a_request_under_way_is_told_that_the_server_stops() {
         let service = service(FakeBackend::new(|_| std::future::pending()), 1);
         let pending = service.invoke(0, Request::default()).unwrap();
-        service.stopping().cancel();
+        service.stop();
         assert_eq!(pending.wait().await.outcome, Err(Failure::Stopping));
         service.tasks().close();
         service.tasks().wait().await;

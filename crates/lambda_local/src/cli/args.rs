@@ -51,9 +51,14 @@ pub struct Args {
     #[arg(long, value_name = "[NAME=]SECONDS", value_parser = parse_timeout)]
     pub(super) timeout: Vec<Setting<u64>>,
 
-    /// How many requests are served at a time, over all functions. Further requests are throttled.
+    /// How many requests are under way at a time, over all functions. Further requests are throttled.
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) concurrency: u32,
+
+    /// How many environments initialise at a time, over all functions. Further ones wait, because they share this
+    /// machine; on Lambda they do not. The default is the number of CPUs.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) initialising: Option<u32>,
 
     /// Seconds after which an idle environment ends.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]

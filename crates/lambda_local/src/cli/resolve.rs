@@ -36,15 +36,21 @@ pub(super) fn resolve(args: &Args) -> Result<Config> {
     }
     let credentials =
         env_vars::CREDENTIALS.iter().filter_map(|key| Some(((*key).to_owned(), env_vars::get(key)?)));
+    let functions = sources.into_iter().map(|source| function(args, source)).collect::<Result<_>>()?;
+    let config = Config::new(functions);
     Ok(Config {
         region: args.region.clone(),
         credentials: credentials.collect(),
         concurrency: args.concurrency.try_into().context("--concurrency is too large")?,
+        initialising: match args.initialising {
+            Some(count) => count.try_into().context("--initialising is too large")?,
+            None => config.initialising,
+        },
         idle_timeout: Duration::from_secs(args.idle_timeout),
         allowed_origins: args.web.origins.clone(),
         allowed_hosts: args.web.hosts.iter().chain([&args.listen.host]).cloned().collect(),
         helper: Some(std::env::current_exe().context("cannot find this executable")?),
-        ..Config::new(sources.into_iter().map(|source| function(args, source)).collect::<Result<_>>()?)
+        ..config
     })
 }
 

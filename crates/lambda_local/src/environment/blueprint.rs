@@ -25,15 +25,16 @@ impl Blueprint {
     ///
     /// A process inherits no others, so that a run depends on nothing unseen. An image adds its own. The variables of the
     /// configuration come last and win.
-    pub(super) fn variables(&self, id: EnvironmentId) -> Vec<(String, String)> {
+    pub(super) fn variables(&self, id: EnvironmentId, provisioned: bool) -> Vec<(String, String)> {
         let Self { function, region, credentials, backend, .. } = self;
+        let initialisation = if provisioned { "provisioned-concurrency" } else { "on-demand" };
         let common = [
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
             ("AWS_DEFAULT_REGION", region.clone()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
             ("AWS_LAMBDA_FUNCTION_VERSION", VERSION.to_owned()),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", initialisation.to_owned()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
             ("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[{VERSION}]{:032x}", id.0)),
             ("AWS_REGION", region.clone()),

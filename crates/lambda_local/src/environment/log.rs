@@ -24,13 +24,21 @@ pub(super) struct Log {
     /// `None` once all writers have closed the pipe.
     output: Option<Receiver>,
     tail: VecDeque<u8>,
+    /// Whether what comes belongs to an invocation that a client has the tail of already.
+    late: bool,
     line: Vec<u8>,
 }
 
 impl Log {
     /// An empty log of `function`.
     pub(super) fn new(function: String) -> Self {
-        Self { function, output: None, tail: VecDeque::with_capacity(TAIL_BYTES), line: Vec::new() }
+        Self {
+            function,
+            output: None,
+            tail: VecDeque::with_capacity(TAIL_BYTES),
+            late: false,
+            line: Vec::new(),
+        }
     }
 
     /// Follows the output of a new process.
@@ -61,15 +69,24 @@ impl Log {
         }
     }
 
+    /// An invocation begins. What was printed since the end of the one before is in nobody's tail: that tail is with its
+    /// client already. What was printed during the initialisation belongs to the first invocation.
+    pub(super) fn begin(&mut self, lines: &str) {
+        self.drain();
+        self.late = false;
+        self.platform(lines);
+    }
+
+    /// The invocation ends. Returns the end of its log.
+    pub(super) fn end(&mut self) -> Bytes {
+        self.late = true;
+        Bytes::from(Vec::from(std::mem::take(&mut self.tail)))
+    }
+
     /// Adds lines of Lambda's own.
     pub(super) fn platform(&mut self, lines: &str) {
         tracing::debug!(target: "lambda_local::function", function = self.function, "{}", lines.trim_end());
         self.remember(lines.as_bytes());
-    }
-
-    /// The end of the log since the last call.
-    pub(super) fn take_tail(&mut self) -> Bytes {
-        Bytes::from(Vec::from(std::mem::take(&mut self.tail)))
     }
 
     /// Whether something was read.
@@ -92,6 +109,9 @@ impl Log {
     }
 
     fn remember(&mut self, bytes: &[u8]) {
+        if self.late {
+            return;
+        }
         self.tail.extend(bytes);
         let surplus = self.tail.len().saturating_sub(TAIL_BYTES);
         self.tail.drain(..surplus);
@@ -128,12 +148,28 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         let mut log = Log::new("f".to_owned());
         log.attach(reader.into()).unwrap();
-        log.platform("START\n");
+        writer.write_all(b"initialising\n").unwrap();
+        log.begin("START\n");
         writer.write_all(b"one\ntwo").unwrap();
         log.drain();
         log.platform("END\n");
-        assert_eq!(log.take_tail(), "START\none\ntwoEND\n");
-        assert_eq!(log.take_tail(), "");
+        assert_eq!(log.end(), "initialising\nSTART\none\ntwoEND\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_printed_after_an_invocation_is_not_in_the_tail_of_the_next_one() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut log = Log::new("f".to_owned());
+        log.attach(reader.into()).unwrap();
+        log.begin("START 1\n");
+        assert_eq!(log.end(), "START 1\n");
+        writer.write_all(b"late and read\n").unwrap();
+        log.drain();
+        writer.write_all(b"late\n").unwrap();
+        log.begin("START 2\n");
+        writer.write_all(b"in time\n").unwrap();
+        log.drain();
+        assert_eq!(log.end(), "START 2\nin time\n");
     }
 
     #[tokio::test]
@@ -147,7 +183,7 @@ mod tests {
         }
         flood.join().unwrap();
         log.platform("END\n");
-        let tail = log.take_tail();
+        let tail = log.end();
         assert_eq!(tail.len(), TAIL_BYTES);
         assert!(tail.ends_with(b"xEND\n"));
         assert!(log.line.capacity() < 4 * LINE_BYTES.max(CHUNK_BYTES));

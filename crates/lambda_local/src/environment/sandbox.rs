@@ -79,7 +79,7 @@ impl Sandbox {
         let deadline = self.started + limit;
         let (result, ended) = loop {
             match timeout_at(deadline, self.occurrence(log)).await {
-                Err(_) => break (Err(Failure::TimedOut(limit)), Instant::now()),
+                Err(_) => break (Err(Failure::TimedOut(limit)), deadline),
                 Ok((Occurrence::Exited(exit), at)) => break (Err(Failure::Exited(exit)), at),
                 Ok((Occurrence::News(News::InitFailed(failure)), at)) => break (Err(failure), at),
                 Ok((Occurrence::News(News::Ready), at)) => break (Ok(()), at),
@@ -106,9 +106,8 @@ impl Sandbox {
             let until = deadline.min(Instant::now() + MEMORY_SAMPLE_INTERVAL);
             match timeout_at(until, self.finished(log)).await {
                 Ok(finished) => break finished,
-                Err(_) if Instant::now() >= deadline => {
-                    break (Err(Failure::TimedOut(limit)), Instant::now());
-                }
+                // The duration of a time-out is the limit, however late the timer was.
+                Err(_) if Instant::now() >= deadline => break (Err(Failure::TimedOut(limit)), deadline),
                 Err(_) => self.sample_memory(),
             }
         };

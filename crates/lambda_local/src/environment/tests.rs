@@ -1,5 +1,7 @@
 //! The life of an environment in paused time, with scripts instead of programs.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::{advance, sleep};
@@ -10,6 +12,7 @@ use crate::config::{FunctionConfig, Program};
 use crate::invocation::{Reply, Request, Throttled};
 use crate::lease::Leases;
 use crate::outcome::Failure;
+use crate::pool::Limits;
 use crate::runtime_api::{Answer, Call};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,7 +22,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// An account that serves one request at a time, with one function.
 struct Account {
     leases: Arc<Leases>,
-    blueprint: Arc<Blueprint>,
+    /// How many programs have been started.
+    starts: Arc<AtomicUsize>,
     stopping: CancellationToken,
 }
 
@@ -28,37 +32,56 @@ impl Account {
     where
         F: Future<Output = i32> + Send + 'static,
     {
+        Self::with_limits(1, 1, script)
+    }
+
+    fn with_limits<F>(
+        concurrency: usize,
+        initialising: usize,
+        script: impl Fn(Runtime) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = i32> + Send + 'static,
+    {
         let function =
             FunctionConfig { timeout: TIMEOUT, ..FunctionConfig::new("fake", Program::executable("/fake")) };
-        let blueprint = Blueprint {
+        let backend = FakeBackend::new(script);
+        let starts = Arc::clone(&backend.starts);
+        let blueprint = Arc::new(Blueprint {
             function,
             region: "us-east-1".to_owned(),
             credentials: Vec::new(),
             idle_timeout: IDLE_TIMEOUT,
             init_timeout: INIT_TIMEOUT,
-            backend: Arc::new(FakeBackend::new(script)),
-        };
-        Self { leases: Leases::new(1, 1), blueprint: Arc::new(blueprint), stopping: CancellationToken::new() }
+            backend: Arc::new(backend),
+        });
+        let stopping = CancellationToken::new();
+        let token = stopping.clone();
+        let launch = Box::new(move |lease| {
+            tokio::spawn(Environment::new(lease, Arc::clone(&blueprint), token.clone()).run());
+        });
+        let limits = Limits { concurrency, initialising, waiting_bytes: 1 << 20 };
+        Self { leases: Leases::new(&[1], limits, launch), starts, stopping }
     }
 
-    /// Sends a request, whose payload is `text`. True with the reply to come if it got a new environment.
-    fn send(&self, text: &'static str) -> Result<(bool, oneshot::Receiver<Reply>), Throttled> {
+    /// Sends a request, whose payload is `text`.
+    fn send(&self, text: &'static str) -> Result<oneshot::Receiver<Reply>, Throttled> {
         let (reply_to, reply) = oneshot::channel();
         let request_id = "ID".to_owned();
         let request = Request { request_id, payload: Bytes::from(text), ..Request::default() };
-        let lease = self.leases.assign(0, Invocation { request, reply_to })?;
-        let new = lease.is_some();
-        if let Some(lease) = lease {
-            let environment = Environment::new(lease, &self.blueprint, self.stopping.clone());
-            tokio::spawn(environment.run());
-        }
-        Ok((new, reply))
+        self.leases.assign(0, Invocation { request, reply_to })?;
+        Ok(reply)
+    }
+
+    /// How many programs have been started.
+    fn starts(&self) -> usize {
+        self.starts.load(Ordering::Relaxed)
     }
 
     /// Sends a request and waits for its reply. Says how long that took, too.
     async fn ask(&self, text: &'static str) -> (Reply, Duration) {
         let sent = Instant::now();
-        let reply = self.send(text).unwrap().1.await.unwrap();
+        let reply = self.send(text).unwrap().await.unwrap();
         (reply, sent.elapsed())
     }
 
@@ -110,19 +133,10 @@ async fn an_environment_ends_when_it_was_idle_for_long_enough() {
         (IDLE_TIMEOUT + Duration::from_millis(1), true),
     ] {
         sleep(pause).await;
-        let (started, reply) = account.send("1").unwrap();
-        assert_eq!(started, new, "after {pause:?}");
-        reply.await.unwrap();
+        let before = account.starts();
+        account.ask("1").await;
+        assert_eq!(account.starts() > before, new, "after {pause:?}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_environment_is_idle_before_the_client_has_its_reply() {
-    let account = Account::new(echo);
-    let (_, reply) = account.send("1").unwrap();
-    assert!(account.is_full());
-    reply.await.unwrap();
-    assert!(!account.send("2").unwrap().0, "the environment is used again");
 }
 
 /// A function that does something else for a while after its reply.
@@ -137,29 +151,66 @@ fn lingering(pause: Duration) -> Account {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_waits_a_moment_for_the_runtime_to_ask_again() {
+async fn a_reply_is_sent_at_once_and_the_next_request_waits_for_the_runtime_to_ask_again() {
     let account = lingering(Duration::from_millis(20));
-    assert_eq!(account.ask("1").await.1, Duration::from_millis(20));
-    assert!(!account.send("2").unwrap().0);
+    assert_eq!(account.ask("1").await.1, Duration::ZERO);
+    assert_eq!(account.ask("2").await.1, Duration::from_millis(20));
+    assert_eq!(account.starts(), 1, "one client causes one cold start");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_environment_that_lingers_is_busy_until_it_asks_again() {
     let account = lingering(Duration::from_secs(3));
-    assert_eq!(account.ask("1").await.1, SETTLE_GRACE);
+    assert_eq!(account.ask("1").await.1, Duration::ZERO);
+    sleep(SETTLE_GRACE + Duration::from_millis(1)).await;
     assert!(account.is_full());
     sleep(Duration::from_secs(3)).await;
-    assert!(!account.send("2").unwrap().0, "it can serve again");
+    account.ask("2").await;
+    assert_eq!(account.starts(), 1, "it can serve again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_gets_a_new_environment_when_the_other_one_lingers() {
+    let account = Account::with_limits(2, 1, |runtime| async move {
+        let event = runtime.next().await;
+        runtime.echo(event).await;
+        sleep(Duration::from_secs(3)).await;
+        0
+    });
+    account.ask("1").await;
+    assert_eq!(account.ask("2").await.1, SETTLE_GRACE);
+    assert_eq!(account.starts(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_environment_that_never_asks_again_is_ended_after_the_timeout() {
     let account = lingering(Duration::from_secs(3600));
-    assert_eq!(account.ask("1").await.1, SETTLE_GRACE);
+    account.ask("1").await;
     sleep(TIMEOUT - Duration::from_secs(1)).await;
     assert!(account.is_full());
     sleep(Duration::from_secs(2)).await;
-    assert!(account.send("2").unwrap().0, "its place is free");
+    account.ask("2").await;
+    assert_eq!(account.starts(), 2, "its place is free");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_serves_those_that_waited_for_others() {
+    // Each start takes a second, each event 10 ms.
+    let account = Account::with_limits(100, 2, |runtime| async move {
+        sleep(Duration::from_secs(1)).await;
+        loop {
+            let event = runtime.next().await;
+            sleep(Duration::from_millis(10)).await;
+            runtime.echo(event).await;
+        }
+    });
+    let replies: Vec<_> = (0..100).map(|_| account.send("1").unwrap()).collect();
+    let sent = Instant::now();
+    for reply in replies {
+        assert_eq!(reply.await.unwrap().outcome, Ok(Bytes::from("1")));
+    }
+    assert_eq!(sent.elapsed(), Duration::from_millis(1500));
+    assert_eq!(account.starts(), 4, "two served all, and two more had been started meanwhile");
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,7 +224,9 @@ async fn a_function_that_does_not_reply_times_out() {
     assert!(log(&reply).contains("ID Error: Task timed out after 30.00 seconds\nSandbox.Timedout\nEND "));
     assert!(log(&reply).contains("\tDuration: 30000.00 ms\t"), "{}", log(&reply));
     assert!(log(&reply).ends_with("\tStatus: timeout\t\n"), "{}", log(&reply));
-    assert!(account.send("2").unwrap().0, "it is replaced");
+    drop(account.send("2").unwrap());
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(account.starts(), 2, "it is replaced");
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +255,74 @@ async fn an_initialisation_that_never_ends_times_out_twice() {
     assert_eq!(took, INIT_TIMEOUT + TIMEOUT);
     assert!(log(&reply).contains("Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\t\nSTART "));
     assert!(log(&reply).contains("Init Duration: 30000.00 ms\tPhase: invoke\tStatus: timeout\t\n"));
-    assert!(account.send("2").unwrap().0, "its place is free");
+    assert!(account.send("2").is_ok(), "its place is free");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_initialisation_is_told_to_one_request_and_not_to_those_that_others_serve() {
+    let account = Account::with_limits(100, 2, |runtime| async move {
+        if runtime.start == 2 {
+            sleep(Duration::from_millis(10)).await;
+            return 9;
+        }
+        sleep(Duration::from_millis(if runtime.start == 1 { 1000 } else { 3000 })).await;
+        echo(runtime).await
+    });
+    let replies: Vec<_> = (0..2).map(|_| account.send("1").unwrap()).collect();
+    let mut outcomes = Vec::new();
+    for reply in replies {
+        let reply = reply.await.unwrap();
+        outcomes.push((log(&reply).contains("INIT_REPORT"), reply.outcome.is_ok()));
+    }
+    // The first request waited longest, so the repetition is its own.
+    assert_eq!(outcomes, [(true, true), (false, true)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_initialisation_that_no_request_waits_for_is_only_logged() {
+    let account = Account::with_limits(2, 2, |runtime| async move {
+        if runtime.start == 2 {
+            sleep(Duration::from_secs(5)).await;
+            return 9;
+        }
+        echo(runtime).await
+    });
+    let replies = [account.send("1").unwrap(), account.send("2").unwrap()];
+    for reply in replies {
+        reply.await.unwrap().outcome.unwrap();
+    }
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(account.starts(), 2);
+    account.ask("3").await.0.outcome.unwrap();
+    assert_eq!(account.starts(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provisioned_environment_is_kept_and_counts_no_cold_start() {
+    let account = Account::new(echo);
+    account.leases.set_provisioned(0, 1);
+    assert_eq!(account.leases.provisioned(0), 0);
+    sleep(IDLE_TIMEOUT * 3).await;
+    assert_eq!(account.leases.provisioned(0), 1);
+    let (reply, took) = account.ask("1").await;
+    assert_eq!(took, Duration::from_secs(1));
+    assert!(!log(&reply).contains("Init Duration"), "{}", log(&reply));
+    assert!(log(&reply).contains("\tBilled Duration: 1000 ms\t"), "{}", log(&reply));
+    assert_eq!(account.starts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replaced_environment_ends_after_its_reply() {
+    let account = Account::new(echo);
+    let reply = account.send("1").unwrap();
+    sleep(Duration::from_millis(500)).await;
+    account.leases.replace(0);
+    assert_eq!(reply.await.unwrap().outcome, Ok(Bytes::from("1")));
+    let (second, _) = account.ask("2").await;
+    assert!(log(&second).contains("Init Duration"), "{}", log(&second));
+    account.leases.replace(0);
+    account.ask("3").await;
+    assert_eq!(account.starts(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,23 +349,21 @@ async fn a_program_that_exits_while_idle_is_replaced() {
     });
     account.ask("1").await;
     sleep(Duration::from_secs(6)).await;
-    let (new, reply) = account.send("2").unwrap();
-    assert!(new);
-    assert_eq!(reply.await.unwrap().outcome, Ok(Bytes::from("2")));
+    assert_eq!(account.ask("2").await.0.outcome, Ok(Bytes::from("2")));
+    assert_eq!(account.starts(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_that_exits_after_its_reply_is_gone_before_the_client_has_it() {
+async fn a_program_that_exits_after_its_reply_fails_no_request() {
     let account = Account::new(|runtime| async move {
         let event = runtime.next().await;
         runtime.echo(event).await;
         0
     });
     for text in ["1", "2"] {
-        let (new, reply) = account.send(text).unwrap();
-        assert!(new);
-        assert_eq!(reply.await.unwrap().outcome, Ok(Bytes::from(text)));
+        assert_eq!(account.ask(text).await.0.outcome, Ok(Bytes::from(text)));
     }
+    assert_eq!(account.starts(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,12 +386,12 @@ async fn an_environment_stops_with_the_server_and_gives_its_extensions_a_moment(
             0
         }
     });
-    let (_, reply) = account.send("1").unwrap();
+    let reply = account.send("1").unwrap();
     sleep(Duration::from_secs(1)).await;
     account.stopping.cancel();
     reply.await.unwrap_err();
     let answer = was_told.recv().await.unwrap();
     assert!(matches!(answer, Answer::Shutdown { .. }), "{answer:?}");
     advance(Duration::from_secs(1)).await;
-    assert!(account.send("2").unwrap().0, "its place is free");
+    assert!(account.send("2").is_ok(), "its place is free");
 }

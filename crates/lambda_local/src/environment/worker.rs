@@ -1,4 +1,4 @@
-//! Handles requests one after the other, with a sandbox that is started when there is none.
+//! Starts the program of an environment, and handles requests one after the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,11 @@ use crate::runtime_api::Event;
 pub(super) struct Worker {
     blueprint: Arc<Blueprint>,
     id: EnvironmentId,
-    /// `None` before the first request, and after the program has exited or was killed.
+    provisioned: bool,
+    /// `None` before the initialisation, and after the program has exited or was killed.
     sandbox: Option<Sandbox>,
+    /// Until the first invocation tells it. A provisioned environment does not tell it, because no request waited.
+    init_duration: Option<Duration>,
     peak_memory_mb: u64,
     log: Log,
 }
@@ -36,25 +39,66 @@ pub(super) struct Handled {
 }
 
 impl Worker {
-    pub(super) fn new(blueprint: Arc<Blueprint>, id: EnvironmentId) -> Self {
+    pub(super) fn new(blueprint: Arc<Blueprint>, id: EnvironmentId, provisioned: bool) -> Self {
         let log = Log::new(blueprint.function.name.clone());
-        Self { blueprint, id, sandbox: None, peak_memory_mb: 0, log }
+        Self { blueprint, id, provisioned, sandbox: None, init_duration: None, peak_memory_mb: 0, log }
     }
 
-    /// Lets the function handle the request, after a cold start if there is no sandbox.
-    pub(super) async fn handle(&mut self, request: &Request) -> Handled {
-        let init = match self.sandbox {
-            Some(_) => None,
-            None => Some(self.start(Phase::Init, self.blueprint.init_timeout).await),
-        };
-        self.log.platform(&start_line(&request.request_id));
-        match init {
-            None => self.invoke(request, Instant::now(), None).await,
-            Some(init) if init.result.is_ok() => {
-                self.invoke(request, Instant::now(), Some(init.duration())).await
+    /// Starts the program and waits until its runtime asks for an event. False if that failed, which the log tells.
+    pub(super) async fn initialise(&mut self) -> bool {
+        let init = self.start(Phase::Init, self.blueprint.init_timeout).await;
+        self.init_duration = Some(init.duration()).filter(|_| !self.provisioned);
+        init.result.is_ok()
+    }
+
+    /// Repeats an initialisation that failed, as part of the invocation, and returns when it began. The invocation lasts
+    /// from the start of the program: how long it takes to start one is this machine's time, not the function's.
+    pub(super) async fn start_again(&mut self, request: &Request) -> Result<Instant, Handled> {
+        self.log.begin(&start_line(&request.request_id));
+        self.init_duration = None;
+        let Timed { started, ended, result } =
+            self.start(Phase::Invoke, self.blueprint.function.timeout).await;
+        match result {
+            Ok(()) => Ok(started),
+            Err(failure) => {
+                let invocation = Timed { started, ended, result: Err(failure) };
+                Err(Handled { invocation, init_duration: None })
             }
-            Some(_) => self.start_again_and_invoke(request).await,
         }
+    }
+
+    /// Lets the function handle the request.
+    pub(super) async fn handle(&mut self, request: &Request) -> Handled {
+        self.log.begin(&start_line(&request.request_id));
+        self.invoke(request, Instant::now()).await
+    }
+
+    /// Lets the runtime handle the request. If the program exits or times out, it is gone afterwards.
+    pub(super) async fn invoke(&mut self, request: &Request, started: Instant) -> Handled {
+        let init_duration = self.init_duration.take();
+        let timeout = self.blueprint.function.timeout;
+        let event = self.event(request, timeout.saturating_sub(started.elapsed()));
+        let invocation = match &mut self.sandbox {
+            Some(sandbox) => {
+                let invocation = sandbox.invoke(event, started, timeout, &mut self.log).await;
+                self.peak_memory_mb = sandbox.peak_memory_mb();
+                invocation
+            }
+            // This does not happen: it was started, or found, a moment ago.
+            None => {
+                let failure = Failure::Unavailable("its environment has no program".to_owned());
+                Timed { started, ended: Instant::now(), result: Err(failure) }
+            }
+        };
+        if let Err(Failure::Exited(_) | Failure::TimedOut(_)) = invocation.result {
+            self.kill().await;
+        }
+        Handled { invocation, init_duration }
+    }
+
+    /// Whether the program has exited or was killed.
+    pub(super) fn has_ended(&self) -> bool {
+        self.sandbox.is_none()
     }
 
     /// Waits until the runtime asks for the next event.
@@ -65,11 +109,15 @@ impl Worker {
         }
     }
 
-    /// Returns when the program has exited, or at the deadline. Without a sandbox, never returns: the first request is
-    /// on its way. May be cancelled.
-    pub(super) async fn idle(&mut self, deadline: Instant) {
-        let Some(sandbox) = &mut self.sandbox else { return std::future::pending().await };
-        if let Ok(exit) = timeout_at(deadline, sandbox.exited(&mut self.log)).await {
+    /// Returns when the program has exited, or at the deadline if there is one. May be cancelled.
+    pub(super) async fn idle(&mut self, deadline: Option<Instant>) {
+        let Some(sandbox) = &mut self.sandbox else { return };
+        let exited = sandbox.exited(&mut self.log);
+        let exit = match deadline {
+            Some(deadline) => timeout_at(deadline, exited).await.ok(),
+            None => Some(exited.await),
+        };
+        if let Some(exit) = exit {
             tracing::debug!("an idle environment ended: {exit}");
             self.sandbox = None;
         }
@@ -94,7 +142,7 @@ impl Worker {
             failure,
         };
         self.log.platform(&report.to_string());
-        Reply { outcome: invocation.result, log_tail: self.log.take_tail() }
+        Reply { outcome: invocation.result, log_tail: self.log.end() }
     }
 
     /// Ends the program immediately, whatever it does.
@@ -113,7 +161,7 @@ impl Worker {
 
     /// Starts the program and waits until its runtime asks for an event.
     async fn start(&mut self, phase: Phase, limit: Duration) -> Timed<()> {
-        let variables = self.blueprint.variables(self.id);
+        let variables = self.blueprint.variables(self.id, self.provisioned);
         let sandbox = match Sandbox::start(&*self.blueprint.backend, variables, &mut self.log).await {
             // It is kept here during its initialisation, so that it is ended in order if the server stops meanwhile.
             Ok(sandbox) => self.sandbox.insert(sandbox),
@@ -129,47 +177,6 @@ impl Worker {
             self.kill().await;
         }
         init
-    }
-
-    /// Repeats an initialisation that failed, as part of the invocation. The invocation lasts from the start of the
-    /// program: how long it takes to start one is this machine's time, not the function's.
-    async fn start_again_and_invoke(&mut self, request: &Request) -> Handled {
-        let Timed { started, ended, result } =
-            self.start(Phase::Invoke, self.blueprint.function.timeout).await;
-        match result {
-            Ok(()) => self.invoke(request, started, None).await,
-            Err(failure) => {
-                let invocation = Timed { started, ended, result: Err(failure) };
-                Handled { invocation, init_duration: None }
-            }
-        }
-    }
-
-    /// Lets the runtime handle the request. If the program exits or times out, it is gone afterwards.
-    async fn invoke(
-        &mut self,
-        request: &Request,
-        started: Instant,
-        init_duration: Option<Duration>,
-    ) -> Handled {
-        let timeout = self.blueprint.function.timeout;
-        let event = self.event(request, timeout.saturating_sub(started.elapsed()));
-        let invocation = match &mut self.sandbox {
-            Some(sandbox) => {
-                let invocation = sandbox.invoke(event, started, timeout, &mut self.log).await;
-                self.peak_memory_mb = sandbox.peak_memory_mb();
-                invocation
-            }
-            // This does not happen: it was started, or found, a moment ago.
-            None => {
-                let failure = Failure::Unavailable("its environment has no program".to_owned());
-                Timed { started, ended: Instant::now(), result: Err(failure) }
-            }
-        };
-        if let Err(Failure::Exited(_) | Failure::TimedOut(_)) = invocation.result {
-            self.kill().await;
-        }
-        Handled { invocation, init_duration }
     }
 
     fn event(&self, request: &Request, remaining: Duration) -> Event {

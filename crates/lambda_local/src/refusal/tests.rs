@@ -82,3 +82,20 @@ fn each_refusal_has_the_status_the_exception_and_the_message_of_lambda() {
         assert_eq!(body.get("message").or(body.get("Message")), Some(&json!(message)));
     }
 }
+
+#[test]
+fn a_throttled_client_learns_why_and_when_to_try_again() {
+    let account = "ConcurrentInvocationLimitExceeded";
+    for (throttled, reason, retry_after) in [
+        (Throttled::Concurrency, account, "1"),
+        (Throttled::StartRate { wait_ns: 1 }, account, "1"),
+        (Throttled::StartRate { wait_ns: 2_000_000_001 }, account, "3"),
+        (Throttled::ReservedConcurrency, "ReservedFunctionConcurrentInvocationLimitExceeded", "1"),
+        (Throttled::QueueMemory, "CallerRateLimitExceeded", "1"),
+    ] {
+        let refusal = Refusal::from(throttled);
+        assert_eq!(refusal.clone().describe().2["Reason"], reason);
+        let response = refusal.into_response();
+        assert_eq!(response.headers()[RETRY_AFTER], retry_after, "{throttled:?}");
+    }
+}

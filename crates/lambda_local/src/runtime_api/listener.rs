@@ -39,6 +39,9 @@ impl Listener for PeerListener {
         loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if address.ip() == *self.peer.wait().await {
+                // Without it, a runtime that sends its next call before it has read an answer waits for its own
+                // acknowledgements.
+                let _ = stream.set_nodelay(true);
                 return (stream, address);
             }
             tracing::warn!("{address} tried to use the Runtime API of another environment and was refused");

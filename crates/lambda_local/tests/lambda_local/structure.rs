@@ -13,7 +13,9 @@ fn code(file: &str) -> String {
 
 #[test]
 fn what_decides_is_pure() {
-    for file in ["pool.rs", "runtime_api/protocol.rs"] {
+    for file in
+        ["pool/mod.rs", "pool/function.rs", "pool/slots.rs", "pool/start_rate.rs", "runtime_api/protocol.rs"]
+    {
         let code = code(file);
         for impure in
             ["async ", "tokio", "std::io", "std::fs", "std::net", "std::time", "crate::clock", "Mutex"]
