@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
@@ -50,6 +51,13 @@ async fn act(event: LambdaEvent<Value>, invocations: u64) -> Result<Value, Error
         "exit_every_third" if invocations.is_multiple_of(3) => std::process::exit(1),
         "hang" => std::thread::sleep(Duration::from_secs(3600)),
         "abort" => std::process::abort(),
+        "signal" => {
+            let signal = Signal::from_named_raw(i32::try_from(number("number"))?).ok_or("no such signal")?;
+            kill_process(getpid(), signal)?;
+        }
+        "answer" => return Ok(payload["value"].clone()),
+        "request_id" => return Ok(context.request_id.into()),
+        "arn" => return Ok(context.invoked_function_arn.into()),
         "fail" => return Err("as the event asked".into()),
         "print" => println!("{}", payload["text"].as_str().unwrap_or_default()),
         "flood" => (0..number("lines")).for_each(|line| println!("line {line}")),

@@ -9,7 +9,7 @@ use lambda_local::{Config, FunctionConfig, Program};
 use serde_json::json;
 
 /// The interpreter with the packages that the tests use.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/venv/bin/python");
     assert!(path.exists(), "{} is missing: run ./scripts/setup.sh", path.display());
     path

@@ -16,7 +16,7 @@ use self::message::Order;
 pub(super) use self::spawner::Spawner;
 use self::spawner::{SpawnError, Spawned, is_shortage};
 use super::program::{Backend, Started};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, system_error};
 use crate::runtime_api::{Caller, RuntimeApi};
 
 /// The only address between a process and this server.
@@ -63,7 +63,7 @@ impl ProcessBackend {
     fn failure(&self, error: &SpawnError) -> Failure {
         match error {
             SpawnError::Program(error) => {
-                let reason = format!("fork/exec {}: {error}", self.program.display());
+                let reason = format!("fork/exec {}: {}", self.program.display(), system_error(error));
                 if is_shortage(error) { Failure::Unavailable(reason) } else { Failure::NotStarted(reason) }
             }
             SpawnError::Spawner(error) => Failure::Unavailable(format!("cannot start a process: {error}")),
