@@ -26,6 +26,12 @@ pub(crate) const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
 /// How long an invocation may be allowed to take, in seconds.
 pub(crate) const TIMEOUT_S: RangeInclusive<u64> = 1..=900;
 
+/// How many requests at a time a function can reserve.
+pub(crate) const RESERVED: RangeInclusive<u32> = 0..=10_000;
+
+/// How many environments of a function can be provisioned.
+pub(crate) const PROVISIONED: RangeInclusive<u32> = 1..=10_000;
+
 /// A local Lambda: its functions and the limits of the account.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -91,6 +97,11 @@ pub struct FunctionConfig {
     pub timeout: Duration,
     /// Environment variables beyond those that Lambda sets. They win over those that Lambda sets.
     pub environment: Vec<(String, String)>,
+    /// How many requests the function serves at a time, if it shares them with no other function. `None`: it shares
+    /// what the others leave.
+    pub reserved_concurrency: Option<usize>,
+    /// How many environments are started ahead of requests and kept.
+    pub provisioned_concurrency: usize,
 }
 
 impl FunctionConfig {
@@ -102,6 +113,8 @@ impl FunctionConfig {
             memory_mb: 512,
             timeout: Duration::from_secs(30),
             environment: Vec::new(),
+            reserved_concurrency: None,
+            provisioned_concurrency: 0,
         }
     }
 
@@ -126,9 +139,6 @@ pub enum Program {
     },
     /// The name of an image that Docker has. Its ENTRYPOINT and CMD say what is run.
     Image(String),
-    /// The name of an image that Docker has. Its program runs as a process, which sees the files of the image as the
-    /// root of its file system.
-    ImageAsProcess(String),
 }
 
 impl Program {

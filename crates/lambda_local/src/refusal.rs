@@ -27,10 +27,18 @@ pub(crate) enum Refusal {
     InvalidParameter(String),
     /// The event is not JSON.
     InvalidContent(String),
+    /// The body of a request that manages functions is not what it has to be.
+    InvalidBody(String),
+    /// The alias of a function that this ARN names does not exist.
+    AliasNotFound(String),
+    /// Nothing is provisioned for the function.
+    NothingProvisioned,
+    /// The function has changed since the client looked at it.
+    OtherRevision,
     /// The client context is not what it has to be.
     InvalidContext,
     /// The request has more bytes than this.
-    TooLarge { limit: usize },
+    TooLarge { limit: usize, operation: &'static str },
     /// The event of an asynchronous call has too many bytes.
     EventTooLarge { bytes: usize, limit: usize },
     /// There is no room for the request.
@@ -79,11 +87,29 @@ impl Refusal {
             Self::InvalidContent(reason) => invalid_content(user(format!(
                 "Could not parse request body into json: Could not parse payload into json: {reason}"
             ))),
+            Self::InvalidBody(reason) => {
+                invalid_content(user(format!("Could not parse request body into json: {reason}")))
+            }
+            Self::AliasNotFound(arn) => not_found(&format!("Cannot find alias arn: {arn}")),
+            Self::NothingProvisioned => (
+                StatusCode::NOT_FOUND,
+                "ProvisionedConcurrencyConfigNotFoundException",
+                user("No Provisioned Concurrency Config found for this function".to_owned()),
+            ),
+            Self::OtherRevision => (
+                StatusCode::PRECONDITION_FAILED,
+                "PreconditionFailedException",
+                user(
+                    "The Revision Id provided does not match the latest Revision Id. Call the \
+                     GetFunction/GetAlias API to retrieve the latest Revision Id"
+                        .to_owned(),
+                ),
+            ),
             Self::InvalidContext => invalid_content(
                 json!({ "Type": null, "message": "Client context must be a valid Base64-encoded JSON object." }),
             ),
-            Self::TooLarge { limit } => too_large(json!({
-                "Message": format!("Request must be smaller than {limit} bytes for the InvokeFunction operation")
+            Self::TooLarge { limit, operation } => too_large(json!({
+                "Message": format!("Request must be smaller than {limit} bytes for the {operation} operation")
             })),
             Self::EventTooLarge { bytes, limit } => too_large(user(format!(
                 "{bytes} byte payload is too large for the Event invocation type (limit {limit} bytes)"

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{Method, Uri};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,9 @@ use crate::config::{Config, FunctionConfig, MAX_WAITING_BYTES};
 use crate::environment::Blueprint;
 use crate::events::Events;
 use crate::invoke_api::{self, Api};
+use crate::management_api::{self, Manager};
 use crate::pool::Limits;
+use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::web_access::WebAccess;
 
@@ -29,7 +32,8 @@ const ENVIRONMENT_GRACE: Duration = Duration::from_secs(30);
 pub struct LocalLambda {
     config: Config,
     service: Arc<Service>,
-    backends: Backends,
+    backends: Arc<Backends>,
+    manager: Manager,
 }
 
 impl LocalLambda {
@@ -40,7 +44,7 @@ impl LocalLambda {
     /// If processes cannot be started, or Docker or an image cannot be used.
     pub async fn prepare(config: Config) -> Result<Self, PrepareError> {
         let tasks = TaskTracker::new();
-        let backends = Backends::prepare(&config, tasks.clone()).await?;
+        let backends = Arc::new(Backends::prepare(&config, tasks.clone()).await?);
         let blueprints = config.functions.iter().map(|function| blueprint(&config, function, &backends));
         let blueprints = blueprints.collect::<Result<_, _>>()?;
         let limits = Limits {
@@ -49,7 +53,11 @@ impl LocalLambda {
             waiting_bytes: MAX_WAITING_BYTES,
         };
         let service = Service::new(config.region.clone(), blueprints, limits, tasks);
-        Ok(Self { config, service: Arc::new(service), backends })
+        let service = Arc::new(service);
+        let manager =
+            Manager::new(Arc::clone(&service), Arc::clone(&backends), &config.functions, config.concurrency);
+        let manager = manager.map_err(|(function, reason)| PrepareError::Concurrency { function, reason })?;
+        Ok(Self { config, service, backends, manager })
     }
 
     /// The name of each function that is an image, and the id of the image.
@@ -73,7 +81,7 @@ impl LocalLambda {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let Self { config, service, backends } = self;
+        let Self { config, service, backends, manager } = self;
         let stopping = service.stopping().clone();
         let events = Events::new(Arc::clone(&service), &config.event_retries);
         let access = WebAccess {
@@ -81,7 +89,11 @@ impl LocalLambda {
             hosts: config.allowed_hosts,
             address: listener.local_addr()?,
         };
-        let routes = access.guard(invoke_api::routes(Api { service: Arc::clone(&service), events }));
+        let invoke_api = invoke_api::routes(Api { service: Arc::clone(&service), events });
+        manager.begin();
+        let routes = management_api::routes(manager).merge(invoke_api);
+        let routes = routes.method_not_allowed_fallback(not_emulated).fallback(not_emulated);
+        let routes = access.guard(routes);
         let listener = listener.tap_io(|stream| {
             // Without it, a client with more than one request on a connection waits for its own acknowledgements.
             let _ = stream.set_nodelay(true);
@@ -121,6 +133,10 @@ fn blueprint(
         init_timeout: config.init_timeout,
         backend: backends.backend(function)?,
     })
+}
+
+async fn not_emulated(method: Method, uri: Uri) -> Refusal {
+    Refusal::NotEmulated(format!("{method} {}", uri.path()))
 }
 
 async fn grace_is_over(stopping: &CancellationToken) {

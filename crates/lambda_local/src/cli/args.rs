@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::{ArgGroup, Parser};
 
 use super::web_args::WebArgs;
-use crate::config::{MEMORY_MB, TIMEOUT_S, is_function_name};
+use crate::config::{MEMORY_MB, PROVISIONED, RESERVED, TIMEOUT_S, is_function_name};
 
 /// Runs functions on this machine as AWS Lambda does.
 ///
@@ -34,14 +34,10 @@ pub struct Args {
     #[arg(long = "image", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
     pub(super) images: Vec<ImageArg>,
 
-    /// A function: its name, and the Docker image that holds it. Its program runs as a process that sees the files of
-    /// the image, so that only the isolation differs from --image. Needs root or user namespaces. May be repeated.
-    #[arg(long = "image-as-process", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
-    pub(super) images_as_processes: Vec<ImageArg>,
-
     /// A file in TOML with a table `[functions.NAME]` for each function. It holds `command` or `image`, and may hold
-    /// `memory`, `timeout`, `env` (a table) and `inherit` (names of variables that are passed on). Paths are relative
-    /// to the folder of the file. May be mixed with --function and --image.
+    /// `memory`, `timeout`, `reserved-concurrency`, `provisioned-concurrency`, `env` (a table) and `inherit` (names of
+    /// variables that are passed on). Paths are relative to the folder of the file. May be mixed with --function and
+    /// --image.
     #[arg(long, value_name = "FILE", group = "any function")]
     pub(super) config: Option<PathBuf>,
 
@@ -55,6 +51,14 @@ pub struct Args {
     /// given), or for the function NAME. May be repeated.
     #[arg(long, value_name = "[NAME=]SECONDS", value_parser = parse_timeout)]
     pub(super) timeout: Vec<Setting<u64>>,
+
+    /// How many requests the function NAME serves at a time, and shares with no other function. May be repeated.
+    #[arg(long, value_name = "NAME=COUNT", value_parser = parse_reserved)]
+    pub(super) reserved_concurrency: Vec<Setting<u32>>,
+
+    /// How many environments of the function NAME are started ahead of requests and kept. May be repeated.
+    #[arg(long, value_name = "NAME=COUNT", value_parser = parse_provisioned)]
+    pub(super) provisioned_concurrency: Vec<Setting<u32>>,
 
     /// How many requests are under way at a time, over all functions. Further requests are throttled.
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -191,6 +195,19 @@ fn parse_timeout(text: &str) -> Result<Setting<u64>, String> {
     parse_setting(text, "seconds", &TIMEOUT_S)
 }
 
+fn parse_reserved(text: &str) -> Result<Setting<u32>, String> {
+    parse_own_setting(text, &RESERVED)
+}
+
+fn parse_provisioned(text: &str) -> Result<Setting<u32>, String> {
+    parse_own_setting(text, &PROVISIONED)
+}
+
+fn parse_own_setting(text: &str, range: &RangeInclusive<u32>) -> Result<Setting<u32>, String> {
+    parse_pair(text, "NAME=COUNT")?;
+    parse_setting(text, "requests", range)
+}
+
 fn parse_setting<T>(text: &str, unit: &str, range: &RangeInclusive<T>) -> Result<Setting<T>, String>
 where
     T: FromStr + PartialOrd + fmt::Display,
@@ -257,6 +274,9 @@ mod tests {
             (vec!["--image", "f=x", "--memory", "64"], "expected 128 to 10240 MB"),
             (vec!["--function", "f=x", "--memory", "f=64"], "expected 128 to 10240 MB"),
             (vec!["--function", "f=x", "--memory", "a b=512"], "the name is \"a b\""),
+            (vec!["--function", "f=x", "--reserved-concurrency", "5"], "expected NAME=COUNT"),
+            (vec!["--function", "f=x", "--reserved-concurrency", "f=-1"], "expected 0 to 10000 requests"),
+            (vec!["--function", "f=x", "--provisioned-concurrency", "f=0"], "expected 1 to 10000 requests"),
             (vec!["--function", "f=x", "--timeout", "901"], "expected 1 to 900 seconds"),
             (vec!["--function", "f=x", "--timeout", "f="], "expected 1 to 900 seconds"),
             (vec!["--function", "f=x", "--listen", "9000"], "expected HOST:PORT, such as 127.0.0.1:9000"),
@@ -266,10 +286,7 @@ mod tests {
             (vec!["--function", "f=x", "--listen", "localhost:http"], "expected HOST:PORT"),
             (vec!["--function", "f=x", "--region", "a/b"], "expected letters, digits and -"),
             (vec!["--function", "f=x", "--env", "=1"], "expected KEY or KEY=VALUE"),
-            (
-                vec![],
-                "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--image-as-process <NAME=IMAGE>|--config <FILE>>",
-            ),
+            (vec![], "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--config <FILE>>"),
         ] {
             let error = Args::try_parse_from([vec!["lambda-local"], args].concat()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

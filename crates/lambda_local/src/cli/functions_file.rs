@@ -5,10 +5,19 @@ use std::ops::RangeInclusive;
 use toml::Value;
 
 use super::args::{ProgramArg, is_image_name, is_variable_name};
-use crate::config::{MEMORY_MB, TIMEOUT_S, is_function_name};
+use crate::config::{MEMORY_MB, PROVISIONED, RESERVED, TIMEOUT_S, is_function_name};
 use crate::toml_fields::{FieldError, Fields};
 
-const KEYS: [&str; 6] = ["command", "image", "memory", "timeout", "env", "inherit"];
+const KEYS: [&str; 8] = [
+    "command",
+    "image",
+    "memory",
+    "timeout",
+    "reserved-concurrency",
+    "provisioned-concurrency",
+    "env",
+    "inherit",
+];
 
 /// A function of the file. What the file leaves out is `None` or empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +28,8 @@ pub(super) struct FileFunction {
     pub(super) memory: Option<u32>,
     /// In seconds.
     pub(super) timeout: Option<u64>,
+    pub(super) reserved: Option<u32>,
+    pub(super) provisioned: Option<u32>,
     /// Variables with their values.
     pub(super) env: Vec<(String, String)>,
     /// Variables that have the values that lambda-local has.
@@ -47,11 +58,17 @@ fn function(name: String, mut fields: Fields) -> Result<FileFunction, FieldError
     let memory = fields.optional("memory", whole("MB", &MEMORY_MB), |value| within(value, &MEMORY_MB))?;
     let timeout =
         fields.optional("timeout", whole("seconds", &TIMEOUT_S), |value| within(value, &TIMEOUT_S))?;
+    let reserved = fields
+        .optional("reserved-concurrency", whole("requests", &RESERVED), |value| within(value, &RESERVED))?;
+    let provisioned =
+        fields.optional("provisioned-concurrency", whole("environments", &PROVISIONED), |value| {
+            within(value, &PROVISIONED)
+        })?;
     let env = fields.table("env")?.map(|env| env.into_pairs("a name and a string in quotes", variable));
     let env = env.transpose()?.unwrap_or_default();
     let inherit = fields.optional("inherit", "an array of names of variables", names)?.unwrap_or_default();
     fields.finish(&KEYS)?;
-    Ok(FileFunction { name, program, memory, timeout, env, inherit })
+    Ok(FileFunction { name, program, memory, timeout, reserved, provisioned, env, inherit })
 }
 
 fn program(fields: &mut Fields) -> Result<ProgramArg, FieldError> {
@@ -105,6 +122,8 @@ mod tests {
             command = "python3 -m app"
             memory = 1024
             timeout = 5
+            reserved-concurrency = 0
+            provisioned-concurrency = 1
             inherit = ["HOME"]
             env = { A = "1", "b.c" = "" }
 
@@ -120,6 +139,8 @@ mod tests {
                     program: ProgramArg::Command("python3 -m app".to_owned()),
                     memory: Some(1024),
                     timeout: Some(5),
+                    reserved: Some(0),
+                    provisioned: Some(1),
                     env: vec![pair("A", "1"), pair("b.c", "")],
                     inherit: vec!["HOME".to_owned()],
                 },
@@ -128,6 +149,8 @@ mod tests {
                     program: ProgramArg::Image("hello:latest".to_owned()),
                     memory: None,
                     timeout: None,
+                    reserved: None,
+                    provisioned: None,
                     env: Vec::new(),
                     inherit: Vec::new(),
                 },

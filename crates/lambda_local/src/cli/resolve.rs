@@ -31,6 +31,8 @@ pub(super) fn resolve(args: &Args) -> Result<Config> {
     check_names(names.iter().copied())?;
     check_settings("--memory", &args.memory, &names)?;
     check_settings("--timeout", &args.timeout, &names)?;
+    check_settings("--reserved-concurrency", &args.reserved_concurrency, &names)?;
+    check_settings("--provisioned-concurrency", &args.provisioned_concurrency, &names)?;
     for variable in &args.variables {
         check_function("--env", variable.function.as_deref(), &names)?;
     }
@@ -65,13 +67,6 @@ fn sources(args: &Args) -> Result<Vec<Source>> {
     }
     for ImageArg { name, image } in &args.images {
         sources.push(Source { name: name.clone(), program: Program::Image(image.clone()), file: None });
-    }
-    for ImageArg { name, image } in &args.images_as_processes {
-        sources.push(Source {
-            name: name.clone(),
-            program: Program::ImageAsProcess(image.clone()),
-            file: None,
-        });
     }
     if let Some(path) = &args.config {
         let of_file = read_file(path).with_context(|| path.display().to_string())?;
@@ -109,12 +104,21 @@ fn function(args: &Args, Source { name, program, file }: Source) -> Result<Funct
             }
             _ => error.into(),
         })?;
-    let in_file = file.and_then(|file| file.timeout);
-    let timeout = value(&args.timeout, name, in_file, default.timeout.as_secs());
+    let in_file = |field: fn(&FileFunction) -> Option<u32>| file.and_then(field);
+    let timeout = value(&args.timeout, name, file.and_then(|file| file.timeout));
+    let memory = value(&args.memory, name, in_file(|file| file.memory));
+    let reserved = value(&args.reserved_concurrency, name, in_file(|file| file.reserved));
+    let provisioned = value(&args.provisioned_concurrency, name, in_file(|file| file.provisioned));
     Ok(FunctionConfig {
-        memory_mb: value(&args.memory, name, file.and_then(|file| file.memory), default.memory_mb),
-        timeout: Duration::from_secs(timeout),
+        memory_mb: memory.unwrap_or(default.memory_mb),
+        timeout: timeout.map_or(default.timeout, Duration::from_secs),
         environment: variables,
+        reserved_concurrency: reserved
+            .map(usize::try_from)
+            .transpose()
+            .context("--reserved-concurrency is too large")?,
+        provisioned_concurrency: usize::try_from(provisioned.unwrap_or_default())
+            .context("--provisioned-concurrency is too large")?,
         ..default
     })
 }

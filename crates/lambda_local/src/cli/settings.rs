@@ -98,11 +98,11 @@ pub(super) fn check_function(
 }
 
 /// The value of a setting for the function `name`, which the file gives the value `in_file`.
-pub(super) fn value<T: Copy>(settings: &[Setting<T>], name: &str, in_file: Option<T>, default: T) -> T {
+pub(super) fn value<T: Copy>(settings: &[Setting<T>], name: &str, in_file: Option<T>) -> Option<T> {
     let given = |whom: Option<&str>| {
         settings.iter().find(|setting| setting.function.as_deref() == whom).map(|setting| setting.value)
     };
-    given(Some(name)).or(in_file).or_else(|| given(None)).unwrap_or(default)
+    given(Some(name)).or(in_file).or_else(|| given(None))
 }
 
 /// The variables of the function `name`, each once. `own` gives the values that lambda-local has.
@@ -166,6 +166,8 @@ mod tests {
             program: ProgramArg::Command("x".to_owned()),
             memory: None,
             timeout: None,
+            reserved: None,
+            provisioned: None,
             env: env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             inherit: inherit.iter().map(|key| (*key).to_owned()).collect(),
         }
@@ -175,14 +177,14 @@ mod tests {
     fn what_names_the_function_wins_and_then_the_command_line() {
         let (all, own) = (setting(None, 1), setting(Some("f"), 2));
         for (settings, in_file, expected) in [
-            (vec![], None, 0),
-            (vec![all.clone()], None, 1),
-            (vec![all.clone()], Some(3), 3),
-            (vec![all.clone(), own.clone()], Some(3), 2),
-            (vec![own, all], None, 2),
-            (vec![setting(Some("g"), 4)], None, 0),
+            (vec![], None, None),
+            (vec![all.clone()], None, Some(1)),
+            (vec![all.clone()], Some(3), Some(3)),
+            (vec![all.clone(), own.clone()], Some(3), Some(2)),
+            (vec![own, all], None, Some(2)),
+            (vec![setting(Some("g"), 4)], None, None),
         ] {
-            assert_eq!(value(&settings, "f", in_file, 0), expected, "{settings:?} {in_file:?}");
+            assert_eq!(value(&settings, "f", in_file), expected, "{settings:?} {in_file:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use crate::config::{FunctionConfig, VERSION};
 use crate::pool::EnvironmentId;
 
 /// A function, its limits, and what runs it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Blueprint {
     pub(crate) function: FunctionConfig,
     pub(crate) region: String,

@@ -180,14 +180,10 @@ impl Worker {
     }
 
     fn event(&self, request: &Request, remaining: Duration) -> Event {
-        let arn = self.blueprint.function.arn(&self.blueprint.region);
         Event {
             request_id: request.request_id.clone(),
             deadline_ms: clock::epoch_ms(remaining),
-            arn: match &request.qualifier {
-                Some(qualifier) => format!("{arn}:{qualifier}"),
-                None => arn,
-            },
+            arn: self.blueprint.function.arn(&self.blueprint.region),
             trace_id: request.trace_id.clone(),
             client_context: request.client_context.clone(),
             payload: request.payload.clone(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, Request as HttpRequest, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -19,7 +19,6 @@ use self::answer::respond;
 use self::request::{ClientRequest, InvocationType};
 use crate::events::Events;
 use crate::function_reference::FunctionReference;
-use crate::invocation::Request;
 use crate::refusal::Refusal;
 use crate::service::Service;
 
@@ -36,8 +35,6 @@ pub(crate) struct Api {
 pub(crate) fn routes(api: Api) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{function}/invocations", post(invoke))
-        .method_not_allowed_fallback(not_emulated)
-        .fallback(not_emulated)
         .with_state(Arc::new(api))
 }
 
@@ -69,10 +66,6 @@ async fn invoke(
     response
 }
 
-async fn not_emulated(request: HttpRequest) -> Refusal {
-    Refusal::NotEmulated(format!("{} {}", request.method(), request.uri().path()))
-}
-
 impl Api {
     async fn invoke(
         &self,
@@ -82,10 +75,9 @@ impl Api {
         body: Body,
         request_id: &str,
     ) -> Result<Response, Refusal> {
-        let (function, qualifier) = self.find(reference, qualifier)?;
+        let function = self.find(reference, qualifier)?;
         let ClientRequest { invocation_type, wants_log, request } =
             ClientRequest::read(headers, body, request_id).await?;
-        let request = Request { qualifier, ..request };
         match invocation_type {
             InvocationType::DryRun => Ok(StatusCode::NO_CONTENT.into_response()),
             InvocationType::Event => {
@@ -99,12 +91,11 @@ impl Api {
         }
     }
 
-    /// The number of the function that a client means, and the version that it named.
-    fn find(&self, reference: &str, qualifier: Option<&str>) -> Result<(usize, Option<String>), Refusal> {
+    /// The number of the function that a client means.
+    fn find(&self, reference: &str, qualifier: Option<&str>) -> Result<usize, Refusal> {
         let region = self.service.region();
         let reference = FunctionReference::parse(reference, qualifier, region)?;
         let function = self.service.find(&reference.name).filter(|_| reference.is_latest());
-        let function = function.ok_or_else(|| Refusal::FunctionNotFound(reference.qualified_arn(region)))?;
-        Ok((function, reference.qualifier))
+        function.ok_or_else(|| Refusal::FunctionNotFound(reference.qualified_arn(region)))
     }
 }

@@ -54,7 +54,6 @@ impl ClientRequest {
         let request = Request {
             request_id: request_id.to_owned(),
             trace_id: trace_id(headers)?,
-            qualifier: None,
             client_context: client_context(headers)?,
             payload: payload(body, invocation_type).await?,
         };
@@ -131,7 +130,7 @@ fn in_a_header(json: &str) -> String {
 
 async fn payload(body: Body, invocation_type: InvocationType) -> Result<Bytes, Refusal> {
     let payload = read_body(body, MAX_EVENT_BYTES).await.map_err(|error| match error {
-        BodyError::TooLarge => Refusal::TooLarge { limit: MAX_EVENT_BYTES },
+        BodyError::TooLarge => Refusal::TooLarge { limit: MAX_EVENT_BYTES, operation: "InvokeFunction" },
         BodyError::Incomplete => Refusal::Incomplete,
     })?;
     if invocation_type == InvocationType::Event && payload.len() > MAX_ASYNC_EVENT_BYTES {

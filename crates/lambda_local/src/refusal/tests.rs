@@ -37,13 +37,38 @@ fn each_refusal_has_the_status_the_exception_and_the_message_of_lambda() {
             "Could not parse request body into json: Could not parse payload into json: m",
         ),
         (
+            Refusal::InvalidBody("m".to_owned()),
+            400,
+            "InvalidRequestContentException",
+            "Could not parse request body into json: m",
+        ),
+        (
+            Refusal::AliasNotFound("ARN".to_owned()),
+            404,
+            "ResourceNotFoundException",
+            "Cannot find alias arn: ARN",
+        ),
+        (
+            Refusal::NothingProvisioned,
+            404,
+            "ProvisionedConcurrencyConfigNotFoundException",
+            "No Provisioned Concurrency Config found for this function",
+        ),
+        (
+            Refusal::OtherRevision,
+            412,
+            "PreconditionFailedException",
+            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to \
+             retrieve the latest Revision Id",
+        ),
+        (
             Refusal::InvalidContext,
             400,
             "InvalidRequestContentException",
             "Client context must be a valid Base64-encoded JSON object.",
         ),
         (
-            Refusal::TooLarge { limit: 7 },
+            Refusal::TooLarge { limit: 7, operation: "InvokeFunction" },
             413,
             "RequestEntityTooLargeException",
             "Request must be smaller than 7 bytes for the InvokeFunction operation",

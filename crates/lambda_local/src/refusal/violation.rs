@@ -20,21 +20,41 @@ pub(crate) enum Constraint {
     Longest(usize),
     /// The value is one of these.
     OneOf(&'static [&'static str]),
+    /// The number is at least this.
+    AtLeast(i64),
+    /// The number is at most this.
+    AtMost(i64),
+    /// The parameter is there.
+    NotNull,
+    /// All keys of the map match this regular expression. Lambda does not show the values of such a map.
+    Keys(&'static str),
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { parameter, value, constraint } = self;
-        write!(f, "Value '{value}' at '{parameter}' failed to satisfy constraint: Member must {constraint}")
+        match constraint {
+            Constraint::NotNull => write!(f, "Value null")?,
+            Constraint::Keys(_) => write!(f, "Value")?,
+            _ => write!(f, "Value '{value}'")?,
+        }
+        write!(f, " at '{parameter}' failed to satisfy constraint: {constraint}")
     }
 }
 
 impl fmt::Display for Constraint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pattern(pattern) => write!(f, "satisfy regular expression pattern: {pattern}"),
-            Self::Longest(limit) => write!(f, "have length less than or equal to {limit}"),
-            Self::OneOf(values) => write!(f, "satisfy enum value set: [{}]", values.join(", ")),
+            Self::Pattern(pattern) => write!(f, "Member must satisfy regular expression pattern: {pattern}"),
+            Self::Longest(limit) => write!(f, "Member must have length less than or equal to {limit}"),
+            Self::OneOf(values) => write!(f, "Member must satisfy enum value set: [{}]", values.join(", ")),
+            Self::AtLeast(least) => write!(f, "Member must have value greater than or equal to {least}"),
+            Self::AtMost(most) => write!(f, "Member must have value less than or equal to {most}"),
+            Self::NotNull => write!(f, "Member must not be null"),
+            Self::Keys(pattern) => write!(
+                f,
+                "Map keys must satisfy constraint: [Member must satisfy regular expression pattern: {pattern}]"
+            ),
         }
     }
 }

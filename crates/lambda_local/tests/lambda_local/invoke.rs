@@ -140,7 +140,7 @@ async fn a_function_finds_what_lambda_sets(kind: Kind) {
             let folder = folder.to_str().unwrap();
             (folder, folder, "test_function")
         }
-        Program::Image(_) | Program::ImageAsProcess(_) => ("/var/task", "/", "/var/task/test_function"),
+        Program::Image(_) => ("/var/task", "/", "/var/task/test_function"),
     };
     assert_eq!(seen["request_id"], output.request_id().unwrap());
     assert_eq!(seen["arn"], "arn:aws:lambda:eu-west-1:123456789012:function:test");
@@ -269,11 +269,11 @@ async fn requests_that_are_too_large_or_not_json_are_refused() {
 #[tokio::test]
 async fn what_is_not_emulated_says_so() {
     let (server, client) = server(Kind::Process).await;
-    let error = client.list_functions().send().await.unwrap_err();
+    let error = client.list_layers().send().await.unwrap_err();
     assert_eq!(error.raw_response().unwrap().status().as_u16(), 501);
     let error = error.into_service_error();
     assert_eq!(error.code(), Some("NotEmulatedException"));
-    assert_eq!(error.message(), Some("lambda-local does not emulate GET /2015-03-31/functions"));
+    assert_eq!(error.message(), Some("lambda-local does not emulate GET /2018-10-31/layers"));
     let answer = raw(&server, "GET /2015-03-31/functions/test/invocations").await;
     assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("NotEmulatedException"), "{answer}");
     for path in ["test/invocations?Qualifier=a&Qualifier=b", "%ff/invocations"] {

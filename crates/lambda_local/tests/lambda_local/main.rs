@@ -8,12 +8,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod conformance;
 mod containers;
 mod faults;
 mod invoke;
 mod lifecycle;
 mod log;
+mod management;
 mod python;
 mod settings;
 mod structure;

@@ -115,7 +115,7 @@ def check_refusals():
     expect(
         large["Error"]["Message"], "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
     )
-    refusal(501, "NotEmulatedException", call=client.list_functions)
+    refusal(501, "NotEmulatedException", call=client.list_layers)
 
 
 check_answers()

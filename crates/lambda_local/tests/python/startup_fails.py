@@ -1,3 +1,0 @@
-"""A Lambda function whose initialisation fails."""
-
-raise Exception("Runtime startup fails")
