@@ -95,6 +95,7 @@ check_structure() {
     python3 scripts/check_imports.py awsinvoker chameleon cnn_serving cnn_serving/infer crates/*
     python3 scripts/check_boundaries.py
     python3 scripts/check_specification.py
+    python3 scripts/conformance.py --check
 }
 
 # The commands of README.md and docs/.

@@ -1,7 +1,8 @@
 //! A Lambda function on AWS's own Rust runtime that does what its event asks for: the subject of the tests.
 //!
 //! `{"do": ACTION, ...}`; without an action the event is the answer. The variable `INIT` makes the initialisation
-//! fail: `exit`, `hang`, or `first` to fail only where the file named by `MARKER` does not exist yet.
+//! fail: `exit`, `hang`, or `first` to fail only where the file named by `MARKER` does not exist yet. `spin` makes it use
+//! a CPU for 100 ms.
 
 #![expect(clippy::disallowed_methods, reason = "a function reads its own environment")]
 #![expect(clippy::print_stdout, reason = "the output goes to the function's log")]
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
@@ -29,6 +31,7 @@ fn initialise() -> Result<(), Error> {
     match std::env::var("INIT").unwrap_or_default().as_str() {
         "exit" => std::process::exit(9),
         "hang" => std::thread::sleep(Duration::from_secs(3600)),
+        "spin" => spin(100),
         "first" => {
             let marker = std::env::var("MARKER")?;
             if !Path::new(&marker).exists() {
@@ -50,6 +53,13 @@ async fn act(event: LambdaEvent<Value>, invocations: u64) -> Result<Value, Error
         "exit_every_third" if invocations.is_multiple_of(3) => std::process::exit(1),
         "hang" => std::thread::sleep(Duration::from_secs(3600)),
         "abort" => std::process::abort(),
+        "signal" => {
+            let signal = Signal::from_named_raw(i32::try_from(number("number"))?).ok_or("no such signal")?;
+            kill_process(getpid(), signal)?;
+        }
+        "answer" => return Ok(payload["value"].clone()),
+        "request_id" => return Ok(context.request_id.into()),
+        "arn" => return Ok(context.invoked_function_arn.into()),
         "fail" => return Err("as the event asked".into()),
         "print" => println!("{}", payload["text"].as_str().unwrap_or_default()),
         "flood" => (0..number("lines")).for_each(|line| println!("line {line}")),
@@ -74,6 +84,8 @@ async fn act(event: LambdaEvent<Value>, invocations: u64) -> Result<Value, Error
             let path = payload["path"].as_str().unwrap_or_default();
             return Ok(json!({ "error": std::fs::write(path, "x").err().map(|error| error.to_string()) }));
         }
+        "spin" => spin(number("ms")),
+        "read" => return Ok(std::fs::read_to_string(payload["path"].as_str().unwrap_or_default())?.into()),
         "listen" => listen()?,
         "connect" => return Ok(connect(payload["address"].as_str().unwrap_or_default())),
         "identity" => return Ok(std::fs::read_to_string("/proc/self/status")?.into()),
@@ -87,6 +99,18 @@ async fn act(event: LambdaEvent<Value>, invocations: u64) -> Result<Value, Error
     let environment = std::env::var("AWS_LAMBDA_LOG_STREAM_NAME")?;
     let pid = std::process::id();
     Ok(json!({ "event": payload, "environment": environment, "pid": pid, "invocations": invocations }))
+}
+
+/// Uses a CPU for so many milliseconds, which takes longer where it is throttled.
+fn spin(ms: u64) {
+    // The kernel counts in ticks of 10 ms.
+    let ticks = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
+        fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>()
+    };
+    let end = ticks() + ms / 10;
+    while ticks() < end {}
 }
 
 /// Says hello to whoever connects to port 8000.

@@ -139,6 +139,9 @@ pub enum Program {
     },
     /// The name of an image that Docker has. Its ENTRYPOINT and CMD say what is run.
     Image(String),
+    /// The name of an image that Docker has. Its program runs as a process, which sees the files of the image as the
+    /// root of its file system.
+    ImageAsProcess(String),
 }
 
 impl Program {

@@ -11,6 +11,9 @@ pub(crate) const PATH: &str = "PATH";
 /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`: `debug` adds the START, END and REPORT lines.
 pub(crate) const RUST_LOG: &str = "RUST_LOG";
 
+/// The folder for the files of images that run as processes.
+pub(crate) const TMPDIR: &str = "TMPDIR";
+
 /// AWS credentials. They are passed on to the functions, as Lambda passes on those of a function's role.
 pub(crate) const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 

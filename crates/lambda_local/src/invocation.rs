@@ -21,6 +21,8 @@ pub(crate) struct Invocation {
 pub(crate) struct Request {
     pub(crate) request_id: String,
     pub(crate) trace_id: String,
+    /// The version that the client named. The runtime is told the function's ARN with it.
+    pub(crate) qualifier: Option<String>,
     /// JSON, as the runtime gets it.
     pub(crate) client_context: Option<String>,
     pub(crate) payload: Bytes,

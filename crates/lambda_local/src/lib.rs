@@ -45,15 +45,18 @@
 //! tries again as part of the request that waits longest, which is told if that fails as well. If no request waits, the
 //! failure is only logged.
 //!
-//! A container has the memory of its function, and the share of the CPUs that Lambda gives with it, in periods of 100
-//! ms, which is the kernel's default. Its file system is read-only except for `/tmp`, and what is written there counts
-//! as memory. It runs as a user of its own. On its network it reaches its Runtime API, and what listens on all
-//! addresses of this machine, but nothing else. Four containers are started or removed at a time.
+//! A container has the memory of its function, and the share of the CPUs that Lambda gives with it, in periods of 20
+//! ms. As on Lambda, the share is not limited before the runtime has asked for its first event. Its file system is
+//! read-only except for `/tmp`, and what is written there counts as memory. It runs as a user of its own. On its network
+//! it reaches its Runtime API, and what listens on all addresses of this machine, but nothing else. Four containers are
+//! started or removed at a time.
 //!
 //! The output of a container arrives through Docker: some milliseconds late, and with standard error and standard output
-//! not always in order. What arrives after the answer is in no log tail. The exit of a container is known about 100 ms late. The calls of a
-//! container are answered once Docker has reported its address. Its `Init Duration` is never less than the time for
-//! that, some milliseconds.
+//! not always in order. What arrives after the answer is in no log tail. The exit of a container is known about 100 ms
+//! late. The calls of a container are answered once Docker has reported its address, but its first call counts from when
+//! it came.
+//!
+//! The program of an image can also be a process, which sees the files of the image as the root of its file system.
 
 mod backend;
 pub mod cli;

@@ -9,20 +9,24 @@ mod process;
 mod procfs;
 mod program;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
 use tokio_util::task::TaskTracker;
 
 pub use self::docker::DockerError;
-use self::docker::{ContainerBackend, Docker};
+use self::docker::{ContainerBackend, Docker, IMAGE_ROOT};
 pub(crate) use self::docker::{REAP_FLAG, reap};
-use self::process::{ProcessBackend, Spawner};
-pub(crate) use self::process::{SPAWN_FLAG, take_orders};
+use self::process::{ProcessBackend, Spawner, Unpacked};
+pub(crate) use self::process::{SPAWN_FLAG, SPAWN_IN_ROOTS_FLAG, take_orders};
 pub(crate) use self::program::{Backend, RunningProgram, Started};
 use crate::config::{Config, FunctionConfig, Program};
+
+/// The variable `PATH` of an image that sets none.
+const DOCKER_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The server cannot start.
 #[derive(Debug, Error)]
@@ -35,8 +39,14 @@ pub enum PrepareError {
         /// Why.
         source: io::Error,
     },
+    /// This user may not run programs that see the files of an image as the root of their file system.
+    #[error(
+        "cannot run the program of an image as a process: {0}; that needs root, or user namespaces (sysctl \
+         kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0); --image needs neither"
+    )]
+    Roots(io::Error),
     /// The configuration names no program that would start functions.
-    #[error("functions that are programs need the program lambda-local (Config::helper)")]
+    #[error("functions that are processes need the program lambda-local (Config::helper)")]
     NoHelper,
     /// Docker, or an image, cannot be used.
     #[error(transparent)]
@@ -54,10 +64,14 @@ pub enum PrepareError {
 /// All that starts programs.
 #[derive(Debug)]
 pub(crate) struct Backends {
-    /// Only if a function is a program.
+    /// Only if a function is a program of this machine.
     spawner: Option<Spawner>,
+    /// Only if a function is an image that runs as a process.
+    spawner_in_roots: Option<Spawner>,
     /// Only if a function is an image.
     docker: Option<Arc<Docker>>,
+    /// The files of each image that runs as a process, by the name that was given.
+    unpacked: BTreeMap<String, PathBuf>,
 }
 
 impl Backends {
@@ -66,15 +80,30 @@ impl Backends {
     /// # Errors
     /// If processes cannot be started, or Docker or an image cannot be used.
     pub(crate) async fn prepare(config: &Config, tasks: TaskTracker) -> Result<Self, PrepareError> {
-        let images: Vec<&str> = config.functions.iter().filter_map(image_name).collect();
-        let helper = config.helper.as_deref();
-        let programs = config.functions.iter().any(|function| image_name(function).is_none());
-        let spawner = if programs { Some(start_spawner(helper).await?) } else { None };
-        if images.is_empty() {
-            return Ok(Self { spawner, docker: None });
+        let programs = || config.functions.iter().map(|function| &function.program);
+        let images: Vec<&str> = programs().filter_map(image_name).collect();
+        let helper = || config.helper.as_deref().ok_or(PrepareError::NoHelper);
+        let mut this =
+            Self { spawner: None, spawner_in_roots: None, docker: None, unpacked: BTreeMap::new() };
+        if programs().any(|program| matches!(program, Program::Command { .. })) {
+            let program = helper()?;
+            let failed = |source| PrepareError::Spawner { program: program.to_owned(), source };
+            this.spawner = Some(Spawner::start(program, false).await.map_err(failed)?);
         }
-        let docker = Docker::new(&images, helper, tasks).await?;
-        Ok(Self { spawner, docker: Some(Arc::new(docker)) })
+        if programs().any(|program| matches!(program, Program::ImageAsProcess(_))) {
+            this.spawner_in_roots = Some(Spawner::start(helper()?, true).await.map_err(PrepareError::Roots)?);
+        }
+        if images.is_empty() {
+            return Ok(this);
+        }
+        let docker = Docker::new(&images, config.helper.as_deref(), tasks).await?;
+        for program in programs() {
+            if let Program::ImageAsProcess(name) = program {
+                this.unpacked.insert(name.clone(), docker.unpack(name).await?);
+            }
+        }
+        this.docker = Some(Arc::new(docker));
+        Ok(this)
     }
 
     /// The backend of a function.
@@ -89,24 +118,48 @@ impl Backends {
                 program: program.clone(),
                 arguments: arguments.clone(),
                 folder: folder.clone(),
+                image: None,
             })),
             Program::Image(image) => {
-                let docker = self.docker.as_ref().ok_or_else(|| DockerError::NoImage(image.clone()))?;
-                Ok(Arc::new(ContainerBackend::new(docker, image, function)?))
+                Ok(Arc::new(ContainerBackend::new(self.docker(image)?, image, function)?))
             }
+            Program::ImageAsProcess(image) => Ok(Arc::new(self.image_as_process(&function.name, image)?)),
         }
+    }
+
+    fn image_as_process(&self, function: &str, name: &str) -> Result<ProcessBackend, PrepareError> {
+        let no_image = || DockerError::NoImage(name.to_owned());
+        let image = self.docker(name)?.images().get(name).ok_or_else(no_image)?;
+        let root = self.unpacked.get(name).ok_or_else(no_image)?.clone();
+        let (program, arguments) =
+            image.command.split_first().ok_or_else(|| DockerError::NoCommand(name.to_owned()))?;
+        // Docker sets this where an image does not.
+        let mut variables = vec![("PATH".to_owned(), DOCKER_PATH.to_owned())];
+        variables.extend_from_slice(&image.variables);
+        Ok(ProcessBackend {
+            spawner: self.spawner_in_roots.clone().ok_or(PrepareError::NoHelper)?,
+            function: function.to_owned(),
+            program: program.into(),
+            arguments: arguments.to_vec(),
+            folder: image.folder.clone().into(),
+            image: Some(Unpacked { root, variables, handler: image.handler.clone(), task_root: IMAGE_ROOT }),
+        })
+    }
+
+    fn docker(&self, image: &str) -> Result<&Arc<Docker>, DockerError> {
+        self.docker.as_ref().ok_or_else(|| DockerError::NoImage(image.to_owned()))
     }
 
     /// The id of the function's image, if it is one.
     pub(crate) fn image_id(&self, function: &FunctionConfig) -> Option<&str> {
-        let image = self.docker.as_ref()?.images().get(image_name(function)?)?;
+        let image = self.docker.as_ref()?.images().get(image_name(&function.program)?)?;
         Some(&image.id)
     }
 
     /// Removes what the programs shared, once all of them have ended. If they have not all ended (`in_order` is
     /// false), removes them as well.
     pub(crate) async fn finish(&self, in_order: bool) {
-        if let Some(spawner) = &self.spawner {
+        for spawner in [&self.spawner, &self.spawner_in_roots].into_iter().flatten() {
             spawner.finish().await;
         }
         if let Some(docker) = &self.docker {
@@ -115,16 +168,9 @@ impl Backends {
     }
 }
 
-async fn start_spawner(helper: Option<&Path>) -> Result<Spawner, PrepareError> {
-    let program = helper.ok_or(PrepareError::NoHelper)?;
-    Spawner::start(program)
-        .await
-        .map_err(|source| PrepareError::Spawner { program: program.to_owned(), source })
-}
-
-fn image_name(function: &FunctionConfig) -> Option<&str> {
-    match &function.program {
-        Program::Image(name) => Some(name),
+fn image_name(program: &Program) -> Option<&str> {
+    match program {
+        Program::Image(name) | Program::ImageAsProcess(name) => Some(name),
         Program::Command { .. } => None,
     }
 }

@@ -28,6 +28,11 @@ pub(crate) trait RunningProgram: Debug + Send {
     /// Waits until the program exits. May be cancelled, and called again afterwards.
     fn exited(&mut self) -> BoxFuture<'_, Exit>;
 
+    /// The runtime has asked for its first event. Limits that do not hold for an initialisation hold from then on.
+    fn initialised(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Asks the program to end.
     fn terminate(&self);
 

@@ -34,6 +34,11 @@ pub struct Args {
     #[arg(long = "image", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
     pub(super) images: Vec<ImageArg>,
 
+    /// A function: its name, and the Docker image that holds it. Its program runs as a process that sees the files of
+    /// the image, so that only the isolation differs from --image. Needs root or user namespaces. May be repeated.
+    #[arg(long = "image-as-process", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
+    pub(super) images_as_processes: Vec<ImageArg>,
+
     /// A file in TOML with a table `[functions.NAME]` for each function. It holds `command` or `image`, and may hold
     /// `memory`, `timeout`, `reserved-concurrency`, `provisioned-concurrency`, `env` (a table) and `inherit` (names of
     /// variables that are passed on). Paths are relative to the folder of the file. May be mixed with --function and
@@ -286,7 +291,10 @@ mod tests {
             (vec!["--function", "f=x", "--listen", "localhost:http"], "expected HOST:PORT"),
             (vec!["--function", "f=x", "--region", "a/b"], "expected letters, digits and -"),
             (vec!["--function", "f=x", "--env", "=1"], "expected KEY or KEY=VALUE"),
-            (vec![], "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--config <FILE>>"),
+            (
+                vec![],
+                "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--image-as-process <NAME=IMAGE>|--config <FILE>>",
+            ),
         ] {
             let error = Args::try_parse_from([vec!["lambda-local"], args].concat()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

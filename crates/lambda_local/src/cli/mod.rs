@@ -27,7 +27,7 @@ pub use self::log::Log;
 use self::open_files::raise_open_files;
 use self::resolve::resolve;
 use self::signals::{second_signal, shutdown};
-use crate::backend::{REAP_FLAG, SPAWN_FLAG, reap, take_orders};
+use crate::backend::{REAP_FLAG, SPAWN_FLAG, SPAWN_IN_ROOTS_FLAG, reap, take_orders};
 use crate::server::LocalLambda;
 
 /// What the program is to do.
@@ -38,13 +38,16 @@ pub enum Task {
     /// Act as the reaper of this run. A server starts its reaper itself, so the help does not mention this.
     Reap(String),
     /// Start the processes of a server's functions. A server starts this itself, too.
-    Spawn,
+    Spawn {
+        /// Each process sees a folder as the root of its file system.
+        in_roots: bool,
+    },
 }
 
 impl Task {
     /// Whether the task is to be done by one thread, since it is a small part of another process's work.
     pub fn is_small(&self) -> bool {
-        matches!(self, Self::Reap(_) | Self::Spawn)
+        matches!(self, Self::Reap(_) | Self::Spawn { .. })
     }
 }
 
@@ -53,7 +56,8 @@ pub fn parse() -> Task {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     match words.as_slice() {
         [flag, run] if flag == REAP_FLAG => Task::Reap(run.to_string_lossy().into_owned()),
-        [flag] if flag == SPAWN_FLAG => Task::Spawn,
+        [flag] if flag == SPAWN_FLAG => Task::Spawn { in_roots: false },
+        [flag] if flag == SPAWN_IN_ROOTS_FLAG => Task::Spawn { in_roots: true },
         _ => Task::Serve(Box::new(Args::parse())),
     }
 }
@@ -68,7 +72,9 @@ pub async fn run(task: Task) -> Result<()> {
     match task {
         Task::Serve(args) => serve(*args).await,
         Task::Reap(run) => Ok(reap(&run).await?),
-        Task::Spawn => take_orders().await.context("standard input brings no orders of a lambda-local"),
+        Task::Spawn { in_roots } => {
+            take_orders(in_roots).await.context("standard input brings no orders of a lambda-local")
+        }
     }
 }
 

@@ -68,6 +68,13 @@ fn sources(args: &Args) -> Result<Vec<Source>> {
     for ImageArg { name, image } in &args.images {
         sources.push(Source { name: name.clone(), program: Program::Image(image.clone()), file: None });
     }
+    for ImageArg { name, image } in &args.images_as_processes {
+        sources.push(Source {
+            name: name.clone(),
+            program: Program::ImageAsProcess(image.clone()),
+            file: None,
+        });
+    }
     if let Some(path) = &args.config {
         let of_file = read_file(path).with_context(|| path.display().to_string())?;
         let folder = folder.join(path.parent().unwrap_or(Path::new("")));

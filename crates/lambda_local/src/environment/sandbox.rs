@@ -21,7 +21,6 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Sandbox {
     program: Box<dyn RunningProgram>,
-    #[expect(dead_code, reason = "held to serve as long as the sandbox exists")]
     api: Option<RuntimeApi>,
     calls: mpsc::Receiver<IncomingCall>,
     protocol: Protocol<ReplyTo>,
@@ -82,9 +81,14 @@ impl Sandbox {
                 Err(_) => break (Err(Failure::TimedOut(limit)), deadline),
                 Ok((Occurrence::Exited(exit), at)) => break (Err(Failure::Exited(exit)), at),
                 Ok((Occurrence::News(News::InitFailed(failure)), at)) => break (Err(failure), at),
-                Ok((Occurrence::News(News::Ready), at)) => break (Ok(()), at),
+                Ok((Occurrence::News(News::Ready), at)) => break (Ok(()), self.asked(at)),
                 Ok((Occurrence::News(News::Finished(_)), _)) => {}
             }
+        };
+        // What this takes is the time of this machine.
+        let result = match result {
+            Ok(()) => self.program.initialised().await,
+            failed => failed,
         };
         self.sample_memory();
         log.drain();
@@ -197,6 +201,13 @@ impl Sandbox {
                 () = log.follow() => {}
             }
         }
+    }
+
+    /// When the runtime first asked for an event, which was noticed at `noticed`. The call may have waited for Docker; but
+    /// if there are extensions, it was one of theirs.
+    fn asked(&self, noticed: Instant) -> Instant {
+        let early = self.api.as_ref().and_then(RuntimeApi::early_call);
+        early.filter(|_| !self.protocol.has_extensions()).unwrap_or(noticed)
     }
 
     fn answer(&mut self, answers: Vec<(ReplyTo, Answer)>) {

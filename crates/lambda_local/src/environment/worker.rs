@@ -180,10 +180,14 @@ impl Worker {
     }
 
     fn event(&self, request: &Request, remaining: Duration) -> Event {
+        let arn = self.blueprint.function.arn(&self.blueprint.region);
         Event {
             request_id: request.request_id.clone(),
             deadline_ms: clock::epoch_ms(remaining),
-            arn: self.blueprint.function.arn(&self.blueprint.region),
+            arn: match &request.qualifier {
+                Some(qualifier) => format!("{arn}:{qualifier}"),
+                None => arn,
+            },
             trace_id: request.trace_id.clone(),
             client_context: request.client_context.clone(),
             payload: request.payload.clone(),

@@ -19,6 +19,7 @@ use self::answer::respond;
 use self::request::{ClientRequest, InvocationType};
 use crate::events::Events;
 use crate::function_reference::FunctionReference;
+use crate::invocation::Request;
 use crate::refusal::Refusal;
 use crate::service::Service;
 
@@ -75,9 +76,10 @@ impl Api {
         body: Body,
         request_id: &str,
     ) -> Result<Response, Refusal> {
-        let function = self.find(reference, qualifier)?;
+        let (function, qualifier) = self.find(reference, qualifier)?;
         let ClientRequest { invocation_type, wants_log, request } =
             ClientRequest::read(headers, body, request_id).await?;
+        let request = Request { qualifier, ..request };
         match invocation_type {
             InvocationType::DryRun => Ok(StatusCode::NO_CONTENT.into_response()),
             InvocationType::Event => {
@@ -91,11 +93,12 @@ impl Api {
         }
     }
 
-    /// The number of the function that a client means.
-    fn find(&self, reference: &str, qualifier: Option<&str>) -> Result<usize, Refusal> {
+    /// The number of the function that a client means, and the version that it named.
+    fn find(&self, reference: &str, qualifier: Option<&str>) -> Result<(usize, Option<String>), Refusal> {
         let region = self.service.region();
         let reference = FunctionReference::parse(reference, qualifier, region)?;
         let function = self.service.find(&reference.name).filter(|_| reference.is_latest());
-        function.ok_or_else(|| Refusal::FunctionNotFound(reference.qualified_arn(region)))
+        let function = function.ok_or_else(|| Refusal::FunctionNotFound(reference.qualified_arn(region)))?;
+        Ok((function, reference.qualifier))
     }
 }

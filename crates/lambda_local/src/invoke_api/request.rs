@@ -54,6 +54,7 @@ impl ClientRequest {
         let request = Request {
             request_id: request_id.to_owned(),
             trace_id: trace_id(headers)?,
+            qualifier: None,
             client_context: client_context(headers)?,
             payload: payload(body, invocation_type).await?,
         };

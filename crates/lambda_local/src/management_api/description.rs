@@ -76,7 +76,7 @@ impl Description {
             Program::Command { program, .. } => {
                 json!({ "RepositoryType": "File", "Location": format!("file://{}", program.display()) })
             }
-            Program::Image(image) => {
+            Program::Image(image) | Program::ImageAsProcess(image) => {
                 let mut location = json!({ "RepositoryType": "Docker", "ImageUri": image });
                 if let Code::Image(Some(id)) = &self.code {
                     merge(&mut location, json!({ "ResolvedImageUri": id }));
@@ -96,6 +96,10 @@ impl Description {
             Program::Image(image) => (
                 json!({ "PackageType": "Image", "CodeSize": 0 }),
                 json!({ "Kind": "docker", "Image": image }),
+            ),
+            Program::ImageAsProcess(image) => (
+                json!({ "PackageType": "Image", "CodeSize": 0 }),
+                json!({ "Kind": "process", "Image": image }),
             ),
         };
         match &self.code {

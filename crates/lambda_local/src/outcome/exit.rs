@@ -1,8 +1,8 @@
 //! How a program exited, in Lambda's words.
 
-use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::{fmt, io};
 
 use rustix::process::Signal;
 
@@ -49,6 +49,14 @@ fn signal_name(signal: i32) -> String {
     known.map_or_else(|| format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }
 
+/// An error of the operating system as Go's runtime words it: `no such file or directory`.
+pub(crate) fn system_error(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +71,15 @@ mod tests {
             (40, "Runtime exited with error: signal: signal 40"),
         ] {
             assert_eq!(Exit::Status(ExitStatus::from_raw(status)).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn errors_of_the_system_read_as_on_lambda() {
+        for (number, expected) in
+            [(2, "no such file or directory"), (8, "exec format error"), (13, "permission denied")]
+        {
+            assert_eq!(system_error(&io::Error::from_raw_os_error(number)), expected);
         }
     }
 }

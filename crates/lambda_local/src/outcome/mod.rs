@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub(crate) use self::exit::Exit;
+pub(crate) use self::exit::{Exit, system_error};
 use crate::config::MAX_REPLY_BYTES;
 
 /// How an invocation ended: with the function's reply, or without one.

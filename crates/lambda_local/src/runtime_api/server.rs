@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::serve::Listener;
-use tokio::sync::SetOnce;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::caller::Caller;
-use super::listener::PeerListener;
+use super::listener::{Admission, PeerListener};
 use super::routes::routes;
 use crate::outcome::Failure;
 
@@ -20,7 +20,7 @@ const ADDRESS_VARIABLE: &str = "AWS_LAMBDA_RUNTIME_API";
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
-    peer: Arc<SetOnce<IpAddr>>,
+    admission: Arc<Admission>,
     #[expect(dead_code, reason = "held to serve as long as this exists")]
     server: AbortOnDropHandle<()>,
 }
@@ -37,14 +37,14 @@ impl RuntimeApi {
 
     async fn listen(address: IpAddr, function: &str, caller: Caller) -> io::Result<Self> {
         let listener = PeerListener::bind(address).await?;
-        let (address, peer) = (listener.local_addr()?, listener.peer());
+        let (address, admission) = (listener.local_addr()?, listener.admission());
         let routes = routes(function, caller);
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).await {
                 tracing::error!("a Runtime API failed: {error}");
             }
         });
-        Ok(Self { address, peer, server: AbortOnDropHandle::new(server) })
+        Ok(Self { address, admission, server: AbortOnDropHandle::new(server) })
     }
 
     /// The variable that tells a program where this API is.
@@ -55,6 +55,11 @@ impl RuntimeApi {
     /// Lets in the program, whose connections come from this address.
     pub(crate) fn admit(&self, program: IpAddr) {
         // It is set once.
-        let _ = self.peer.set(program);
+        let _ = self.admission.peer.set(program);
+    }
+
+    /// When the first call of the program came, if that was before the program was admitted.
+    pub(crate) fn early_call(&self) -> Option<Instant> {
+        self.admission.early.get().copied()
     }
 }

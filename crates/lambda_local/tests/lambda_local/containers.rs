@@ -96,13 +96,39 @@ async fn memory_and_cpu_are_limited_as_on_lambda() {
     let [container] = &containers_of(server.process.id())[..] else { panic!("one container was started") };
     let limits = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.CpuQuota}} {{.HostConfig.CpuPeriod}} \
                   {{.HostConfig.PidsLimit}}";
-    assert_eq!(inspect(container, limits), "536870912 536870912 28942 100000 1024");
+    assert_eq!(inspect(container, limits), "536870912 536870912 5788 20000 1024");
 
     let killed = ask(&client, json!({ "do": "allocate", "bytes": 1_u64 << 30 })).await;
     assert_eq!(killed["errorType"], "Runtime.ExitError");
     let message = killed["errorMessage"].as_str().unwrap();
     assert!(message.ends_with(" Error: Runtime exited with error: signal: killed"), "{message}");
     assert_eq!(ask(&client, json!({ "n": 1 })).await["event"], json!({ "n": 1 }));
+}
+
+/// In how many periods the container has run with a limited share of the CPUs.
+async fn periods(client: &Client) -> u64 {
+    for path in ["/sys/fs/cgroup/cpu/cpu.stat", "/sys/fs/cgroup/cpu.stat"] {
+        let statistics = ask(client, json!({ "do": "read", "path": path })).await;
+        let mut lines = statistics.as_str().unwrap_or_default().lines();
+        if let Some(count) = lines.find_map(|line| line.strip_prefix("nr_periods ")) {
+            return count.parse().unwrap();
+        }
+    }
+    panic!("the kernel has no statistics of the share of the CPUs");
+}
+
+#[tokio::test]
+#[ignore = "needs Docker"]
+async fn the_cpu_is_measured_out_every_20_ms_and_not_during_initialisation() {
+    let server = LambdaLocal::in_containers(&["--memory", "512", "--env", "INIT=spin"]);
+    let client = client(server.address);
+    let first = periods(&client).await;
+    // The initialisation uses 100 ms, which are 17 periods.
+    assert!(first < 10, "{first} periods before the second invocation");
+    ask(&client, json!({ "do": "spin", "ms": 200 })).await;
+    // In a period of 20 ms, 5.8 ms may be used. If it were 100 ms, 7 periods would do.
+    let second = periods(&client).await - first;
+    assert!(second >= 30, "{second} periods for 200 ms");
 }
 
 #[tokio::test]
@@ -228,6 +254,55 @@ fn refused(command: &mut Command) -> String {
     let output = command.args(["--listen", "127.0.0.1:0"]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
     String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs Docker"]
+async fn an_image_can_be_a_process_that_sees_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = format!("test={}", image_of("test_function"));
+    let mut command = Command::new(BINARY);
+    command.env("TMPDIR", folder.path()).args(["--listen", "127.0.0.1:0", "--image-as-process", &image]);
+    let mut server = LambdaLocal::spawn(command);
+    let client = client(server.address);
+    let seen = ask(&client, json!({ "do": "describe" })).await;
+    assert_eq!(seen["working_directory"], "/");
+    let environment = &seen["environment"];
+    for (name, value) in [
+        ("_HANDLER", "/var/task/test_function"),
+        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ] {
+        assert_eq!(environment[name], value);
+    }
+    assert_eq!(environment.get("LANG"), None);
+    assert_eq!(ask(&client, json!({ "do": "write", "path": "/tmp/file" })).await["error"], Value::Null);
+    let missing = ask(&client, json!({ "do": "read", "path": "/etc/os-release" })).await;
+    assert!(missing["errorMessage"].as_str().unwrap().contains("No such file"), "{missing}");
+    let status = ask(&client, json!({ "do": "identity" })).await;
+    assert!(status.as_str().unwrap().contains("Name:\ttest_function"), "{status}");
+    assert_eq!(containers_of(server.process.id()), [""; 0], "it runs in a container");
+    server.signal(Signal::TERM);
+    assert!(server.process.wait().unwrap().success());
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs Docker"]
+async fn the_files_of_an_image_are_removed_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = format!("test={}", image_of("test_function"));
+    let mut command = Command::new(BINARY);
+    command.env("TMPDIR", folder.path()).args(["--listen", "127.0.0.1:0", "--image-as-process", &image]);
+    let mut server = LambdaLocal::spawn(command);
+    let pid = ask(&client(server.address), json!({})).await["pid"].as_u64().unwrap();
+    server.signal(Signal::KILL);
+    server.process.wait().unwrap();
+    ended(pid).await;
+    eventually(|| std::fs::read_dir(folder.path()).unwrap().count() == 0).await;
+    assert_eq!(left_of(server.process.id()), [""; 0]);
 }
 
 #[test]

@@ -194,10 +194,7 @@ async fn a_program_that_cannot_be_started_is_named() {
     make_executable(&script);
     let (server, client) = server(FunctionConfig::new("test", Program::executable(script.clone()))).await;
     let (error, _) = failure(&client, "test", json!({})).await;
-    let message = format!(
-        "RequestId: ID Error: fork/exec {}: No such file or directory (os error 2)",
-        script.display()
-    );
+    let message = format!("RequestId: ID Error: fork/exec {}: no such file or directory", script.display());
     assert_eq!(error, lambda_error("Runtime.InvalidEntrypoint", &message));
     server.stop().await;
 }

@@ -140,7 +140,7 @@ async fn a_function_finds_what_lambda_sets(kind: Kind) {
             let folder = folder.to_str().unwrap();
             (folder, folder, "test_function")
         }
-        Program::Image(_) => ("/var/task", "/", "/var/task/test_function"),
+        Program::Image(_) | Program::ImageAsProcess(_) => ("/var/task", "/", "/var/task/test_function"),
     };
     assert_eq!(seen["request_id"], output.request_id().unwrap());
     assert_eq!(seen["arn"], "arn:aws:lambda:eu-west-1:123456789012:function:test");

@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conformance;
 mod containers;
 mod faults;
 mod invoke;

@@ -15,13 +15,13 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::cleanup;
-use super::create_request::ContainerSpec;
+use super::create_request::{ContainerSpec, cpu_limit};
 use super::daemon::Docker;
 use super::error::DockerError;
 use super::startup::{Up, bring_up, function_process};
 use crate::backend::procfs;
 use crate::backend::program::RunningProgram;
-use crate::outcome::Exit;
+use crate::outcome::{Exit, Failure};
 
 /// How long after a container has exited its last output may take to arrive.
 const LAST_OUTPUT_WITHIN: Duration = Duration::from_secs(1);
@@ -34,6 +34,7 @@ const SIGNALS: std::ops::RangeInclusive<i64> = 1..=64;
 pub(super) struct Container {
     docker: Arc<Docker>,
     id: String,
+    memory_mb: u32,
     /// The first process in the container, which started that of the function.
     init: Option<u32>,
     exit: watch::Receiver<Option<Exit>>,
@@ -48,18 +49,26 @@ impl Container {
     /// If Docker refuses or fails, or the server stops.
     pub(super) async fn start(docker: &Arc<Docker>, spec: ContainerSpec) -> Result<(Self, Up), DockerError> {
         let (reply, answer) = oneshot::channel();
+        let memory_mb = spec.memory_mb;
         let kept = CancellationToken::new();
         docker.tasks.spawn(keep(Arc::clone(docker), spec, kept.clone(), reply));
         // From here on, whoever stops waiting drops the guard, and the container is removed.
         let kept = kept.drop_guard();
         let (up, exit) = answer.await.map_err(|_| DockerError::Stopping)??;
-        Ok((Self { docker: Arc::clone(docker), id: up.id.clone(), init: up.init, exit, kept }, up))
+        Ok((Self { docker: Arc::clone(docker), id: up.id.clone(), memory_mb, init: up.init, exit, kept }, up))
     }
 
     async fn exited(&mut self) -> Exit {
         let lost = || Exit::Lost("the container is gone".to_owned());
         let exit = self.exit.wait_for(Option::is_some).await;
         exit.ok().and_then(|exit| exit.clone()).unwrap_or_else(lost)
+    }
+
+    async fn limit_cpu(&mut self) -> Result<(), Failure> {
+        let limit = cpu_limit(self.memory_mb, self.docker.cpus);
+        let limited = self.docker.client.update_container(&self.id, limit).await;
+        let limited = limited.map_err(DockerError::refused("limit the CPU of a container"));
+        limited.map_err(|error| Failure::Unavailable(error.to_string()))
     }
 
     fn signal(&self, signal: &'static str) {
@@ -75,6 +84,10 @@ impl Container {
 impl RunningProgram for Container {
     fn exited(&mut self) -> BoxFuture<'_, Exit> {
         Box::pin(self.exited())
+    }
+
+    fn initialised(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(self.limit_cpu())
     }
 
     fn terminate(&self) {

@@ -1,14 +1,16 @@
 //! The request that makes a container: it asks for the limits and the confinement of Lambda.
 
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, ResourcesUlimits};
+use bollard::models::{
+    ContainerCreateBody, ContainerUpdateBody, HostConfig, HostConfigLogConfig, ResourcesUlimits,
+};
 
 use super::daemon::Docker;
 
 /// The memory that comes with one CPU on Lambda, in MB.
 const MEMORY_MB_PER_CPU: i64 = 1769;
-/// The period in which a container may use its share of the CPUs, in microseconds. This is the default of Docker and of
-/// the kernel.
-const CPU_PERIOD_US: i64 = 100_000;
+/// The period in which a container may use its share of the CPUs, in microseconds: that of Lambda. The default of Docker
+/// and of the kernel is five times as long.
+const CPU_PERIOD_US: i64 = 20_000;
 /// The user and the group of functions on Lambda.
 const USER: &str = "993:990";
 /// The options of `/tmp`: the size is Lambda's default, and programs may be run from it as on Lambda.
@@ -37,22 +39,26 @@ pub(super) fn create_request(spec: &ContainerSpec, docker: &Docker) -> Container
         labels: Some(docker.run.labels()),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
-        host_config: Some(HostConfig {
-            network_mode: Some(docker.network.clone()),
-            ..limits(spec, docker.cpus)
-        }),
+        host_config: Some(HostConfig { network_mode: Some(docker.network.clone()), ..limits(spec) }),
         ..Default::default()
     }
 }
 
-fn limits(spec: &ContainerSpec, cpus: i64) -> HostConfig {
+/// The request that limits a container to its share of the CPUs. As on Lambda, that is not so while it initialises.
+pub(super) fn cpu_limit(memory_mb: u32, cpus: i64) -> ContainerUpdateBody {
+    ContainerUpdateBody {
+        cpu_period: Some(CPU_PERIOD_US),
+        cpu_quota: Some(cpu_quota_us(memory_mb, cpus)),
+        ..Default::default()
+    }
+}
+
+fn limits(spec: &ContainerSpec) -> HostConfig {
     let memory = i64::from(spec.memory_mb) << 20;
     HostConfig {
         memory: Some(memory),
         // No swap.
         memory_swap: Some(memory),
-        cpu_period: Some(CPU_PERIOD_US),
-        cpu_quota: Some(cpu_quota_us(spec.memory_mb, cpus)),
         pids_limit: Some(PROCESSES),
         ulimits: Some(vec![ResourcesUlimits {
             name: Some("nofile".to_owned()),
@@ -91,7 +97,7 @@ mod tests {
     #[test]
     fn the_share_of_the_cpus_follows_the_memory() {
         for (memory_mb, quota) in
-            [(128, 7_235), (512, 28_942), (1769, 100_000), (3538, 200_000), (10_240, 200_000)]
+            [(128, 1_447), (512, 5_788), (1769, 20_000), (3538, 40_000), (10_240, 40_000)]
         {
             assert_eq!(cpu_quota_us(memory_mb, 2), quota, "{memory_mb} MB");
         }

@@ -1,8 +1,10 @@
 //! The Docker daemon, and what one server has in it: images, a network and a reaper.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bollard::Docker as Client;
@@ -15,7 +17,7 @@ use super::error::DockerError;
 use super::image::{self, Image};
 use super::owner::Run;
 use super::reaper::Reaper;
-use super::{cleanup, client};
+use super::{cleanup, client, export};
 
 /// How many containers are started or removed at a time. With more at once, each takes longer, and the daemon stops
 /// answering in time.
@@ -83,6 +85,23 @@ impl Docker {
     /// The images by the names that were given.
     pub(crate) fn images(&self) -> &BTreeMap<String, Image> {
         &self.images
+    }
+
+    /// Copies the files of the image with this name into a folder of this machine, if they are not there. The reaper
+    /// removes them.
+    ///
+    /// # Errors
+    /// If the image was not looked up, Docker refuses or fails, or the files cannot be written.
+    pub(crate) async fn unpack(&self, name: &str) -> Result<PathBuf, DockerError> {
+        let image = self.images.get(name).ok_or_else(|| DockerError::NoImage(name.to_owned()))?;
+        let folder = self.run.folder();
+        let files = folder.join(image.id.replace(':', "-"));
+        if !files.exists() {
+            let failed = |source| DockerError::Export { folder: folder.clone(), source };
+            fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder).map_err(failed)?;
+            export::export(&self.client, &self.run, &image.id, &files).await?;
+        }
+        Ok(files)
     }
 
     /// A name that no other container has.

@@ -39,6 +39,10 @@ pub enum DockerError {
     NoReaper,
     #[error("cannot make a pipe for the output of a container: {0}")]
     Pipe(io::Error),
+    #[error(
+        "cannot unpack an image into {}: {source}; the variable TMPDIR names another folder to use", folder.display()
+    )]
+    Export { folder: PathBuf, source: io::Error },
     #[error("the server stops")]
     Stopping,
 }

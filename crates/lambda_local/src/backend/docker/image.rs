@@ -15,6 +15,12 @@ pub(crate) struct Image {
     pub(crate) id: String,
     /// What Lambda calls the handler: the first word of CMD, or else of ENTRYPOINT.
     pub(crate) handler: String,
+    /// ENTRYPOINT and CMD: a program and its arguments. There is at least the program.
+    pub(crate) command: Vec<String>,
+    /// ENV.
+    pub(crate) variables: Vec<(String, String)>,
+    /// WORKDIR.
+    pub(crate) folder: String,
 }
 
 /// Looks up the images with these names.
@@ -57,7 +63,11 @@ fn checked(name: &str, found: ImageInspect) -> Result<Image, DockerError> {
     let handler = command.first().or(entrypoint.first());
     let handler = handler.ok_or_else(|| DockerError::NoCommand(name.to_owned()))?.clone();
     let id = found.id.ok_or(DockerError::Incomplete("the id of an image"))?;
-    Ok(Image { id, handler })
+    let variables = config.env.unwrap_or_default();
+    let variables = variables.iter().filter_map(|pair| pair.split_once('='));
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let folder = config.working_dir.filter(|folder| !folder.is_empty()).unwrap_or_else(|| "/".to_owned());
+    Ok(Image { id, handler, command: [entrypoint, command].concat(), variables, folder })
 }
 
 /// This machine's architecture as images name it.
@@ -97,6 +107,22 @@ mod tests {
         assert_eq!(handler(&["/f"], &["app.handler"]).unwrap(), "app.handler");
         assert_eq!(handler(&[], &["/g"]).unwrap(), "/g");
         insta::assert_snapshot!(handler(&[], &[]).unwrap_err(), @"the image f has neither ENTRYPOINT nor CMD; expected one that says what to run");
+    }
+
+    #[test]
+    fn what_a_process_needs_is_read_from_the_image() {
+        let mut found = image(architecture(), &["/f", "-x"], &["app.handler"]);
+        let config = found.config.as_mut().unwrap();
+        config.env = Some(vec!["PATH=/bin".to_owned(), "A=b=c".to_owned()]);
+        config.working_dir = Some("/var/task".to_owned());
+        let image = checked("f", found).unwrap();
+        assert_eq!(image.command, ["/f", "-x", "app.handler"]);
+        assert_eq!(
+            image.variables,
+            [("PATH", "/bin"), ("A", "b=c")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+        );
+        assert_eq!(image.folder, "/var/task");
+        assert_eq!(checked("f", self::image(architecture(), &["/f"], &[])).unwrap().folder, "/");
     }
 
     #[test]

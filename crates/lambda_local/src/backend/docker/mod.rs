@@ -1,11 +1,13 @@
 //! Functions that are images, which Docker runs in containers.
 
+mod births;
 mod cleanup;
 mod client;
 mod container;
 mod create_request;
 mod daemon;
 mod error;
+mod export;
 mod image;
 mod owner;
 mod reaper;
@@ -27,7 +29,7 @@ use crate::outcome::Failure;
 use crate::runtime_api::{Caller, RuntimeApi};
 
 /// Where images for Lambda have their code.
-const IMAGE_ROOT: &str = "/var/task";
+pub(super) const IMAGE_ROOT: &str = "/var/task";
 
 /// Starts the containers of one function.
 #[derive(Debug)]

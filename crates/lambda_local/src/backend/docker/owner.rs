@@ -2,11 +2,14 @@
 //! a living server uses.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use crate::backend::procfs;
+use crate::env_vars;
 
 /// The label that names the server.
 pub(super) const OWNER_LABEL: &str = "lambda-local.owner";
@@ -36,6 +39,13 @@ impl Run {
     /// The name of the run's network, with which the names of its containers begin.
     pub(super) fn name(&self) -> String {
         format!("lambda-local-{}", self.0)
+    }
+
+    /// The folder of the files that the run makes, which may not exist.
+    pub(super) fn folder(&self) -> PathBuf {
+        let folder = env_vars::get_os(env_vars::TMPDIR);
+        let folder = if folder.is_empty() { OsString::from("/tmp") } else { folder };
+        Path::new(&folder).join(self.name())
     }
 
     /// The labels of all that the run makes.

@@ -1,5 +1,6 @@
 //! The reaper: a process that outlives its server, however the server ends, and removes what the server left in Docker.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Stdio;
@@ -99,9 +100,20 @@ pub(crate) async fn reap(run: &str) -> Result<(), DockerError> {
     let mut last_words = Vec::new();
     // If the pipe cannot be read, the server has ended as well.
     let _ = tokio::io::stdin().read_to_end(&mut last_words).await;
-    let removed = remove_left(&client, &Run::named(run).filter(), last_words == IN_ORDER).await;
+    let run = Run::named(run);
+    remove_folder(&run.folder());
+    let removed = remove_left(&client, &run.filter(), last_words == IN_ORDER).await;
     drop(signals);
     removed.map_err(DockerError::refused("remove what a server left"))
+}
+
+fn remove_folder(folder: &Path) {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!("cannot remove {}: {error}", folder.display());
+        }
+        _ => {}
+    }
 }
 
 async fn remove_left(client: &Client, filter: &str, in_order: bool) -> Result<(), Error> {

@@ -3,12 +3,15 @@
 //! To start a process, the kernel copies the page tables of the one that asks for it. Those of the server grow with the
 //! answers that it carries; those of this process do not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitOptions, getpid, getppid, getrlimit, kill_process_group,
@@ -19,10 +22,13 @@ use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::message::{Order, Report, receive_header};
+use super::root::{self, Place};
 use crate::clock;
 
-/// The only argument of a spawner.
+/// The argument of a spawner whose processes see the files of this machine.
 pub(crate) const SPAWN_FLAG: &str = "--spawn";
+/// The argument of a spawner whose processes each see a folder as the root of their file system.
+pub(crate) const SPAWN_IN_ROOTS_FLAG: &str = "--spawn-in-roots";
 
 /// How many files Lambda lets a function open.
 const OPEN_FILES: u64 = 1024;
@@ -32,13 +38,17 @@ const OPEN_FILES: u64 = 1024;
 ///
 /// # Errors
 /// If standard input is not such a socket.
-pub(crate) async fn take_orders() -> io::Result<()> {
+pub(crate) async fn take_orders(in_roots: bool) -> io::Result<()> {
     // Only the end of the server ends this process, not a signal to its terminal or to all processes of its name.
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
     let mut exits = signal(SignalKind::child())?;
     let socket = StdStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.set_nonblocking(true)?;
-    let mut spawner = Helper { socket: UnixStream::from_std(socket)?, running: HashMap::new() };
+    let socket = UnixStream::from_std(socket)?;
+    let mut spawner = Helper { socket, roots: HashSet::new(), running: HashMap::new() };
+    if in_roots && let Err(error) = root::leave_mounts() {
+        return spawner.report(&Report::Unable { error: error.into() }).await;
+    }
     spawner.report(&Report::Ready).await?;
     let result = loop {
         tokio::select! {
@@ -57,6 +67,8 @@ pub(crate) async fn take_orders() -> io::Result<()> {
 
 struct Helper {
     socket: UnixStream,
+    /// The root folders that are ready.
+    roots: HashSet<OsString>,
     /// The order of each process that runs.
     running: HashMap<Pid, u64>,
 }
@@ -80,14 +92,22 @@ impl Helper {
 
     fn carry_out(&mut self, order: Order, output: OwnedFd) -> Report {
         let number = order.number;
-        let before = clock::monotonic();
-        match start(order, output) {
-            Ok(pid) => {
+        match self.furnish(order.root.as_ref()).and_then(|()| start(order, output)) {
+            Ok((pid, before)) => {
                 self.running.insert(pid, number);
                 Report::Started { order: number, pid: pid.as_raw_pid(), before }
             }
             Err(error) => Report::Failed { order: number, error: error.into() },
         }
+    }
+
+    /// Makes a root folder ready that is new here.
+    fn furnish(&mut self, root: Option<&OsString>) -> io::Result<()> {
+        if let Some(root) = root.filter(|root| !self.roots.contains(*root)) {
+            root::furnish(Path::new(root))?;
+            self.roots.insert(root.clone());
+        }
+        Ok(())
     }
 
     async fn report_exits(&mut self) -> io::Result<()> {
@@ -117,12 +137,12 @@ impl Drop for Helper {
     }
 }
 
-fn start(order: Order, output: OwnedFd) -> io::Result<Pid> {
-    let Order { program, arguments, folder, variables, .. } = order;
+/// Starts a process. Returns its number, and when the kernel was asked for it.
+fn start(order: Order, output: OwnedFd) -> io::Result<(Pid, Duration)> {
+    let Order { program, arguments, root, folder, variables, .. } = order;
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .current_dir(folder)
         .env_clear()
         .envs(variables)
         .stdin(Stdio::null())
@@ -130,16 +150,29 @@ fn start(order: Order, output: OwnedFd) -> io::Result<Pid> {
         .stderr(output)
         // A group of its own, so that what the function starts ends with it, and Ctrl-C does not reach it.
         .process_group(0);
+    let place = match root {
+        Some(root) => Some(Place::new(Path::new(&root), Path::new(&folder))?),
+        None => {
+            command.current_dir(folder);
+            None
+        }
+    };
     let spawner = getpid();
     let own_limit = getrlimit(Resource::Nofile).maximum.unwrap_or(OPEN_FILES);
     let open_files = OPEN_FILES.min(own_limit);
-    #[expect(unsafe_code, reason = "nothing else ties a process to its parent")]
+    let prepare = move || {
+        confine(spawner, open_files)?;
+        place.as_ref().map_or(Ok(()), Place::enter)
+    };
+    #[expect(unsafe_code, reason = "nothing else ties a process to its parent, or changes its root folder")]
     // SAFETY: the closure runs in the forked child. It only makes system calls; it neither allocates nor locks.
     unsafe {
-        command.pre_exec(move || confine(spawner, open_files));
+        command.pre_exec(prepare);
     }
+    let before = clock::monotonic();
     let child = command.spawn()?;
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    Ok((pid.ok_or(io::ErrorKind::InvalidData)?, before))
 }
 
 /// Makes the kernel kill this process when the spawner dies, and limits the files that this process may open.

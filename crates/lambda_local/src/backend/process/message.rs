@@ -25,6 +25,8 @@ pub(super) struct Order {
     pub(super) number: u64,
     pub(super) program: OsString,
     pub(super) arguments: Vec<String>,
+    /// The folder that the process sees as the root of its file system, if it is not that of the spawner.
+    pub(super) root: Option<OsString>,
     pub(super) folder: OsString,
     pub(super) variables: Vec<(String, String)>,
 }
@@ -34,6 +36,8 @@ pub(super) struct Order {
 pub(super) enum Report {
     /// The spawner takes orders.
     Ready,
+    /// The spawner cannot start processes of the kind that it was asked for.
+    Unable { error: Reason },
     /// The process runs. `before` is when the kernel was asked for it, by the monotonic clock.
     Started { order: u64, pid: i32, before: Duration },
     /// There is no process.

@@ -3,6 +3,7 @@
 mod child;
 mod helper;
 mod message;
+mod root;
 mod spawner;
 
 use std::io;
@@ -11,12 +12,12 @@ use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
 
-pub(crate) use self::helper::{SPAWN_FLAG, take_orders};
+pub(crate) use self::helper::{SPAWN_FLAG, SPAWN_IN_ROOTS_FLAG, take_orders};
 use self::message::Order;
 pub(super) use self::spawner::Spawner;
 use self::spawner::{SpawnError, Spawned, is_shortage};
 use super::program::{Backend, Started};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, system_error};
 use crate::runtime_api::{Caller, RuntimeApi};
 
 /// The only address between a process and this server.
@@ -33,6 +34,18 @@ pub(super) struct ProcessBackend {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<String>,
     pub(super) folder: PathBuf,
+    /// Where the program comes from, if it is not one of this machine.
+    pub(super) image: Option<Unpacked>,
+}
+
+/// An image whose files are a folder of this machine.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    pub(super) root: PathBuf,
+    /// What the image sets. The variables of the function win over these.
+    pub(super) variables: Vec<(String, String)>,
+    pub(super) handler: String,
+    pub(super) task_root: &'static str,
 }
 
 impl ProcessBackend {
@@ -45,10 +58,14 @@ impl ProcessBackend {
     async fn start(&self, mut variables: Vec<(String, String)>, caller: Caller) -> Result<Started, Failure> {
         let api = RuntimeApi::open(LOCALHOST, &self.function, caller).await?;
         variables.push(api.variable());
+        if let Some(image) = &self.image {
+            variables.splice(0..0, image.variables.iter().cloned());
+        }
         let order = Order {
             number: 0,
             program: self.program.clone().into(),
             arguments: self.arguments.clone(),
+            root: self.image.as_ref().map(|image| image.root.clone().into()),
             folder: self.folder.clone().into(),
             variables,
         };
@@ -63,7 +80,7 @@ impl ProcessBackend {
     fn failure(&self, error: &SpawnError) -> Failure {
         match error {
             SpawnError::Program(error) => {
-                let reason = format!("fork/exec {}: {error}", self.program.display());
+                let reason = format!("fork/exec {}: {}", self.program.display(), system_error(error));
                 if is_shortage(error) { Failure::Unavailable(reason) } else { Failure::NotStarted(reason) }
             }
             SpawnError::Spawner(error) => Failure::Unavailable(format!("cannot start a process: {error}")),
@@ -73,10 +90,12 @@ impl ProcessBackend {
 
 impl Backend for ProcessBackend {
     fn variables(&self) -> Vec<(&'static str, String)> {
-        let task_root = self.folder.display().to_string();
-        let own = [("_HANDLER", self.handler()), ("LAMBDA_TASK_ROOT", task_root)];
-        let system = SYSTEM_VARIABLES.map(|(name, value)| (name, value.to_owned()));
-        own.into_iter().chain(system).collect()
+        let (handler, task_root, system) = match &self.image {
+            Some(image) => (image.handler.clone(), image.task_root.to_owned(), &[][..]),
+            None => (self.handler(), self.folder.display().to_string(), &SYSTEM_VARIABLES[..]),
+        };
+        let own = [("_HANDLER", handler), ("LAMBDA_TASK_ROOT", task_root)];
+        own.into_iter().chain(system.iter().map(|(name, value)| (*name, (*value).to_owned()))).collect()
     }
 
     fn start(

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex as AsyncMutex, SetOnce, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::child::Process;
-use super::helper::SPAWN_FLAG;
+use super::helper::{SPAWN_FLAG, SPAWN_IN_ROOTS_FLAG};
 use super::message::{Order, Report, send_header};
 use crate::clock;
 use crate::outcome::Exit;
@@ -32,6 +32,8 @@ const SPAWNER_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct Spawner {
     /// The program `lambda-local`.
     program: Arc<Path>,
+    /// Its argument.
+    flag: &'static str,
     /// `None` once the server stops.
     connection: Arc<AsyncMutex<Option<Connection>>>,
 }
@@ -54,13 +56,15 @@ pub(super) enum SpawnError {
 }
 
 impl Spawner {
-    /// Starts a spawner, and waits until it takes orders.
+    /// Starts a spawner, and waits until it takes orders. Its processes see the files of this machine or, if
+    /// `in_roots`, each those of the folder that its order names.
     ///
     /// # Errors
-    /// If the program cannot be started, or is not a spawner.
-    pub(crate) async fn start(program: &Path) -> io::Result<Self> {
-        let connection = Connection::open(program).await?;
-        Ok(Self { program: program.into(), connection: Arc::new(AsyncMutex::new(Some(connection))) })
+    /// If the program cannot be started, or is not a spawner, or may not do that.
+    pub(crate) async fn start(program: &Path, in_roots: bool) -> io::Result<Self> {
+        let flag = if in_roots { SPAWN_IN_ROOTS_FLAG } else { SPAWN_FLAG };
+        let connection = Connection::open(program, flag).await?;
+        Ok(Self { program: program.into(), flag, connection: Arc::new(AsyncMutex::new(Some(connection))) })
     }
 
     /// Starts a process that writes its standard output and standard error to `output`. The number of the order is
@@ -92,7 +96,7 @@ impl Spawner {
             tracing::warn!(
                 "the process that starts functions has ended, and all functions with it; it is replaced"
             );
-            *connection = Connection::open(&self.program).await?;
+            *connection = Connection::open(&self.program, self.flag).await?;
         }
         connection.send(order, output)
     }
@@ -116,18 +120,20 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(program: &Path) -> io::Result<Self> {
+    async fn open(program: &Path, flag: &str) -> io::Result<Self> {
         let (socket, other) = UnixStream::pair()?;
         let mut command = Command::new(program);
         // Nothing here forks this process: the system starts a spawner equally fast however large the server is.
-        command.arg(SPAWN_FLAG).current_dir("/").process_group(0);
+        command.arg(flag).current_dir("/").process_group(0);
         let process = command.stdin(OwnedFd::from(other.into_std()?)).stdout(Stdio::null()).spawn()?;
         let (reader, writer) = socket.into_split();
         let mut reports = BufReader::new(reader).lines();
         let first = timeout(SPAWNER_WITHIN, reports.next_line()).await;
         let first = first.map_err(|_| io::ErrorKind::TimedOut)??;
-        if first.as_deref().and_then(parse) != Some(Report::Ready) {
-            return Err(io::Error::other("it does not take orders"));
+        match first.as_deref().and_then(parse) {
+            Some(Report::Ready) => {}
+            Some(Report::Unable { error }) => return Err(error.into()),
+            _ => return Err(io::Error::other("it does not take orders")),
         }
         let (orders, inbox) = mpsc::unbounded_channel();
         let ledger = Arc::new(Mutex::new(Ledger::default()));
@@ -172,7 +178,7 @@ impl Ledger {
     /// Notes what the spawner says.
     fn note(&mut self, report: Report) {
         match report {
-            Report::Ready => {}
+            Report::Ready | Report::Unable { .. } => {}
             Report::Started { order, pid, before } => {
                 let Some(Entry::Ordered(started)) = self.entries.remove(&order) else { return };
                 let exit = Arc::new(SetOnce::new());

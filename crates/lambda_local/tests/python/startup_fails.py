@@ -1,0 +1,3 @@
+"""A Lambda function whose initialisation fails."""
+
+raise Exception("Runtime startup fails")
