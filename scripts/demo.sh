@@ -23,12 +23,17 @@ main() {
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     ./scripts/setup.sh
     # Only what the demo runs: everything takes longer.
-    cargo build --release --locked --package awsinvoker --package lambda_local --package chameleon --package cnn_serving --bins
+    cargo build --release --locked --package awsinvoker --package lambda_local --bins
+    # As their images are built.
+    cargo build --profile lambda --locked --package chameleon --package cnn_serving --bins
     # shellcheck source=lib/cargo.sh
     source scripts/lib/cargo.sh
     local target
     target=$(target_directory)
-    exec "$target/release/awsinvoker" --local --env "CNN_SERVING_ASSETS=$PWD/assets" \
+    # awsinvoker takes the programs that lie beside it.
+    mkdir -p "$target/demo"
+    ln --force "$target"/release/{awsinvoker,lambda-local} "$target"/lambda/{chameleon,cnn_serving} "$target/demo"
+    exec "$target/demo/awsinvoker" --local --env "CNN_SERVING_ASSETS=$PWD/assets" \
         --endpoints-file scripts/demo_endpoints.json --rps 40 --time 20 "$@"
 }
 

@@ -53,6 +53,8 @@ pub struct Config {
     pub init_timeout: Duration,
     /// The pauses before an asynchronous event is tried again after its invocation failed.
     pub event_retries: Vec<Duration>,
+    /// Whether a program or an image that changes serves the next request.
+    pub watch: bool,
     /// The program `lambda-local`, which every server needs. One process of it starts those of the functions. For
     /// functions in images, another one outlives the server, however the server ends, and removes what the server left
     /// in Docker.
@@ -76,6 +78,7 @@ impl Config {
             idle_timeout: Duration::from_secs(300),
             init_timeout: Duration::from_secs(10),
             event_retries: vec![Duration::from_secs(60), Duration::from_secs(120)],
+            watch: false,
             helper: None,
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),

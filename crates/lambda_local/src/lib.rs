@@ -21,7 +21,7 @@
 //!
 //!  below all: web_access, function_reference, refusal, invocation, outcome, config, toml_fields, http_body,
 //!             clock, env_vars
-//!  above all: management_api (looks at functions, changes their settings), server, cli
+//!  above all: management_api (looks at functions, changes their settings), watch, server, cli
 //! ```
 //!
 //! # Invariants
@@ -78,6 +78,7 @@ mod runtime_api;
 mod server;
 mod service;
 mod toml_fields;
+mod watch;
 mod web_access;
 
 pub use crate::backend::{DockerError, PrepareError};

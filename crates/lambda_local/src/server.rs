@@ -20,6 +20,7 @@ use crate::management_api::{self, Manager};
 use crate::pool::Limits;
 use crate::refusal::Refusal;
 use crate::service::Service;
+use crate::watch::watch;
 use crate::web_access::WebAccess;
 
 /// How long clients have to take their replies and go, once the server stops.
@@ -61,7 +62,7 @@ impl LocalLambda {
     }
 
     /// The name of each function that is an image, and the id of the image.
-    pub fn images(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn images(&self) -> impl Iterator<Item = (&str, String)> {
         self.config.functions.iter().filter_map(|function| {
             let id = self.backends.image_id(function)?;
             Some((function.name.as_str(), id))
@@ -83,6 +84,9 @@ impl LocalLambda {
     ) -> io::Result<()> {
         let Self { config, service, backends, manager } = self;
         let stopping = service.stopping().clone();
+        if config.watch {
+            service.tasks().spawn(watch(Arc::clone(&service), Arc::clone(&backends)));
+        }
         let events = Events::new(Arc::clone(&service), &config.event_retries);
         let access = WebAccess {
             origins: config.allowed_origins,

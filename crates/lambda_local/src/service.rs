@@ -90,6 +90,11 @@ impl Service {
         self.names.iter().position(|other| other == name)
     }
 
+    /// How many functions there are. Their numbers begin with zero.
+    pub(crate) fn functions(&self) -> usize {
+        self.blueprints.len()
+    }
+
     /// Cancelled when the server stops.
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.stopping

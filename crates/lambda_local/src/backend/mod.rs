@@ -9,7 +9,6 @@ mod process;
 mod procfs;
 mod program;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,8 +69,6 @@ pub(crate) struct Backends {
     spawner_in_roots: Option<Spawner>,
     /// Only if a function is an image.
     docker: Option<Arc<Docker>>,
-    /// The files of each image that runs as a process, by the name that was given.
-    unpacked: BTreeMap<String, PathBuf>,
 }
 
 impl Backends {
@@ -83,8 +80,7 @@ impl Backends {
         let programs = || config.functions.iter().map(|function| &function.program);
         let images: Vec<&str> = programs().filter_map(image_name).collect();
         let helper = || config.helper.as_deref().ok_or(PrepareError::NoHelper);
-        let mut this =
-            Self { spawner: None, spawner_in_roots: None, docker: None, unpacked: BTreeMap::new() };
+        let mut this = Self { spawner: None, spawner_in_roots: None, docker: None };
         if programs().any(|program| matches!(program, Program::Command { .. })) {
             let program = helper()?;
             let failed = |source| PrepareError::Spawner { program: program.to_owned(), source };
@@ -99,7 +95,7 @@ impl Backends {
         let docker = Docker::new(&images, config.helper.as_deref(), tasks).await?;
         for program in programs() {
             if let Program::ImageAsProcess(name) = program {
-                this.unpacked.insert(name.clone(), docker.unpack(name).await?);
+                docker.unpack(name).await?;
             }
         }
         this.docker = Some(Arc::new(docker));
@@ -128,9 +124,9 @@ impl Backends {
     }
 
     fn image_as_process(&self, function: &str, name: &str) -> Result<ProcessBackend, PrepareError> {
-        let no_image = || DockerError::NoImage(name.to_owned());
-        let image = self.docker(name)?.images().get(name).ok_or_else(no_image)?;
-        let root = self.unpacked.get(name).ok_or_else(no_image)?.clone();
+        let docker = self.docker(name)?;
+        let image = docker.image(name)?;
+        let root = docker.files(&image);
         let (program, arguments) =
             image.command.split_first().ok_or_else(|| DockerError::NoCommand(name.to_owned()))?;
         // Docker sets this where an image does not.
@@ -141,8 +137,8 @@ impl Backends {
             function: function.to_owned(),
             program: program.into(),
             arguments: arguments.to_vec(),
-            folder: image.folder.clone().into(),
-            image: Some(Unpacked { root, variables, handler: image.handler.clone(), task_root: IMAGE_ROOT }),
+            folder: image.folder.into(),
+            image: Some(Unpacked { root, variables, handler: image.handler, task_root: IMAGE_ROOT }),
         })
     }
 
@@ -151,9 +147,30 @@ impl Backends {
     }
 
     /// The id of the function's image, if it is one.
-    pub(crate) fn image_id(&self, function: &FunctionConfig) -> Option<&str> {
-        let image = self.docker.as_ref()?.images().get(image_name(&function.program)?)?;
-        Some(&image.id)
+    pub(crate) fn image_id(&self, function: &FunctionConfig) -> Option<String> {
+        Some(self.docker.as_ref()?.image(image_name(&function.program)?).ok()?.id)
+    }
+
+    /// The id of the image that has this name now.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be run on this machine.
+    pub(crate) async fn current_image(&self, name: &str) -> Result<String, PrepareError> {
+        Ok(self.docker(name)?.current_image(name).await?.id)
+    }
+
+    /// From now on, the backend of a function with this program runs what the name of its image means now.
+    ///
+    /// # Errors
+    /// If that image cannot be used.
+    pub(crate) async fn renew(&self, program: &Program) -> Result<(), PrepareError> {
+        if let Some(name) = image_name(program) {
+            self.docker(name)?.renew(name).await?;
+        }
+        if let Program::ImageAsProcess(name) = program {
+            self.docker(name)?.unpack(name).await?;
+        }
+        Ok(())
     }
 
     /// Removes what the programs shared, once all of them have ended. If they have not all ended (`in_order` is

@@ -90,6 +90,12 @@ pub struct Args {
     #[command(flatten)]
     pub(super) web: WebArgs,
 
+    /// Let a program, or an image, that has changed serve the next request. Idle environments of the old one end, and
+    /// busy ones after their answers. Of a command, the program is watched, and the files that its arguments name:
+    /// app.handler names app.py.
+    #[arg(long)]
+    pub(super) watch: bool,
+
     /// End when standard input ends, and so with the program that started lambda-local.
     #[arg(long)]
     pub(super) exit_with_stdin: bool,

@@ -51,6 +51,7 @@ pub(super) fn resolve(args: &Args) -> Result<Config> {
         idle_timeout: Duration::from_secs(args.idle_timeout),
         allowed_origins: args.web.origins.clone(),
         allowed_hosts: args.web.hosts.iter().chain([&args.listen.host]).cloned().collect(),
+        watch: args.watch,
         helper: Some(std::env::current_exe().context("cannot find this executable")?),
         ..config
     })

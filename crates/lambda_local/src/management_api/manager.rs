@@ -202,9 +202,7 @@ impl Manager {
                 let contents = self.programs.contents(program);
                 Code::Program(contents.map_err(|error| format!("cannot read {}: {error}", program.display())))
             }
-            Program::Image(_) | Program::ImageAsProcess(_) => {
-                Code::Image(self.backends.image_id(function).map(str::to_owned))
-            }
+            Program::Image(_) | Program::ImageAsProcess(_) => Code::Image(self.backends.image_id(function)),
         }
     }
 

@@ -19,4 +19,5 @@ mod python;
 mod settings;
 mod structure;
 mod terminal;
+mod watch;
 mod web_pages;

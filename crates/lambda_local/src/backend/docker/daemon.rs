@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bollard::Docker as Client;
 use bollard::models::NetworkCreateRequest;
@@ -37,7 +38,8 @@ pub(crate) struct Docker {
     pub(super) slots: Semaphore,
     /// The work that has to end before the server has stopped.
     pub(super) tasks: TaskTracker,
-    images: BTreeMap<String, Image>,
+    /// The images by the names that were given.
+    images: Mutex<BTreeMap<String, Image>>,
     reaper: Reaper,
     names: AtomicU64,
 }
@@ -76,32 +78,62 @@ impl Docker {
             cpus: info.ncpu.unwrap_or(i64::MAX),
             slots: Semaphore::new(CONTAINERS_AT_A_TIME),
             tasks,
-            images,
+            images: Mutex::new(images),
             reaper,
             names: AtomicU64::new(0),
         })
     }
 
-    /// The images by the names that were given.
-    pub(crate) fn images(&self) -> &BTreeMap<String, Image> {
-        &self.images
+    /// The image that was given by this name, as it was when it was last looked up.
+    ///
+    /// # Errors
+    /// If it was not looked up.
+    pub(crate) fn image(&self, name: &str) -> Result<Image, DockerError> {
+        self.images().get(name).cloned().ok_or_else(|| DockerError::NoImage(name.to_owned()))
     }
 
-    /// Copies the files of the image with this name into a folder of this machine, if they are not there. The reaper
-    /// removes them.
+    /// What the name of an image means now.
+    ///
+    /// # Errors
+    /// If there is no such image, or it cannot be run on this machine.
+    pub(crate) async fn current_image(&self, name: &str) -> Result<Image, DockerError> {
+        image::resolve(&self.client, name).await
+    }
+
+    /// From now on, the name means what it means in Docker now.
+    ///
+    /// # Errors
+    /// If there is no such image, or it cannot be run on this machine.
+    pub(crate) async fn renew(&self, name: &str) -> Result<(), DockerError> {
+        let image = self.current_image(name).await?;
+        tracing::info!("the image {name} is {}", image.id);
+        self.images().insert(name.to_owned(), image);
+        Ok(())
+    }
+
+    /// The folder of this machine for the files of an image.
+    pub(crate) fn files(&self, image: &Image) -> PathBuf {
+        self.run.folder().join(image.id.replace(':', "-"))
+    }
+
+    /// Copies the files of the image with this name into their folder, if they are not there. The reaper removes them.
     ///
     /// # Errors
     /// If the image was not looked up, Docker refuses or fails, or the files cannot be written.
-    pub(crate) async fn unpack(&self, name: &str) -> Result<PathBuf, DockerError> {
-        let image = self.images.get(name).ok_or_else(|| DockerError::NoImage(name.to_owned()))?;
-        let folder = self.run.folder();
-        let files = folder.join(image.id.replace(':', "-"));
+    pub(crate) async fn unpack(&self, name: &str) -> Result<(), DockerError> {
+        let image = self.image(name)?;
+        let (folder, files) = (self.run.folder(), self.files(&image));
         if !files.exists() {
             let failed = |source| DockerError::Export { folder: folder.clone(), source };
             fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder).map_err(failed)?;
             export::export(&self.client, &self.run, &image.id, &files).await?;
         }
-        Ok(files)
+        Ok(())
+    }
+
+    fn images(&self) -> MutexGuard<'_, BTreeMap<String, Image>> {
+        // An image is inserted in one step, so a panic elsewhere leaves the map whole.
+        self.images.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A name that no other container has.

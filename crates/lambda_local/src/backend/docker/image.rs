@@ -8,7 +8,7 @@ use bollard::models::ImageInspect;
 
 use super::error::DockerError;
 
-/// An image as it was when the server started. If its name is given to another image later, nothing changes here.
+/// An image as it was when it was looked up. If its name is given to another image later, nothing changes here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
     /// The digest of the image's configuration.
@@ -42,7 +42,11 @@ pub(super) async fn resolve_all(
     Ok(images)
 }
 
-async fn resolve(client: &Client, name: &str) -> Result<Image, DockerError> {
+/// Looks up one image.
+///
+/// # Errors
+/// If there is no such image, or it cannot be run on this machine.
+pub(super) async fn resolve(client: &Client, name: &str) -> Result<Image, DockerError> {
     match client.inspect_image(name).await {
         Ok(found) => checked(name, found),
         Err(Error::DockerResponseServerError { status_code: 404, .. }) => {

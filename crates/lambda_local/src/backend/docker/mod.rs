@@ -52,7 +52,7 @@ impl ContainerBackend {
         function: &FunctionConfig,
     ) -> Result<Self, DockerError> {
         let FunctionConfig { name, memory_mb, .. } = function;
-        let found = docker.images().get(image).ok_or_else(|| DockerError::NoImage(image.to_owned()))?;
+        let found = docker.image(image)?;
         if exceeds(*memory_mb, docker.cpus) {
             tracing::warn!(
                 "with {memory_mb} MB, {name} would have more CPUs on Lambda than the {} of this machine",
@@ -62,8 +62,8 @@ impl ContainerBackend {
         Ok(Self {
             docker: Arc::clone(docker),
             function: name.clone(),
-            image_id: found.id.clone(),
-            handler: found.handler.clone(),
+            image_id: found.id,
+            handler: found.handler,
             memory_mb: *memory_mb,
         })
     }
