@@ -89,6 +89,9 @@ def capital(text):
 
 
 def request(request):
+    if "call" in request:
+        body = f", body {json.dumps(request['body'])}" if "body" in request else ""
+        return request["call"] + body
     words = [f"{name}={show(request[name])}" for name in ("function", "qualifier", "type", "log", "context") if name in request]
     if "event" in request:
         words.append(f"event {json.dumps(request['event'])}")

@@ -51,6 +51,7 @@ fn functions(folder: &Path) -> Vec<FunctionConfig> {
     vec![
         test_function(),
         small(FunctionConfig { name: "cold".to_owned(), ..test_function() }),
+        FunctionConfig { name: "provisioned".to_owned(), ..test_function() },
         FunctionConfig { name: "slow".to_owned(), timeout: Duration::from_secs(1), ..test_function() },
         python("app.handler"),
         FunctionConfig { name: "startup_fails".to_owned(), ..python("startup_fails.handler") },
@@ -77,28 +78,14 @@ struct Answer {
 
 impl Answer {
     async fn to(server: &Server, request: &Value) -> Self {
-        let field = |name: &str| request[name].as_str().map(expand);
-        let function = percent_encoded(&field("function").unwrap());
-        let query = field("qualifier").map(|qualifier| format!("?Qualifier={}", percent_encoded(&qualifier)));
-        let mut head = format!(
-            "POST /2015-03-31/functions/{function}/invocations{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
-            query.unwrap_or_default()
-        );
-        for (name, header) in [
-            ("type", "X-Amz-Invocation-Type"),
-            ("log", "X-Amz-Log-Type"),
-            ("context", "X-Amz-Client-Context"),
-        ] {
-            if let Some(value) = field(name) {
-                head += &format!("{header}: {value}\r\n");
-            }
-        }
-        let body = match (request.get("event"), &request["event_base64"], &request["event_bytes"]) {
-            (Some(event), ..) => event.to_string().into_bytes(),
-            (None, Value::String(encoded), _) => BASE64_STANDARD.decode(encoded).unwrap(),
-            (None, _, bytes) => vec![b' '; usize::try_from(bytes.as_u64().unwrap()).unwrap()],
+        let (line, headers, body) = match request["call"].as_str() {
+            Some(call) => (call.to_owned(), String::new(), bytes_of(request.get("body"))),
+            None => invocation(request),
         };
-        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
         let mut answer = String::new();
@@ -143,6 +130,32 @@ impl Answer {
         }
         problems.into_iter()
     }
+}
+
+/// The method with the path, the headers and the body of an invocation.
+fn invocation(request: &Value) -> (String, String, Vec<u8>) {
+    let field = |name: &str| request[name].as_str().map(expand);
+    let function = percent_encoded(&field("function").unwrap());
+    let query = field("qualifier").map(|qualifier| format!("?Qualifier={}", percent_encoded(&qualifier)));
+    let line = format!("POST /2015-03-31/functions/{function}/invocations{}", query.unwrap_or_default());
+    let mut headers = String::new();
+    for (name, header) in
+        [("type", "X-Amz-Invocation-Type"), ("log", "X-Amz-Log-Type"), ("context", "X-Amz-Client-Context")]
+    {
+        if let Some(value) = field(name) {
+            headers += &format!("{header}: {value}\r\n");
+        }
+    }
+    let body = match (&request["event_base64"], request["event_bytes"].as_u64()) {
+        (Value::String(encoded), _) => BASE64_STANDARD.decode(encoded).unwrap(),
+        (_, Some(bytes)) => vec![b' '; usize::try_from(bytes).unwrap()],
+        _ => bytes_of(request.get("event")),
+    };
+    (line, headers, body)
+}
+
+fn bytes_of(json: Option<&Value>) -> Vec<u8> {
+    json.map(|json| json.to_string().into_bytes()).unwrap_or_default()
 }
 
 /// Whether a text is what a pattern with placeholders says.
