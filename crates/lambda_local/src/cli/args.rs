@@ -39,10 +39,10 @@ pub struct Args {
     #[arg(long = "image-as-process", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
     pub(super) images_as_processes: Vec<ImageArg>,
 
-    /// A file in TOML with a table `[functions.NAME]` for each function. It holds `command` or `image`, and may hold
-    /// `memory`, `timeout`, `reserved-concurrency`, `provisioned-concurrency`, `env` (a table) and `inherit` (names of
-    /// variables that are passed on). Paths are relative to the folder of the file. May be mixed with --function and
-    /// --image.
+    /// A file in TOML with a table `[functions.NAME]` for each function. It holds `command`, `image` or
+    /// `image-as-process`, and may hold `memory`, `timeout`, `reserved-concurrency`, `provisioned-concurrency`, `env` (a
+    /// table) and `inherit` (names of variables that are passed on). Paths are relative to the folder of the file. May
+    /// be mixed with the flags for functions.
     #[arg(long, value_name = "FILE", group = "any function")]
     pub(super) config: Option<PathBuf>,
 
@@ -123,6 +123,8 @@ pub(super) enum ProgramArg {
     Command(String),
     /// The name of a Docker image.
     Image(String),
+    /// The name of a Docker image whose program runs as a process.
+    ImageAsProcess(String),
 }
 
 /// `NAME=COMMAND`.

@@ -8,9 +8,10 @@ use super::args::{ProgramArg, is_image_name, is_variable_name};
 use crate::config::{MEMORY_MB, PROVISIONED, RESERVED, TIMEOUT_S, is_function_name};
 use crate::toml_fields::{FieldError, Fields};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "command",
     "image",
+    "image-as-process",
     "memory",
     "timeout",
     "reserved-concurrency",
@@ -72,15 +73,23 @@ fn function(name: String, mut fields: Fields) -> Result<FileFunction, FieldError
 }
 
 fn program(fields: &mut Fields) -> Result<ProgramArg, FieldError> {
-    let command = fields.optional("command", "the command line of a program", text)?;
-    let image = fields.optional("image", "the name of a Docker image", image)?;
-    match (command, image) {
-        (Some(command), None) => Ok(ProgramArg::Command(command)),
-        (None, Some(image)) => Ok(ProgramArg::Image(image)),
-        (None, None) => Err(fields.missing("command", "a command or an image")),
-        (Some(_), Some(image)) => {
-            Err(fields.wrong("image", format!("{image:?}"), "either a command or an image"))
-        }
+    let name = "the name of a Docker image";
+    let given = [
+        (
+            "command",
+            fields.optional("command", "the command line of a program", text)?.map(ProgramArg::Command),
+        ),
+        ("image", fields.optional("image", name, image)?.map(ProgramArg::Image)),
+        (
+            "image-as-process",
+            fields.optional("image-as-process", name, image)?.map(ProgramArg::ImageAsProcess),
+        ),
+    ];
+    let mut given = given.into_iter().filter_map(|(key, program)| Some((key, program?)));
+    let (first, program) = given.next().ok_or_else(|| fields.missing("command", "a command or an image"))?;
+    match given.next() {
+        None => Ok(program),
+        Some((second, _)) => Err(fields.wrong(second, "given".to_owned(), format!("either this or {first}"))),
     }
 }
 
@@ -129,6 +138,9 @@ mod tests {
 
             [functions.image]
             image = "hello:latest"
+
+            [functions.unpacked]
+            image-as-process = "hello:latest"
         "#;
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
@@ -147,6 +159,16 @@ mod tests {
                 FileFunction {
                     name: "image".to_owned(),
                     program: ProgramArg::Image("hello:latest".to_owned()),
+                    memory: None,
+                    timeout: None,
+                    reserved: None,
+                    provisioned: None,
+                    env: Vec::new(),
+                    inherit: Vec::new(),
+                },
+                FileFunction {
+                    name: "unpacked".to_owned(),
+                    program: ProgramArg::ImageAsProcess("hello:latest".to_owned()),
                     memory: None,
                     timeout: None,
                     reserved: None,
@@ -177,7 +199,7 @@ mod tests {
             ),
             (
                 "[functions.f]\ncommand = \"x\"\nimage = \"y\"",
-                "functions.f.image is \"y\"; expected either a command or an image",
+                "functions.f.image is given; expected either this or command",
             ),
             (
                 "[functions.f]\ncommand = \"x\"\nmemory = 64",

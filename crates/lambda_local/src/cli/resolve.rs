@@ -84,6 +84,7 @@ fn sources(args: &Args) -> Result<Vec<Source>> {
                 ProgramArg::Command(command) => program(command, &search_path, &folder)
                     .with_context(|| format!("{}: functions.{}.command", path.display(), function.name))?,
                 ProgramArg::Image(image) => Program::Image(image.clone()),
+                ProgramArg::ImageAsProcess(image) => Program::ImageAsProcess(image.clone()),
             };
             sources.push(Source { name: function.name.clone(), program, file: Some(function) });
         }

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use aws_sdk_lambda::types::PackageType;
+use serde_json::{Value, json};
 
 use crate::python::python;
 use crate::support::binary::{BINARY, LambdaLocal};
-use crate::support::example;
+use crate::support::docker::{containers_of, image_of, run};
+use crate::support::{client, eventually, example, invoke, payload};
 
 /// Two functions, which the script `manage.py` describes.
 fn start(args: &[&str]) -> LambdaLocal {
@@ -117,4 +119,32 @@ fn more_concurrency_than_the_account_has_is_refused_at_the_start() {
         let expected = "cannot reserve or provision concurrency for the function \"f\": Specified ";
         assert!(message.contains(expected) && message.contains("minimum value of [1]"), "{message}");
     }
+}
+
+/// An update of a function in containers: the next request gets a container with the new limit.
+#[tokio::test]
+#[ignore = "needs Docker"]
+async fn images_are_told_by_their_ids_and_limited_as_updated() {
+    let server = LambdaLocal::in_containers(&["--memory", "512"]);
+    let client = client(server.address);
+    invoke(&client, "test", json!({})).await;
+    let id = run("docker", &["image", "inspect", "--format", "{{.Id}}", &image_of("test_function")]);
+    let described = client.get_function().function_name("test").send().await.unwrap();
+    let code = described.code().unwrap();
+    assert_eq!(code.image_uri(), Some(&*image_of("test_function")));
+    assert_eq!(code.resolved_image_uri(), Some(&*id));
+    let configuration = described.configuration().unwrap();
+    assert_eq!(configuration.code_sha256(), id.strip_prefix("sha256:"));
+    assert_eq!(configuration.package_type().map(PackageType::as_str), Some("Image"));
+
+    client.update_function_configuration().function_name("test").memory_size(256).send().await.unwrap();
+    let seen = payload(&invoke(&client, "test", json!({ "do": "describe" })).await);
+    assert_eq!(seen["environment"]["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "256");
+    let limit = |id: &String| run("docker", &["inspect", "--format", "{{.HostConfig.Memory}}", id]);
+    eventually(|| {
+        // The container of the old settings is removed in the background.
+        let containers = containers_of(server.process.id());
+        containers.len() == 1 && limit(&containers[0]) == (256 << 20).to_string()
+    })
+    .await;
 }
