@@ -1,6 +1,7 @@
 //! A function without a runtime that misuses the Runtime API as its event asks for: the subject of the tests.
 //!
-//! `{"do": "not_json" | "noise" | "wrong_id" | "twice" | "next_instead" | "half" | "linger" | "leave"}`.
+//! `{"do": "not_json" | "noise" | "wrong_id" | "twice" | "next_instead" | "half" | "linger" | "leave" |
+//! "stream_error" | "stream_exit"}`.
 
 #![expect(clippy::disallowed_methods, reason = "a function reads its own environment")]
 
@@ -49,6 +50,21 @@ fn act(action: &str, id: &str) -> Result<()> {
             drop(stream);
             answer(id, b"\"whole\"")?;
         }
+        "stream_error" => {
+            let mut stream = open_stream(id)?;
+            write!(
+                stream,
+                "4\r\nhalf\r\n0\r\nLambda-Runtime-Function-Error-Type: Test.Failed\r\n\
+                 Lambda-Runtime-Function-Error-Body: eyJlcnJvck1lc3NhZ2UiOiJtIn0=\r\n\r\n"
+            )?;
+            stream.read_to_end(&mut Vec::new())?;
+        }
+        "stream_exit" => {
+            let mut stream = open_stream(id)?;
+            stream.write_all(b"4\r\nhalf\r\n")?;
+            std::thread::sleep(Duration::from_millis(100));
+            std::process::exit(3);
+        }
         "linger" => {
             answer(id, b"\"lingering\"")?;
             std::thread::sleep(Duration::from_millis(300));
@@ -60,6 +76,18 @@ fn act(action: &str, id: &str) -> Result<()> {
         _ => drop(answer(id, b"\"plain\"")?),
     }
     Ok(())
+}
+
+/// Begins to stream an answer.
+fn open_stream(id: &str) -> Result<TcpStream> {
+    let mut stream = connect()?;
+    write!(
+        stream,
+        "POST {PREFIX}/{id}/response HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\
+         Lambda-Runtime-Function-Response-Mode: streaming\r\n\
+         Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n"
+    )?;
+    Ok(stream)
 }
 
 fn connect() -> Result<TcpStream> {

@@ -20,6 +20,9 @@ pub(crate) const MAX_WAITING_BYTES: usize = 256 * 1024 * 1024;
 /// The largest reply that Lambda delivers, in bytes.
 pub(crate) const MAX_REPLY_BYTES: usize = 6_291_556;
 
+/// The largest reply that Lambda streams, in bytes.
+pub(crate) const MAX_STREAMED_BYTES: usize = 200 * 1024 * 1024;
+
 /// The memory that a function can have, in MB (2^20 bytes).
 pub(crate) const MEMORY_MB: RangeInclusive<u32> = 128..=10_240;
 

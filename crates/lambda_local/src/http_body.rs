@@ -32,7 +32,7 @@ pub(crate) async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, Bod
     Ok(read.freeze())
 }
 
-async fn discard(mut body: Body) {
+pub(crate) async fn discard(mut body: Body) {
     let mut discarded = 0;
     while let Some(Ok(frame)) = body.frame().await {
         discarded += frame.data_ref().map_or(0, Bytes::len);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::outcome::Outcome;
+use crate::reply_stream::ReplyStream;
 
 /// What a request takes besides its payload, in bytes: about right.
 const REQUEST_BYTES: usize = 1024;
@@ -26,6 +27,8 @@ pub(crate) struct Request {
     /// JSON, as the runtime gets it.
     pub(crate) client_context: Option<String>,
     pub(crate) payload: Bytes,
+    /// Where a reply goes that the runtime streams. Without it, such a reply is gathered first.
+    pub(crate) stream: Option<ReplyStream>,
 }
 
 impl Request {

@@ -19,8 +19,8 @@
 //!  asynchronous            ▼
 //!  invocations            pool         decides: idle environment, queue, new environment, or throttled
 //!
-//!  below all: web_access, function_reference, refusal, invocation, outcome, config, toml_fields, http_body,
-//!             clock, env_vars
+//!  below all: web_access, function_reference, refusal, invocation, reply_stream, outcome, config,
+//!             toml_fields, http_body, clock, env_vars
 //!  above all: management_api (looks at functions, changes their settings), watch, server, cli
 //! ```
 //!
@@ -74,6 +74,7 @@ mod management_api;
 mod outcome;
 mod pool;
 mod refusal;
+mod reply_stream;
 mod runtime_api;
 mod server;
 mod service;

@@ -191,6 +191,7 @@ impl Worker {
             trace_id: request.trace_id.clone(),
             client_context: request.client_context.clone(),
             payload: request.payload.clone(),
+            stream: request.stream.clone(),
         }
     }
 }

@@ -8,14 +8,18 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::event_stream::Complete;
 use crate::config::VERSION;
 use crate::invocation::Reply;
 use crate::outcome::{Failure, Outcome};
 use crate::refusal::Refusal;
 
-const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+pub(super) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
+
+/// What Lambda calls every error of a function.
+const UNHANDLED: &str = "Unhandled";
 
 /// What the body of a function's answer holds.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +34,9 @@ enum Told {
 fn tell(outcome: Outcome, request_id: &str) -> Result<Told, Refusal> {
     match outcome {
         Ok(reply) => Ok(Told::Reply(reply)),
-        Err(Failure::Reported(body)) => Ok(Told::FunctionError(body)),
+        Err(Failure::Reported(body) | Failure::StreamFailed { details: body, .. }) => {
+            Ok(Told::FunctionError(body))
+        }
         Err(Failure::Unavailable(reason)) => Err(Refusal::Unavailable(reason)),
         Err(Failure::Stopping) => Err(Refusal::Stopping),
         Err(failure) => Ok(Told::FunctionError(words(&failure, request_id).into())),
@@ -42,7 +48,7 @@ fn words(failure: &Failure, request_id: &str) -> String {
     let error_type = ("errorType", json!(failure.error_type()));
     let message = ("errorMessage", json!(failure.message(request_id)));
     let [(first, one), (second, two)] = match failure {
-        Failure::ReplyTooLarge => [message, error_type],
+        Failure::ReplyTooLarge | Failure::StreamTooLarge => [message, error_type],
         _ => [error_type, message],
     };
     format!(r#"{{"{first}":{one},"{second}":{two}}}"#)
@@ -60,12 +66,41 @@ pub(super) fn respond(reply: Reply, request_id: &str, wants_log: bool) -> Respon
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     headers.insert(EXECUTED_VERSION, HeaderValue::from_static(VERSION));
     if failed {
-        headers.insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
+        headers.insert(FUNCTION_ERROR, HeaderValue::from_static(UNHANDLED));
     }
     if wants_log && let Ok(log) = HeaderValue::from_str(&BASE64_STANDARD.encode(&reply.log_tail)) {
         headers.insert(LOG_RESULT, log);
     }
     response
+}
+
+/// How a streamed response ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// The reply, if the runtime did not stream it.
+    pub(super) reply: Bytes,
+    pub(super) complete: Complete,
+}
+
+/// Decides how the response ends to a client that wants a stream.
+///
+/// # Errors
+/// If no environment could serve the request.
+pub(super) fn ending(reply: Reply, request_id: &str, wants_log: bool) -> Result<Ending, Refusal> {
+    let reported = match &reply.outcome {
+        Err(Failure::StreamFailed { error_type, .. }) => Some(error_type.clone()),
+        _ => None,
+    };
+    let (reply_body, error) = match tell(reply.outcome, request_id)? {
+        Told::Reply(body) => (body, None),
+        Told::FunctionError(error) => (Bytes::new(), Some(error)),
+    };
+    let complete = Complete {
+        error_code: error.is_some().then(|| reported.unwrap_or_else(|| UNHANDLED.to_owned())),
+        error_details: error.map(|error| String::from_utf8_lossy(&error).into_owned()),
+        log_result: wants_log.then(|| BASE64_STANDARD.encode(&reply.log_tail)),
+    };
+    Ok(Ending { reply: reply_body, complete })
 }
 
 #[cfg(test)]
@@ -110,13 +145,46 @@ mod tests {
                 ))),
             ),
             (
-                Err(Failure::ReplyStreamed),
-                function_error("LambdaLocal.NotEmulated", "lambda-local does not emulate response streaming"),
+                Err(Failure::StreamFailed { error_type: "T".to_owned(), details: Bytes::from("{}") }),
+                Ok(Told::FunctionError(Bytes::from("{}"))),
             ),
             (Err(Failure::Unavailable("x".to_owned())), Err(Refusal::Unavailable("x".to_owned()))),
             (Err(Failure::Stopping), Err(Refusal::Stopping)),
         ] {
             assert_eq!(tell(outcome.clone(), "ID"), expected, "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn how_a_streamed_response_ends() {
+        let stream_failed =
+            || Failure::StreamFailed { error_type: "T".to_owned(), details: Bytes::from("{}") };
+        for (outcome, reply, code, details) in [
+            (Ok(Bytes::new()), "", None, None),
+            (Ok(Bytes::from("1")), "1", None, None),
+            (Err(Failure::Reported(Bytes::from("{}"))), "", Some("Unhandled"), Some("{}")),
+            (Err(stream_failed()), "", Some("T"), Some("{}")),
+            (
+                Err(Failure::StreamTooLarge),
+                "",
+                Some("Unhandled"),
+                Some(
+                    r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (209715200 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#,
+                ),
+            ),
+        ] {
+            for log in [None, Some("bG9n")] {
+                let reply_of = Reply { outcome: outcome.clone(), log_tail: Bytes::from("log") };
+                let complete = Complete {
+                    error_code: code.map(str::to_owned),
+                    error_details: details.map(str::to_owned),
+                    log_result: log.map(str::to_owned),
+                };
+                let expected = Ending { reply: Bytes::from(reply), complete };
+                assert_eq!(ending(reply_of, "ID", log.is_some()), Ok(expected));
+            }
+        }
+        let stopping = Reply { outcome: Err(Failure::Stopping), log_tail: Bytes::new() };
+        assert_eq!(ending(stopping, "ID", true), Err(Refusal::Stopping));
     }
 }

@@ -44,17 +44,23 @@ pub(super) struct ClientRequest {
 }
 
 impl ClientRequest {
-    /// Reads the request.
+    /// Reads the request. `may_be_event` says whether the client may decide not to wait.
     ///
     /// # Errors
     /// If a header has a value that it cannot have, or the body is not one JSON value within the limits.
-    pub(super) async fn read(headers: &HeaderMap, body: Body, request_id: &str) -> Result<Self, Refusal> {
-        let invocation_type = invocation_type(headers)?;
+    pub(super) async fn read(
+        headers: &HeaderMap,
+        body: Body,
+        request_id: &str,
+        may_be_event: bool,
+    ) -> Result<Self, Refusal> {
+        let invocation_type = invocation_type(headers, may_be_event)?;
         let wants_log = wants_log(headers)?;
         let request = Request {
             request_id: request_id.to_owned(),
             trace_id: trace_id(headers)?,
             qualifier: None,
+            stream: None,
             client_context: client_context(headers)?,
             payload: payload(body, invocation_type).await?,
         };
@@ -62,12 +68,15 @@ impl ClientRequest {
     }
 }
 
-fn invocation_type(headers: &HeaderMap) -> Result<InvocationType, Refusal> {
+fn invocation_type(headers: &HeaderMap, may_be_event: bool) -> Result<InvocationType, Refusal> {
     match text(headers, INVOCATION_TYPE)? {
         None | Some("RequestResponse") => Ok(InvocationType::RequestResponse),
-        Some("Event") => Ok(InvocationType::Event),
+        Some("Event") if may_be_event => Ok(InvocationType::Event),
         Some("DryRun") => Ok(InvocationType::DryRun),
-        Some(other) => Err(not_one_of("invocationType", other, &["Event", "RequestResponse", "DryRun"])),
+        Some(other) if may_be_event => {
+            Err(not_one_of("invocationType", other, &["Event", "RequestResponse", "DryRun"]))
+        }
+        Some(other) => Err(not_one_of("invocationType", other, &["RequestResponse", "DryRun"])),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub(crate) use self::exit::{Exit, system_error};
-use crate::config::MAX_REPLY_BYTES;
+use crate::config::{MAX_REPLY_BYTES, MAX_STREAMED_BYTES};
 
 /// How an invocation ended: with the function's reply, or without one.
 pub(crate) type Outcome = Result<Bytes, Failure>;
@@ -28,8 +28,10 @@ pub(crate) enum Failure {
     NotStarted(String),
     /// The reply is larger than Lambda delivers.
     ReplyTooLarge,
-    /// The function streamed its reply, which lambda-local does not emulate.
-    ReplyStreamed,
+    /// The streamed reply is larger than Lambda streams.
+    StreamTooLarge,
+    /// The runtime reported an error after it had begun to stream its reply.
+    StreamFailed { error_type: String, details: Bytes },
     /// This machine, not the function, is to blame, for this reason.
     Unavailable(String),
     /// The server stops.
@@ -43,9 +45,8 @@ impl Failure {
             Self::TimedOut(_) => Some("Sandbox.Timedout"),
             Self::Exited(_) => Some("Runtime.ExitError"),
             Self::NotStarted(_) => Some("Runtime.InvalidEntrypoint"),
-            Self::ReplyTooLarge => Some("Function.ResponseSizeTooLarge"),
-            Self::ReplyStreamed => Some("LambdaLocal.NotEmulated"),
-            Self::Reported(_) | Self::Unavailable(_) | Self::Stopping => None,
+            Self::ReplyTooLarge | Self::StreamTooLarge => Some("Function.ResponseSizeTooLarge"),
+            Self::Reported(_) | Self::StreamFailed { .. } | Self::Unavailable(_) | Self::Stopping => None,
         }
     }
 
@@ -58,11 +59,15 @@ impl Failure {
             }
             Self::Exited(exit) => with_id(exit.to_string()),
             Self::NotStarted(reason) => with_id(reason.clone()),
-            Self::ReplyTooLarge => format!(
-                "Response payload size exceeded maximum allowed payload size ({MAX_REPLY_BYTES} bytes)."
-            ),
-            Self::ReplyStreamed => "lambda-local does not emulate response streaming".to_owned(),
-            Self::Reported(_) | Self::Unavailable(_) | Self::Stopping => String::new(),
+            Self::ReplyTooLarge => too_large(MAX_REPLY_BYTES),
+            Self::StreamTooLarge => too_large(MAX_STREAMED_BYTES),
+            Self::Reported(_) | Self::StreamFailed { .. } | Self::Unavailable(_) | Self::Stopping => {
+                String::new()
+            }
         }
     }
+}
+
+fn too_large(limit: usize) -> String {
+    format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).")
 }

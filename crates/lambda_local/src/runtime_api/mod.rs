@@ -2,6 +2,7 @@
 //!
 //! - `protocol` decides what each call means. It does no I/O and knows no clock.
 //! - `routes` turns HTTP requests into calls, and answers into HTTP responses.
+//! - `streams` passes on what a runtime streams.
 //! - `listener` lets in only the program that the API is for.
 
 mod caller;
@@ -9,6 +10,7 @@ mod listener;
 mod protocol;
 mod routes;
 mod server;
+mod streams;
 
 pub(crate) use self::caller::{Caller, IncomingCall, ReplyTo};
 pub(crate) use self::protocol::{Answer, Event, News, Protocol};

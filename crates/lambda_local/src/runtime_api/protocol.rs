@@ -14,6 +14,7 @@
 use bytes::Bytes;
 
 use crate::outcome::{Failure, Outcome};
+use crate::reply_stream::ReplyStream;
 
 /// A call of the runtime, or of an extension within its process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(crate) struct Event {
     pub(crate) trace_id: String,
     pub(crate) client_context: Option<String>,
     pub(crate) payload: Bytes,
+    /// Where the reply goes if the runtime streams it.
+    pub(crate) stream: Option<ReplyStream>,
 }
 
 /// Why a call is refused.
@@ -69,6 +72,8 @@ pub(crate) enum Refusal {
     NotEmulated(&'static str),
     /// The body is larger than Lambda delivers.
     TooLarge,
+    /// The streamed body is larger than Lambda streams.
+    StreamTooLarge,
     /// The environment ends, or another call took the place of this one.
     Gone,
 }
@@ -216,9 +221,7 @@ impl<C> Protocol<C> {
         self.state = State::Away;
         let answer = match &outcome {
             Err(Failure::ReplyTooLarge) => Answer::Refused(Refusal::TooLarge),
-            Err(Failure::ReplyStreamed) => {
-                Answer::Refused(Refusal::NotEmulated("response streaming is not emulated"))
-            }
+            Err(Failure::StreamTooLarge) => Answer::Refused(Refusal::StreamTooLarge),
             _ => Answer::Accepted,
         };
         Verdict { answers: vec![(caller, answer)], news: Some(News::Finished(outcome)) }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use super::protocol::{Answer, Call, Event, Refusal};
+use super::streams::{Incomplete, Streams, gather, relay};
 use crate::config::{MAX_REPLY_BYTES, VERSION};
 use crate::http_body::{BodyError, read_body};
 use crate::outcome::Failure;
@@ -32,17 +33,22 @@ pub(super) fn routes(function: &str, caller: Caller) -> Router {
         .route("/2020-01-01/extension/event/next", get(next_extension_event))
         .method_not_allowed_fallback(async || Refusal::NotEmulated("the Runtime API has no such method here"))
         .fallback(async || Refusal::NotEmulated("this part of the Runtime API is not emulated"))
-        .with_state(Api { function: function.to_owned(), caller })
+        .with_state(Api { function: function.to_owned(), caller, streams: Streams::default() })
 }
 
 #[derive(Debug, Clone)]
 struct Api {
     function: String,
     caller: Caller,
+    streams: Streams,
 }
 
 async fn next(State(api): State<Api>) -> Answer {
-    api.caller.call(Call::Next).await
+    let answer = api.caller.call(Call::Next).await;
+    if let Answer::Event(Event { request_id, stream: Some(stream), .. }) = &answer {
+        api.streams.put(request_id, stream);
+    }
+    answer
 }
 
 async fn response(
@@ -53,12 +59,12 @@ async fn response(
 ) -> Result<Answer, Refusal> {
     let streamed =
         headers.get(RESPONSE_MODE).is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"streaming"));
-    let outcome = match read_body(body, MAX_REPLY_BYTES).await {
-        _ if streamed => Err(Failure::ReplyStreamed),
-        Ok(reply) => Ok(reply),
-        Err(BodyError::TooLarge) => Err(Failure::ReplyTooLarge),
-        Err(BodyError::Incomplete) => return Err(Refusal::Incomplete),
+    // A client that does not want a stream gets a streamed reply as a whole.
+    let outcome = match api.streams.take(&request_id).filter(|_| streamed) {
+        Some(stream) => relay(body, &stream).await,
+        None => gather(body).await,
     };
+    let outcome = outcome.map_err(|Incomplete| Refusal::Incomplete)?;
     Ok(api.caller.call(Call::Finish { request_id, outcome }).await)
 }
 
@@ -67,6 +73,7 @@ async fn error(
     Path(request_id): Path<String>,
     body: Body,
 ) -> Result<Answer, Refusal> {
+    api.streams.take(&request_id);
     let outcome = Err(Failure::Reported(error_body(body).await?));
     Ok(api.caller.call(Call::Finish { request_id, outcome }).await)
 }
@@ -160,6 +167,11 @@ impl IntoResponse for Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestEntityTooLarge",
                 "Exceeded maximum allowed payload size (6291556 bytes).",
+            ),
+            Self::StreamTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                "Exceeded maximum allowed payload size (209715200 bytes).",
             ),
             Self::Gone => (StatusCode::GONE, "EnvironmentGone", "the environment has ended"),
         };

@@ -17,6 +17,7 @@ mod log;
 mod management;
 mod python;
 mod settings;
+mod streaming;
 mod structure;
 mod terminal;
 mod watch;

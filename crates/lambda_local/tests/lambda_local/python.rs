@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::binary::{BINARY, LambdaLocal};
-use crate::support::{Server, client, invoke, payload, test_function};
+use crate::support::{Server, client, example, invoke, payload, test_function};
 use lambda_local::{Config, FunctionConfig, Program};
 use serde_json::json;
 
@@ -36,6 +36,7 @@ async fn boto3_sees_what_it_would_see_of_lambda() {
         python_function("python", scripts.join("bootstrap")),
         python_function("broken", broken),
         FunctionConfig { name: "rust".to_owned(), ..test_function() },
+        FunctionConfig::new("streaming", Program::executable(example("streaming_function"))),
     ]))
     .await;
     let mut check = Command::new(python());

@@ -1,7 +1,7 @@
 """Checks a running lambda-local with boto3: check.py ADDRESS.
 
-Functions: `python` (app.py on AWS's Python runtime), `rust` (on AWS's Rust runtime) and `broken`
-(app.py with a handler that does not exist).
+Functions: `python` (app.py on AWS's Python runtime), `rust` and `streaming` (on AWS's Rust runtime), and `broken` (app.py
+with a handler that does not exist).
 """
 
 import base64
@@ -95,6 +95,27 @@ def check_log():
     assert f"START RequestId: {request_id} Version: $LATEST\nhandling print\nEND RequestId: {request_id}\n" in log, log
 
 
+def stream(function, event):
+    """The chunks of a streamed response, and its end."""
+    answer = client.invoke_with_response_stream(FunctionName=function, Payload=json.dumps(event), LogType="Tail")
+    expect((answer["StatusCode"], answer["ExecutedVersion"]), (200, "$LATEST"))
+    *chunks, end = answer["EventStream"]
+    return [chunk["PayloadChunk"]["Payload"] for chunk in chunks], end["InvokeComplete"]
+
+
+def check_streaming():
+    chunks, end = stream("streaming", {"chunks": 3, "bytes": 100_000, "ms": 1})
+    _prelude, written = b"".join(chunks).split(b"\0" * 8)
+    expect(written, b"x" * 300_000)
+    expect(list(end), ["LogResult"])
+    assert b"REPORT RequestId: " in base64.b64decode(end["LogResult"]), end
+    chunks, end = stream("python", {"do": "raise"})
+    expect((chunks, end["ErrorCode"]), ([], "Unhandled"))
+    expect(json.loads(end["ErrorDetails"])["errorType"], "Refused")
+    chunks, _end = stream("python", {"n": 1})
+    expect((len(chunks), json.loads(chunks[0])["event"]), (1, {"n": 1}))
+
+
 def check_other_invocation_types():
     accepted = invoke("python", {}, InvocationType="Event")
     expect((accepted["StatusCode"], accepted["Payload"]), (202, b""))
@@ -122,6 +143,7 @@ check_answers()
 check_context()
 check_function_errors()
 check_log()
+check_streaming()
 check_other_invocation_types()
 check_refusals()
 print("all checks passed")

@@ -82,10 +82,9 @@ fn what_a_call_means_in_each_state() {
 
 #[test]
 fn the_runtime_is_told_what_lambda_does_not_take() {
-    let streamed = Refusal::NotEmulated("response streaming is not emulated");
     for (failure, answer) in [
         (Failure::ReplyTooLarge, Answer::Refused(Refusal::TooLarge)),
-        (Failure::ReplyStreamed, Answer::Refused(streamed)),
+        (Failure::StreamTooLarge, Answer::Refused(Refusal::StreamTooLarge)),
         (Failure::Reported(Bytes::from("{}")), Answer::Accepted),
     ] {
         let verdict = in_state("busy").call(10, finish("a", Err(failure.clone())));
