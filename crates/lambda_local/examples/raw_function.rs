@@ -1,7 +1,7 @@
 //! A function without a runtime that misuses the Runtime API as its event asks for: the subject of the tests.
 //!
 //! `{"do": "not_json" | "noise" | "wrong_id" | "twice" | "next_instead" | "half" | "linger" | "leave" |
-//! "stream_error" | "stream_exit"}`.
+//! "stream_error" | "stream_exit" | "page"}`.
 
 #![expect(clippy::disallowed_methods, reason = "a function reads its own environment")]
 
@@ -45,10 +45,16 @@ fn act(action: &str, id: &str) -> Result<()> {
             let mut stream = connect()?;
             write!(
                 stream,
-                "POST {PREFIX}/{id}/response HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n\"half"
+                "POST {PREFIX}/{id}/response HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n\"half"
             )?;
             drop(stream);
             answer(id, b"\"whole\"")?;
+        }
+        // As a browser would call on behalf of a page that has found the port.
+        "page" => {
+            let next = format!("GET {PREFIX}/next HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n");
+            let refused = call(&next, b"")?;
+            answer(id, refused.contains("web page").to_string().as_bytes())?;
         }
         "stream_error" => {
             let mut stream = open_stream(id)?;
@@ -83,7 +89,7 @@ fn open_stream(id: &str) -> Result<TcpStream> {
     let mut stream = connect()?;
     write!(
         stream,
-        "POST {PREFIX}/{id}/response HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\
+        "POST {PREFIX}/{id}/response HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\
          Lambda-Runtime-Function-Response-Mode: streaming\r\n\
          Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n"
     )?;
@@ -97,8 +103,10 @@ fn connect() -> Result<TcpStream> {
 /// Makes one call on a connection of its own and returns the whole answer.
 fn call(request_line: &str, body: &[u8]) -> Result<String> {
     let mut stream = connect()?;
-    let head =
-        format!("{request_line}Host: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "{request_line}Host: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -132,7 +132,7 @@ fn connect(address: &str) -> Value {
         let limit = Duration::from_millis(500);
         let mut stream = std::net::TcpStream::connect_timeout(&address.parse()?, limit)?;
         stream.set_read_timeout(Some(limit))?;
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)

@@ -1,4 +1,4 @@
-//! Which requests a server on this machine may answer, although web pages can send requests to it, too.
+//! Which requests the servers of this crate answer, although web pages can send requests to it, too.
 //!
 //! A browser sends what any page asks it to, also to loopback, and a page under an attacker's name can have that name
 //! resolve to loopback. So a request is refused if it
@@ -43,6 +43,11 @@ pub(crate) struct WebAccess {
 }
 
 impl WebAccess {
+    /// Access for programs of this machine alone.
+    pub(crate) fn for_programs(address: SocketAddr) -> Self {
+        Self { origins: Vec::new(), hosts: Vec::new(), address }
+    }
+
     /// Puts the check in front of all routes.
     pub(crate) fn guard(self, routes: Router) -> Router {
         routes.layer(from_fn_with_state(Arc::new(self), admit))

@@ -12,6 +12,7 @@ use super::caller::Caller;
 use super::listener::{Admission, PeerListener};
 use super::routes::routes;
 use crate::outcome::Failure;
+use crate::web_access::WebAccess;
 
 /// The variable in which a runtime finds the address of its Runtime API.
 const ADDRESS_VARIABLE: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -38,7 +39,8 @@ impl RuntimeApi {
     async fn listen(address: IpAddr, function: &str, caller: Caller) -> io::Result<Self> {
         let listener = PeerListener::bind(address).await?;
         let (address, admission) = (listener.local_addr()?, listener.admission());
-        let routes = routes(function, caller);
+        // A page that finds the port could take an event away from the runtime.
+        let routes = WebAccess::for_programs(address).guard(routes(function, caller));
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).await {
                 tracing::error!("a Runtime API failed: {error}");

@@ -168,7 +168,7 @@ async fn an_init_error_is_passed_on_in_the_words_of_the_runtime() {
     let report = r#"#!/bin/bash
 body='{"errorType":"My.InitError","errorMessage":"no model"}'
 exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
-printf 'POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' \
+printf 'POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' \
     "${#body}" "$body" >&3
 cat <&3 >/dev/null
 exit 1
@@ -213,6 +213,7 @@ async fn misuse_of_the_runtime_api_is_refused_and_loses_nothing(kind: Kind) {
         ("twice", "\"first\""),
         ("plain", "\"plain\""),
         ("next_instead", "\"403\""),
+        ("page", "true"),
         ("half", "\"whole\""),
         ("linger", "\"lingering\""),
         ("plain", "\"plain\""),
