@@ -3,27 +3,32 @@
 //! Everything is done as the original does it with Keras and Pillow: convert to RGB, resize to a square with
 //! the nearest neighbour, turn into blue, green and red planes with ImageNet's means subtracted.
 
-mod decode;
+mod error;
+mod foreign;
+mod format;
+mod formats;
 mod integrity;
-mod resize;
+mod limits;
+mod nearest;
+mod reader;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use self::decode::DecodeError;
-pub use self::decode::MAX_PIXELS;
+use self::error::DecodeError;
+use self::format::SUPPORTED;
+pub use self::limits::{MAX_FILE_BYTES, MAX_PIXELS};
 pub use self::thumbnail::{SIDE, Thumbnail};
 
 /// Length of the network's input: three planes.
 pub const TENSOR_LEN: usize = 3 * SIDE * SIDE;
-/// The longest file that is read.
-pub const MAX_FILE_BYTES: u64 = 32 << 20;
 
 /// Why a picture cannot be loaded.
 #[derive(Debug, Error)]
@@ -42,7 +47,7 @@ pub struct ImageError(#[from] DecodeError);
 enum Problem {
     #[error("{0}")]
     Read(#[from] io::Error),
-    #[error("it is not a regular file; expected a PNG or JPEG image")]
+    #[error("it is not a file; expected {SUPPORTED}")]
     NotAFile,
     #[error("the file is longer than {MAX_FILE_BYTES} bytes; expected a smaller image")]
     TooLong,
@@ -50,8 +55,8 @@ enum Problem {
     Decode(#[from] ImageError),
 }
 
-/// Loads a PNG or JPEG picture and resizes it for the network. The file's length, its pixels, and the
-/// memory and time that it takes are bounded, whatever its header states.
+/// Loads a picture from a file or a pipe and resizes it for the network. The file's length, its pixels, and the memory and
+/// time that it takes are bounded, whatever its header states.
 ///
 /// # Errors
 /// If the file cannot be read, exceeds a bound, or is not a complete picture of a known format.
@@ -65,16 +70,18 @@ pub fn load(path: &Path) -> Result<Thumbnail, LoadError> {
 /// # Errors
 /// If `bytes` exceed another bound, or are not a complete picture of a known format.
 pub fn from_bytes(bytes: &[u8]) -> Result<Thumbnail, ImageError> {
-    Ok(resize::resize(&decode::decode(bytes)?))
+    Ok(formats::decode(bytes)?)
 }
 
-/// Checks without decoding the pixels that `path` is a picture within bounds, and whole: a PNG's checksums are
-/// right, a JPEG has an end. Takes less than a twentieth of the time of [`load`].
+/// Checks that `path` is a file with a picture within bounds, and whole. The pixels of a PNG or JPEG are not decoded: a
+/// PNG's checksums are right, a JPEG has an end. For these it takes less than a twentieth of the time of [`load`].
 ///
 /// # Errors
-/// As [`load`], but for damage within the pixels of a JPEG.
+/// As [`load`], but for damage within the pixels of a JPEG; and if `path` is a pipe.
 pub fn probe(path: &Path) -> Result<(), LoadError> {
-    let probed = read(path).and_then(|bytes| Ok(decode::probe(&bytes).map_err(ImageError::from)?));
+    let is_file = path.metadata().map_err(Problem::Read).map(|file| file.is_file());
+    let bytes = is_file.and_then(|is_file| if is_file { read(path) } else { Err(Problem::NotAFile) });
+    let probed = bytes.and_then(|bytes| Ok(formats::probe(&bytes).map_err(ImageError::from)?));
     probed.map_err(|problem| LoadError { path: path.to_owned(), problem })
 }
 
@@ -93,8 +100,8 @@ pub fn preprocess(image: &Thumbnail, tensor: &mut [f32]) {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    // Asked before opening, since opening a pipe would wait for its other end.
-    if !path.metadata()?.is_file() {
+    let kind = path.metadata()?.file_type();
+    if !kind.is_file() && !kind.is_fifo() {
         return Err(Problem::NotAFile);
     }
     let mut bytes = Vec::new();

@@ -28,8 +28,8 @@ use serde::Serialize;
     after_help = "Exit codes:\n  0  every image or event was answered\n  1  something failed\n  2  the command line is wrong"
 )]
 struct Args {
-    /// PNG or JPEG files, or S3 objects as s3://BUCKET/KEY. Credentials and region come from the same places as for the
-    /// AWS CLI
+    /// Files or pipes with a PNG, JPEG, GIF, WebP, BMP, ICO, PNM or QOI image, or S3 objects as s3://BUCKET/KEY. Credentials
+    /// and region come from the same places as for the AWS CLI
     #[arg(value_name = "IMAGE", value_parser = OsStringValueParser::new().try_map(parse_source))]
     images: Vec<Source>,
 

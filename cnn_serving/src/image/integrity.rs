@@ -36,23 +36,58 @@ pub(super) fn check_png(bytes: &[u8]) -> Result<(), Damage> {
 
 /// Checks that the segments of a JPEG file are complete, up to the marker that ends the image.
 pub(super) fn check_jpeg(bytes: &[u8]) -> Result<(), Damage> {
-    const END_OF_IMAGE: u8 = 0xd9;
-    const START_OF_SCAN: u8 = 0xda;
+    segments(bytes).try_for_each(|segment| segment.map(drop))
+}
+
+/// A segment of a JPEG file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Segment<'a> {
+    pub(super) marker: u8,
+    /// Without the coded pixels that follow a scan.
+    pub(super) content: &'a [u8],
+}
+
+impl Segment<'_> {
+    pub(super) const START_OF_SCAN: u8 = 0xda;
+}
+
+/// The segments of a JPEG file, up to the marker that ends the image or to the first damage.
+pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Result<Segment<'_>, Damage>> {
     const START_OF_IMAGE_LEN: usize = 2;
-    let mut rest = bytes.get(START_OF_IMAGE_LEN..).ok_or(Damage::EndsEarly)?;
+    let mut rest = bytes.get(START_OF_IMAGE_LEN..).ok_or(Damage::EndsEarly);
+    std::iter::from_fn(move || {
+        let (segment, behind) = match rest.and_then(next_segment) {
+            Ok(found) => found?,
+            Err(damage) => {
+                rest = Ok(END_OF_IMAGE);
+                return Some(Err(damage));
+            }
+        };
+        rest = Ok(behind);
+        Some(Ok(segment))
+    })
+}
+
+const END_OF_IMAGE: &[u8] = &[0xff, 0xd9];
+
+/// The first segment of `rest` and what is behind it, or nothing at the end of the image.
+fn next_segment(mut rest: &[u8]) -> Result<Option<(Segment<'_>, &[u8])>, Damage> {
     loop {
         match rest {
             // A marker may have any number of fill bytes before it.
             [0xff, 0xff, ..] => rest = &rest[1..],
-            [0xff, END_OF_IMAGE, ..] => return Ok(()),
-            [0xff, marker, high, low, ..] => {
-                let length = usize::from(u16::from_be_bytes([*high, *low]));
-                rest = rest.get(2 + length..).ok_or(Damage::EndsEarly)?;
-                if *marker == START_OF_SCAN {
-                    rest = &rest[coded_len(rest)..];
+            [0xff, 0xd9, ..] => return Ok(None),
+            [0xff, marker, content @ ..] => {
+                let length = content.first_chunk().ok_or(Damage::EndsEarly)?;
+                let length = usize::from(u16::from_be_bytes(*length));
+                let (content, mut behind) = content.split_at_checked(length).ok_or(Damage::EndsEarly)?;
+                let content = content.get(2..).ok_or(Damage::NoMarker)?;
+                if *marker == Segment::START_OF_SCAN {
+                    behind = &behind[coded_len(behind)..];
                 }
+                return Ok(Some((Segment { marker: *marker, content }, behind)));
             }
-            [] | [0xff] | [0xff, _] | [0xff, _, _] => return Err(Damage::EndsEarly),
+            [] | [0xff] => return Err(Damage::EndsEarly),
             _ => return Err(Damage::NoMarker),
         }
     }

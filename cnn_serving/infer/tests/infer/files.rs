@@ -90,6 +90,37 @@ fn images_as_json() {
     assert_eq!(json[0]["predictions"].as_array().unwrap().len(), 5);
 }
 
+/// As the shell makes them: `infer <(cat picture.png)`.
+#[test]
+fn pipes_are_read_within_bounds() {
+    let assets = common::assets_folder();
+    let script = format!(r#""$0" --json <(cat '{}') <(cat /dev/zero)"#, assets.join(IMAGE).display());
+    let output = Command::new("bash").env(ASSETS, &assets).args(["-c", &script, INFER]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json[0]["predictions"][0]["name"], "tripod");
+    let error = json[1]["error"].as_str().unwrap();
+    assert!(error.ends_with("the file is longer than 33554432 bytes; expected a smaller image"), "{error}");
+}
+
+#[test]
+fn a_decoder_that_panics_takes_no_other_result_along() {
+    let assets = common::assets_folder();
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.png");
+    fs::write(&broken, include_bytes!("../../../tests/data/odd_palette.png")).unwrap();
+    let image = assets.join(IMAGE);
+    let output = infer(
+        &assets,
+        &["--json", image.to_str().unwrap(), broken.to_str().unwrap(), image.to_str().unwrap()],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json[0]["predictions"], json[2]["predictions"]);
+    assert!(json[1]["error"].as_str().unwrap().contains("its decoder cannot cope with: "), "{json}");
+    assert!(!stderr(&output).contains("panicked"), "{output:?}");
+}
+
 #[test]
 fn arguments_without_sense_are_a_usage_error() {
     let output = infer(Path::new("/nonexistent"), &["--event", "{}", "cat.png"]);

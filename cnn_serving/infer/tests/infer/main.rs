@@ -8,6 +8,7 @@
 
 #[path = "../../../tests/function/common.rs"]
 mod common;
+mod cost;
 mod files;
 #[path = "../../../tests/function/moto.rs"]
 mod moto;

@@ -215,8 +215,8 @@ mod bounds {
     #[test]
     fn not_an_image() {
         let url = &moto::open().url;
-        insta::assert_snapshot!(event_error(&mut infer(url), "text.txt"), @"infer: NotAnImage: cannot load the image s3://pictures/text.txt: it is neither a PNG nor a JPEG image");
-        insta::assert_snapshot!(event_error(&mut infer(url), "empty"), @"infer: NotAnImage: cannot load the image s3://pictures/empty: it is neither a PNG nor a JPEG image");
+        insta::assert_snapshot!(event_error(&mut infer(url), "text.txt"), @"infer: NotAnImage: cannot load the image s3://pictures/text.txt: it is not an image of a supported format; expected PNG, JPEG, GIF, WebP, BMP, ICO, PNM or QOI");
+        insta::assert_snapshot!(event_error(&mut infer(url), "empty"), @"infer: NotAnImage: cannot load the image s3://pictures/empty: it is not an image of a supported format; expected PNG, JPEG, GIF, WebP, BMP, ICO, PNM or QOI");
         let message = event_error(&mut infer(url), "cut.png");
         assert!(
             message.contains("NotAnImage: ") && message.contains("cut.png: it is a broken PNG: "),
