@@ -53,6 +53,7 @@ fn functions(folder: &Path) -> Vec<FunctionConfig> {
         small(FunctionConfig { name: "cold".to_owned(), ..test_function() }),
         FunctionConfig { name: "provisioned".to_owned(), ..test_function() },
         FunctionConfig { name: "slow".to_owned(), timeout: Duration::from_secs(1), ..test_function() },
+        FunctionConfig { name: "stopped".to_owned(), ..test_function() },
         python("app.handler"),
         FunctionConfig { name: "startup_fails".to_owned(), ..python("startup_fails.handler") },
         named("exits", shell("exit 0")),
