@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 const THREAD_GRACE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    cli::return_large_blocks();
     let log = Log::to_stderr();
     let task = cli::parse();
     let result = block_on(task);

@@ -10,13 +10,16 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::support::{Kind, Server, invoke, payload};
+use crate::support::binary::LambdaLocal;
+use crate::support::{Kind, Server, client, eventually, invoke, payload};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
 use lambda_local::Config;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 on_both!(
@@ -111,4 +114,29 @@ async fn more_requests_than_allowed_are_throttled(kind: Kind) {
     assert_eq!((served, throttled), (2, 4));
     assert_eq!(payload(&invoke(&client, "test", json!(7)).await)["event"], 7);
     server.stop().await;
+}
+
+/// Without fixed thresholds, glibc would keep 90 MB.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_memory_of_large_answers_is_given_back() {
+    let server = LambdaLocal::start(&[]);
+    let client = client(server.address);
+    let permits = Arc::new(Semaphore::new(100));
+    let mut calls = JoinSet::new();
+    for _ in 0..500 {
+        let permit = Arc::clone(&permits).acquire_owned().await.unwrap();
+        let client = client.clone();
+        calls.spawn(async move {
+            let answer = invoke(&client, "test", json!({ "do": "large", "bytes": 1 << 20 })).await;
+            drop(permit);
+            answer.payload().unwrap().as_ref().len()
+        });
+    }
+    assert!(calls.join_all().await.into_iter().all(|length| length > 1 << 20));
+    let resident_mb = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    };
+    eventually(|| resident_mb() < 64).await;
 }
