@@ -154,11 +154,21 @@ impl Service {
         Arc::clone(&self.blueprints[function].read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// New environments of the function get this blueprint. Those of the old one end: the idle ones now, the others
-    /// after their replies.
-    pub(crate) fn replace_blueprint(&self, function: usize, blueprint: Blueprint) {
-        *self.blueprints[function].write().unwrap_or_else(PoisonError::into_inner) = Arc::new(blueprint);
+    /// Changes what new environments of the function are like. Those of the old blueprint end: the idle ones now, the
+    /// others after their replies. Whoever changes the same function at the same time waits, so that no change is lost.
+    ///
+    /// # Errors
+    /// If `change` fails. Then nothing has changed.
+    pub(crate) fn change_blueprint<E>(
+        &self,
+        function: usize,
+        change: impl FnOnce(&Blueprint) -> Result<Blueprint, E>,
+    ) -> Result<(), E> {
+        let mut current = self.blueprints[function].write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(change(&current)?);
+        drop(current);
         self.leases.replace(function);
+        Ok(())
     }
 }
 
@@ -227,5 +237,23 @@ pub(crate) mod tests {
         assert_eq!(pending.wait().await.outcome, Err(Failure::Stopping));
         service.tasks().close();
         service.tasks().wait().await;
+    }
+    #[test]
+    fn no_change_of_a_blueprint_is_lost() {
+        let service = service(FakeBackend::new(|_| std::future::pending()), 1);
+        let one_more = |blueprint: &Blueprint| -> Result<Blueprint, ()> {
+            let function =
+                FunctionConfig { memory_mb: blueprint.function.memory_mb + 1, ..blueprint.function.clone() };
+            Ok(Blueprint { function, ..blueprint.clone() })
+        };
+        let before = service.blueprint(0).function.memory_mb;
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..100).for_each(|_| service.change_blueprint(0, one_more).unwrap()));
+            }
+        });
+        assert_eq!(service.blueprint(0).function.memory_mb, before + 400);
+        assert_eq!(service.change_blueprint(0, |_| Err("no")), Err("no"));
+        assert_eq!(service.blueprint(0).function.memory_mb, before + 400);
     }
 }

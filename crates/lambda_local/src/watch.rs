@@ -88,14 +88,14 @@ pub(crate) async fn watch(service: Arc<Service>, backends: Arc<Backends>) {
 
 async fn renew(service: &Service, backends: &Backends, function: usize, program: &Program) {
     let renewed = backends.renew(program).await;
-    // Settings may have changed while an image was unpacked, so they are read here.
-    let blueprint = Blueprint::clone(&service.blueprint(function));
-    let name = &blueprint.function.name;
-    match renewed.and_then(|()| backends.backend(&blueprint.function)) {
-        Ok(backend) => {
-            tracing::info!("the program of {name} has changed: new environments run the new one");
-            service.replace_blueprint(function, Blueprint { backend, ..blueprint });
-        }
+    let changed = renewed.and_then(|()| {
+        service.change_blueprint(function, |blueprint| {
+            Ok(Blueprint { backend: backends.backend(&blueprint.function)?, ..blueprint.clone() })
+        })
+    });
+    let name = &service.blueprint(function).function.name;
+    match changed {
+        Ok(()) => tracing::info!("the program of {name} has changed: new environments run the new one"),
         Err(error) => {
             tracing::warn!(
                 "the program of {name} has changed, but its environments run the old one: {error}"

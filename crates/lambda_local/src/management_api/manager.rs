@@ -11,7 +11,7 @@ use super::code::Programs;
 use super::description::{Code, Description};
 use super::list::ListQuery;
 use super::update::Update;
-use crate::backend::Backends;
+use crate::backend::{Backends, PrepareError};
 use crate::clock;
 use crate::config::{FunctionConfig, Program, VERSION, function_arn};
 use crate::environment::Blueprint;
@@ -147,11 +147,12 @@ impl Manager {
         if update.revision.as_ref().is_some_and(|revision| *revision != record.revision) {
             return Err(Refusal::OtherRevision);
         }
-        let blueprint = self.service.blueprint(number);
-        let function = updated(&blueprint.function, &update);
-        let backend = self.backends.backend(&function);
-        let backend = backend.map_err(|error| Refusal::Unavailable(error.to_string()))?;
-        self.service.replace_blueprint(number, Blueprint { function, backend, ..(*blueprint).clone() });
+        let changed = self.service.change_blueprint(number, |blueprint| {
+            let function = updated(&blueprint.function, &update);
+            let backend = self.backends.backend(&function)?;
+            Ok::<_, PrepareError>(Blueprint { function, backend, ..blueprint.clone() })
+        });
+        changed.map_err(|error| Refusal::Unavailable(error.to_string()))?;
         record.description = update.description.unwrap_or_else(|| record.description.clone());
         record.revision = new_revision();
         record.last_modified = clock::now();
