@@ -28,11 +28,13 @@ compares status, headers, body and log. `scripts/conformance.py` writes this doc
 `<number>` for a number, and `<any>` for any text. What a recording does not show is not compared. Left out are recordings
 that say the same of another runtime, and recordings of what lambda-local does not emulate.
 
-These things differ in every answer:
+These things differ wherever they occur:
 
 - AWS adds the header `x-amzn-remapped-content-length: 0`, which is a matter of its own network, and `x-amzn-trace-id`.
   lambda-local does not trace.
 - AWS writes INIT_START lines for the runtimes that it manages. lambda-local has no such runtimes.
+- AWS writes START after it has repeated a failed initialisation, and lambda-local before. An INIT_REPORT line of
+  lambda-local ends with a tab, as REPORT lines do.
 
 No recording was found of the response to a request with an unknown invocation type or log type, nor of a streamed
 response on the wire. There lambda-local follows the model of Lambda's API that AWS publishes with its SDKs.

@@ -170,6 +170,24 @@ async fn a_client_that_leaves_a_stream_does_not_disturb_the_function() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_a_stopping_server_cuts_off_is_no_success() {
+    let (server, client) = server().await;
+    let event = json!({ "chunks": 1000, "bytes": 10, "ms": 10 }).to_string();
+    let call = client.invoke_with_response_stream().function_name("streaming").payload(Blob::new(event));
+    let mut output = call.send().await.unwrap();
+    output.event_stream.recv().await.unwrap().unwrap();
+    let stopped = tokio::spawn(server.stop());
+    let end = loop {
+        match output.event_stream.recv().await {
+            Ok(Some(StreamEvent::PayloadChunk(_))) => {}
+            end => break end,
+        }
+    };
+    assert!(end.is_err(), "{end:?}");
+    stopped.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_and_dry_runs_have_no_stream() {
     let (server, client) = server().await;
     let call = |function: &str| client.invoke_with_response_stream().function_name(function);
