@@ -18,6 +18,18 @@ pub(crate) fn epoch_seconds() -> u64 {
     now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// The nanoseconds from the start of 1970 until now.
+pub(crate) fn epoch_ns() -> u64 {
+    let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The nanoseconds of a clock that nobody sets.
+pub(crate) fn monotonic_ns() -> u64 {
+    let since = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// The milliseconds from the start of 1970 until the moment that is `after` from now.
 pub(crate) fn epoch_ms(after: Duration) -> u64 {
     let since = (now() + after).duration_since(UNIX_EPOCH).unwrap_or_default();

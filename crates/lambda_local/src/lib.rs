@@ -27,7 +27,7 @@
 //! # Invariants
 //!
 //! - A module uses only modules below it. There is no import circle.
-//! - `pool` and `runtime_api::protocol` are pure: they use no clock, no process, and no network.
+//! - `pool`, `runtime_api::protocol` and `inject::model` are pure: they use no clock, no process, and no network.
 //! - An environment serves one request at a time. It uses its lease and its blueprint, but not the service.
 //! - A lease ends exactly once, also if its environment is dropped by a panic or by the end of the async runtime.
 //! - What happened in an environment is an `outcome::Outcome`. The response to a client is decided in
@@ -36,6 +36,11 @@
 //!   pause.
 //! - However the server ends, the program of a function does not outlive it for long: the spawner ends processes, and the
 //!   reaper removes containers. If the spawner dies, the kernel ends the processes.
+//!
+//! # Injected functions
+//!
+//! `inject` stands between `server` and `cli`. It serves functions whose answers are drawn, with the Invoke API's own
+//! reading of requests and wording of answers, and without environments.
 //!
 //! # Environments
 //!
@@ -67,6 +72,7 @@ mod environment;
 mod events;
 mod function_reference;
 mod http_body;
+mod inject;
 mod invocation;
 mod invoke_api;
 mod lease;

@@ -43,6 +43,8 @@ pub(crate) enum Refusal {
     EventTooLarge { bytes: usize, limit: usize },
     /// There is no room for the request.
     Throttled(Throttled),
+    /// The request is throttled for this reason, because a plan says so.
+    ThrottledFor(&'static str),
     /// The client's connection ended early.
     Incomplete,
     /// The request may come from a web page. This says what gave it away, and what to do if it is meant.
@@ -119,6 +121,7 @@ impl Refusal {
                 Throttled::ReservedConcurrency => "ReservedFunctionConcurrentInvocationLimitExceeded",
                 Throttled::QueueMemory | Throttled::EventQueue => "CallerRateLimitExceeded",
             }),
+            Self::ThrottledFor(reason) => throttled(reason),
             Self::Incomplete => invalid_content(user("the body ended early".to_owned())),
             Self::NotForWebPages(reason) => (
                 StatusCode::FORBIDDEN,

@@ -1,11 +1,14 @@
 //! The command line of `lambda-local`: plain data, checked without a look at anything else.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgGroup, Parser};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgGroup, CommandFactory, FromArgMatches, Parser};
 
 use super::web_args::WebArgs;
 use crate::config::{MEMORY_MB, PROVISIONED, RESERVED, TIMEOUT_S, is_function_name};
@@ -45,6 +48,15 @@ pub struct Args {
     /// be mixed with the flags for functions.
     #[arg(long, value_name = "FILE", group = "any function")]
     pub(super) config: Option<PathBuf>,
+
+    /// Functions whose answers are drawn instead of computed, to test a load generator. A file in TOML says how long
+    /// each takes, and which share of its requests fails, and how. Equal seeds give equal answers.
+    #[arg(long, value_name = "FILE", group = "any function")]
+    pub(super) inject: Option<PathBuf>,
+
+    /// With --inject: a new file, which gets one line for each request: what was drawn, and what really happened.
+    #[arg(long, value_name = "CSV", default_value = "truth.csv", requires = "inject")]
+    pub(super) truth: PathBuf,
 
     /// Memory in MB: of all functions that have no value of their own (512 if not given), or of the function NAME. May
     /// be repeated. Containers are limited to it, and to the share of the CPUs that Lambda gives with it: one CPU for
@@ -99,6 +111,33 @@ pub struct Args {
     /// End when standard input ends, and so with the program that started lambda-local.
     #[arg(long)]
     pub(super) exit_with_stdin: bool,
+}
+
+/// The arguments that have a meaning for functions whose answers are drawn. They are not run.
+const WITH_INJECT: [&str; 9] =
+    ["listen", "inject", "truth", "region", "origins", "hosts", "exit_with_stdin", "help", "version"];
+
+impl Args {
+    /// Reads the words of a command line, the first of which names the program.
+    ///
+    /// # Errors
+    /// If they are wrong, or ask for help. A flag that would be ignored is wrong.
+    pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(words)?;
+        let given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+        if given("inject") {
+            let names = command.get_arguments().filter(|argument| {
+                let name = argument.get_id().as_str();
+                !WITH_INJECT.contains(&name) && given(name)
+            });
+            if let Some(ignored) = names.map(ToString::to_string).next() {
+                let message = format!("--inject cannot be used with {ignored}: its functions are not run");
+                return Err(command.error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Self::from_arg_matches(&matches)
+    }
 }
 
 /// `HOST:PORT`.
@@ -265,9 +304,11 @@ fn parse_variable(text: &str) -> Result<VariableArg, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+
+    fn read(args: &[&str]) -> Result<Args, clap::Error> {
+        Args::read(["lambda-local"].iter().chain(args).map(OsString::from))
+    }
 
     #[test]
     fn the_definition_is_consistent() {
@@ -299,12 +340,16 @@ mod tests {
             (vec!["--function", "f=x", "--listen", "localhost:http"], "expected HOST:PORT"),
             (vec!["--function", "f=x", "--region", "a/b"], "expected letters, digits and -"),
             (vec!["--function", "f=x", "--env", "=1"], "expected KEY or KEY=VALUE"),
+            (vec!["--inject", "p", "--function", "f=x"], "cannot be used with"),
+            (vec!["--inject", "p", "--concurrency", "7"], "cannot be used with --concurrency"),
+            (vec!["--inject", "p", "--watch"], "cannot be used with --watch"),
+            (vec!["--function", "f=x", "--truth", "t"], "--inject <FILE>"),
             (
                 vec![],
-                "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--image-as-process <NAME=IMAGE>|--config <FILE>>",
+                "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--image-as-process <NAME=IMAGE>|--config <FILE>|--inject <FILE>>",
             ),
         ] {
-            let error = Args::try_parse_from([vec!["lambda-local"], args].concat()).unwrap_err().to_string();
+            let error = read(&args).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
     }

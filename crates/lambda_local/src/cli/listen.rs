@@ -7,8 +7,19 @@ use tokio::net::{TcpListener, lookup_host};
 
 use super::args::ListenArg;
 
-/// Listens on the first address of the host that belongs to this machine.
-pub(super) async fn listen(address: &ListenArg) -> Result<TcpListener> {
+/// Listens on the first address of the host that belongs to this machine, and says which that is.
+pub(super) async fn listen(address: &ListenArg) -> Result<(TcpListener, SocketAddr)> {
+    let listener = bind(address).await?;
+    let address = listener.local_addr().context("cannot tell the address listened on")?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "{address} can be reached from other machines: whoever reaches it can run the functions"
+        );
+    }
+    Ok((listener, address))
+}
+
+async fn bind(address: &ListenArg) -> Result<TcpListener> {
     let ListenArg { host, port } = address;
     let found = lookup_host((host.as_str(), *port)).await.with_context(|| {
         format!(

@@ -3,9 +3,11 @@
 //! `args` is what was typed, and `functions_file` what stands in a file. `resolve` turns both into a
 //! [`Config`](crate::Config), with a look at files and variables. `settings` decides what wins.
 
+mod announce;
 mod args;
 mod command;
 mod functions_file;
+mod injection;
 mod listen;
 mod log;
 mod memory;
@@ -16,12 +18,11 @@ mod signals;
 mod web_args;
 
 use std::ffi::OsString;
-use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
+use self::announce::announce;
 pub use self::args::Args;
 use self::listen::listen;
 pub use self::log::Log;
@@ -60,7 +61,7 @@ pub fn parse() -> Task {
         [flag, run] if flag == REAP_FLAG => Task::Reap(run.to_string_lossy().into_owned()),
         [flag] if flag == SPAWN_FLAG => Task::Spawn { in_roots: false },
         [flag] if flag == SPAWN_IN_ROOTS_FLAG => Task::Spawn { in_roots: true },
-        _ => Task::Serve(Box::new(Args::parse())),
+        _ => Task::Serve(Box::new(Args::read(std::env::args_os()).unwrap_or_else(|error| error.exit()))),
     }
 }
 
@@ -83,16 +84,13 @@ pub async fn run(task: Task) -> Result<()> {
 /// Serves until a signal comes, or standard input ends if that was asked for.
 async fn serve(args: Args) -> Result<()> {
     raise_open_files(args.concurrency);
+    if let Some(plan) = &args.inject {
+        return injection::serve(&args, plan).await;
+    }
     let config = resolve(&args)?;
     let stopping = CancellationToken::new();
     let mut shutdown = Box::pin(shutdown(args.exit_with_stdin, stopping.clone())?);
-    let listener = listen(&args.listen).await?;
-    let address = listener.local_addr().context("cannot tell the address listened on")?;
-    if !address.ip().is_loopback() {
-        tracing::warn!(
-            "{address} can be reached from other machines: whoever reaches it can run the functions"
-        );
-    }
+    let (listener, address) = listen(&args.listen).await?;
     let lambda = tokio::select! {
         lambda = LocalLambda::prepare(config) => lambda?,
         () = &mut shutdown => return Ok(()),
@@ -115,12 +113,4 @@ async fn serve(args: Args) -> Result<()> {
             bail!("stopped by a second signal before all functions had ended")
         }
     }
-}
-
-async fn announce(lines: String) -> Result<()> {
-    let write = move || {
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush())
-    };
-    tokio::task::spawn_blocking(write).await?.context("cannot write to standard output")
 }

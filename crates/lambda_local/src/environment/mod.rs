@@ -5,7 +5,7 @@
 
 mod blueprint;
 mod log;
-mod report;
+pub(crate) mod report;
 mod sandbox;
 #[cfg(test)]
 mod tests;

@@ -7,12 +7,12 @@ use crate::config::VERSION;
 use crate::outcome::Failure;
 
 /// The line before the output of an invocation.
-pub(super) fn start_line(request_id: &str) -> String {
+pub(crate) fn start_line(request_id: &str) -> String {
     format!("START RequestId: {request_id} Version: {VERSION}\n")
 }
 
 /// The line after the output of an invocation.
-pub(super) fn end_line(request_id: &str) -> String {
+pub(crate) fn end_line(request_id: &str) -> String {
     format!("END RequestId: {request_id}\n")
 }
 
@@ -25,16 +25,16 @@ pub(super) enum Phase {
 
 /// The measured facts of an invocation.
 #[derive(Debug)]
-pub(super) struct Report<'a> {
-    pub(super) request_id: &'a str,
+pub(crate) struct Report<'a> {
+    pub(crate) request_id: &'a str,
     /// The time from giving the event to the runtime until its reply was there. An initialisation that was repeated
     /// within the invocation is part of it.
-    pub(super) duration: Duration,
+    pub(crate) duration: Duration,
     /// The time from starting the program until its runtime first asked for an event. Only after a cold start.
-    pub(super) init_duration: Option<Duration>,
-    pub(super) memory_mb: u32,
-    pub(super) peak_memory_mb: u64,
-    pub(super) failure: Option<&'a Failure>,
+    pub(crate) init_duration: Option<Duration>,
+    pub(crate) memory_mb: u32,
+    pub(crate) peak_memory_mb: u64,
+    pub(crate) failure: Option<&'a Failure>,
 }
 
 impl fmt::Display for Report<'_> {

@@ -55,7 +55,7 @@ fn words(failure: &Failure, request_id: &str) -> String {
 }
 
 /// The response to a request that an environment has served or failed to serve.
-pub(super) fn respond(reply: Reply, request_id: &str, wants_log: bool) -> Response {
+pub(crate) fn respond(reply: Reply, request_id: &str, wants_log: bool) -> Response {
     let (body, failed) = match tell(reply.outcome, request_id) {
         Ok(Told::Reply(body)) => (body, false),
         Ok(Told::FunctionError(body)) => (body, true),

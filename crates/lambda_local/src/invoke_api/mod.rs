@@ -17,8 +17,8 @@ use axum::routing::post;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use self::answer::respond;
-use self::request::{ClientRequest, InvocationType};
+pub(crate) use self::answer::respond;
+pub(crate) use self::request::{ClientRequest, InvocationType};
 use crate::events::Events;
 use crate::function_reference::FunctionReference;
 use crate::invocation::Request;
@@ -26,7 +26,7 @@ use crate::refusal::Refusal;
 use crate::reply_stream::ReplyStream;
 use crate::service::Service;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// What the routes need.
 #[derive(Debug)]
@@ -45,8 +45,8 @@ pub(crate) fn routes(api: Api) -> Router {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct InvokeQuery {
-    qualifier: Option<String>,
+pub(crate) struct InvokeQuery {
+    pub(crate) qualifier: Option<String>,
 }
 
 /// How a client wants its reply.

@@ -26,7 +26,7 @@ const LOG_TYPE: &str = "x-amz-log-type";
 const TRACE_ID: &str = "x-amzn-trace-id";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InvocationType {
+pub(crate) enum InvocationType {
     /// The client waits for the reply.
     RequestResponse,
     /// The client does not wait.
@@ -37,10 +37,10 @@ pub(super) enum InvocationType {
 
 /// A request, and how it is to be answered.
 #[derive(Debug)]
-pub(super) struct ClientRequest {
-    pub(super) invocation_type: InvocationType,
-    pub(super) wants_log: bool,
-    pub(super) request: Request,
+pub(crate) struct ClientRequest {
+    pub(crate) invocation_type: InvocationType,
+    pub(crate) wants_log: bool,
+    pub(crate) request: Request,
 }
 
 impl ClientRequest {
@@ -48,7 +48,7 @@ impl ClientRequest {
     ///
     /// # Errors
     /// If a header has a value that it cannot have, or the body is not one JSON value within the limits.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         headers: &HeaderMap,
         body: Body,
         request_id: &str,

@@ -81,6 +81,7 @@ fn each_refusal_has_the_status_the_exception_and_the_message_of_lambda() {
         ),
         (Throttled::Concurrency.into(), 429, "TooManyRequestsException", "Rate Exceeded."),
         (Throttled::EventQueue.into(), 429, "TooManyRequestsException", "Rate Exceeded."),
+        (Refusal::ThrottledFor("R"), 429, "TooManyRequestsException", "Rate Exceeded."),
         (Refusal::Incomplete, 400, "InvalidRequestContentException", "the body ended early"),
         (
             Refusal::NotForWebPages("m".to_owned()),

@@ -329,7 +329,7 @@ fn mistakes_on_the_command_line_are_explained() {
         (
             &[],
             2,
-            "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--image-as-process <NAME=IMAGE>|--config <FILE>>",
+            "<--function <NAME=COMMAND>|--image <NAME=IMAGE>|--image-as-process <NAME=IMAGE>|--config <FILE>|--inject <FILE>>",
         ),
     ] {
         let output = run(args);

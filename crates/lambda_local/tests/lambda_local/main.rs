@@ -11,6 +11,7 @@ mod support;
 mod conformance;
 mod containers;
 mod faults;
+mod inject;
 mod invoke;
 mod lifecycle;
 mod log;

@@ -19,6 +19,8 @@ fn what_decides_is_pure() {
         "pool/slots.rs",
         "pool/start_rate.rs",
         "runtime_api/protocol.rs",
+        "inject/model.rs",
+        "inject/distribution.rs",
         "management_api/account.rs",
         "management_api/body.rs",
         "management_api/list.rs",

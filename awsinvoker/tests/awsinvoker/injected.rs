@@ -1,0 +1,243 @@
+//! awsinvoker against functions whose answers are drawn: what it reports has to be what was done to it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use run_record::{Outcome, Sample, View};
+
+use crate::support::{Bench, program, stderr};
+
+/// Each function has one kind of latency. Between them, they have all kinds of faults.
+const PLAN: &str = r#"
+seed = 7
+
+[functions.constant]
+latency.constant = { ms = 20 }
+function_errors = { share = 0.2 }
+garbage = { share = 0.1 }
+
+[functions.lognormal]
+latency.lognormal = { p50_ms = 15, p99_ms = 60 }
+cold_starts = { share = 0.2, init.constant = { ms = 33.21 } }
+resets = { share = 0.2 }
+
+[functions.bimodal]
+latency.bimodal = { fast_ms = 10, slow_ms = 80, slow_share = 0.3 }
+throttles = { share = 0.2, reason = "CallerRateLimitExceeded" }
+
+# Some of the stalls are longer than the client waits, by far.
+[functions.empirical]
+latency.empirical = { file = "latencies" }
+stalls = { share = 0.2, ms = 1200 }
+"#;
+
+const ENDPOINTS: &str = r#"[{"hostname": "constant"}, {"hostname": "lognormal"}, {"hostname": "bimodal"},
+    {"hostname": "empirical"}]"#;
+
+/// A line of the truth file.
+#[derive(Debug)]
+struct Truth {
+    function: String,
+    number: u64,
+    kind: String,
+    ending: String,
+    latency_ns: Option<u64>,
+    init_ns: Option<u64>,
+    intended_ns: u64,
+    /// From the arrival to the end.
+    really_ns: u64,
+}
+
+/// The truth, by request id.
+fn truth(text: &str) -> HashMap<String, Truth> {
+    let (head, lines) = text.split_once('\n').unwrap();
+    let columns = "request_id,function,number,kind,arrival_ns,latency_ns,init_ns,intended_ns,ended_ns,ending";
+    assert_eq!(head, columns);
+    let rows = lines.lines().map(|line| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let number = |at: usize| fields[at].parse::<u64>().ok();
+        let truth = Truth {
+            function: fields[1].to_owned(),
+            number: number(2).unwrap(),
+            kind: fields[3].to_owned(),
+            latency_ns: number(5),
+            init_ns: number(6),
+            intended_ns: number(7).unwrap(),
+            really_ns: number(8).unwrap() - number(4).unwrap(),
+            ending: fields[9].to_owned(),
+        };
+        (fields[0].to_owned(), truth)
+    });
+    rows.collect()
+}
+
+/// What a client sees of a request.
+fn outcome(truth: &Truth) -> Outcome {
+    match (truth.kind.as_str(), truth.ending.as_str()) {
+        ("answer" | "stall", "written") => Outcome::Ok,
+        ("answer" | "stall", "client_gone") => Outcome::Timeout,
+        ("throttle", "written") => Outcome::Throttled,
+        ("function_error", "written") => Outcome::FunctionError,
+        ("reset", "reset") | ("garbage", "written") => Outcome::Transport,
+        _ => panic!("{truth:?}"),
+    }
+}
+
+/// A server that ends with its standard input, so with the test.
+fn serve(bench: &Bench) -> (Child, String) {
+    std::fs::write(bench.path("plan.toml"), PLAN).unwrap();
+    std::fs::write(bench.path("latencies"), "5\n10\n40\n1500\n").unwrap();
+    let mut command = Command::new(program("lambda-local"));
+    command.args(["--listen", "127.0.0.1:0", "--exit-with-stdin", "--inject"]).arg(bench.path("plan.toml"));
+    command.arg("--truth").arg(bench.path("truth.csv")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (process, line.trim_end().strip_prefix("listening on ").unwrap().to_owned())
+}
+
+/// A load of 6 s, and what was done to it.
+fn load() -> (Bench, Vec<Sample>, HashMap<String, Truth>) {
+    let bench = Bench::new(ENDPOINTS);
+    let (mut server, url) = serve(&bench);
+    let run =
+        bench.bare_command("--rps 200 --time 6 --timeout 2 --out out --endpoint-url").arg(&url).output();
+    let run = run.unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
+    drop(server.stdin.take());
+    assert!(server.wait().unwrap().success());
+    let (samples, truth) = (bench.samples(), truth(&bench.read("truth.csv")));
+    (bench, samples, truth)
+}
+
+/// Counts by function and outcome.
+type Counts = BTreeMap<(String, Outcome), u64>;
+
+fn counts(of: impl Iterator<Item = (String, Outcome)>) -> Counts {
+    of.fold(Counts::new(), |mut counts, key| {
+        *counts.entry(key).or_default() += 1;
+        counts
+    })
+}
+
+const NAMES: [&str; 4] = ["constant", "lognormal", "bimodal", "empirical"];
+
+#[test]
+fn what_is_reported_is_what_was_done() {
+    let (bench, samples, truth) = load();
+    assert_eq!((samples.len(), truth.len()), (1200, 1200));
+    let endpoint = |sample: &Sample| NAMES[sample.arrival.endpoint].to_owned();
+
+    // Each outcome as often as it was caused, in the samples and in the summary.
+    let caused = counts(truth.values().map(|truth| (truth.function.clone(), outcome(truth))));
+    assert_eq!(counts(samples.iter().map(|sample| (endpoint(sample), sample.reply.outcome))), caused);
+    let summary = bench.run_dir().read_summary().unwrap();
+    for (endpoint, name) in summary.endpoints.iter().zip(NAMES) {
+        for outcome in Outcome::ALL {
+            let expected = caused.get(&(name.to_owned(), outcome)).copied().unwrap_or(0);
+            assert_eq!(endpoint.outcomes.get(outcome), expected, "{name} {outcome:?}");
+        }
+        let cold =
+            |truth: &&Truth| truth.function == name && truth.init_ns.is_some() && truth.ending == "written";
+        assert_eq!(endpoint.cold_starts, Some(truth.values().filter(cold).count() as u64), "{name}");
+    }
+    for outcome in
+        [Outcome::Ok, Outcome::FunctionError, Outcome::Throttled, Outcome::Transport, Outcome::Timeout]
+    {
+        assert!(caused.keys().any(|(_, caused)| *caused == outcome), "no {outcome:?}: {caused:?}");
+    }
+
+    // Every request has a number of its own.
+    for name in NAMES {
+        let mut numbers: Vec<_> =
+            truth.values().filter(|truth| truth.function == name).map(|truth| truth.number).collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..300), "{name}");
+    }
+
+    // Request by request, wherever an answer brought the id.
+    let mut extra = Vec::new();
+    for sample in samples.iter().filter(|sample| sample.reply.outcome == Outcome::Ok) {
+        let truth = &truth[sample.reply.request_id.as_ref().unwrap()];
+        assert_eq!(outcome(truth), Outcome::Ok);
+        assert_eq!(sample.function_ns(), truth.latency_ns, "{sample:?} {truth:?}");
+        assert_eq!(sample.reply.init_ns, truth.init_ns, "{sample:?} {truth:?}");
+        assert!(truth.really_ns >= truth.intended_ns, "{truth:?}");
+        // What the client saw contains what the server did.
+        let service_ns = sample.service_ns().unwrap();
+        assert!(service_ns > truth.really_ns, "{sample:?} {truth:?}");
+        extra.push((sample.response_ns().unwrap() - truth.really_ns, truth));
+    }
+    percentiles_hold(&bench, &samples, &truth);
+
+    // The client is not a part of what it measures: a few milliseconds at most, also on a busy machine.
+    extra.sort_by_key(|(ns, _)| *ns);
+    let median_ns = extra[extra.len() / 2].0;
+    assert!(median_ns < 5_000_000, "{median_ns}");
+}
+
+/// The percentiles of the summary lie between those of the truth and those of the truth with what the client adds. The
+/// histograms keep three digits.
+fn percentiles_hold(bench: &Bench, samples: &[Sample], truth: &HashMap<String, Truth>) {
+    let summary = bench.run_dir().read_summary().unwrap();
+    for (at, endpoint) in summary.endpoints.iter().enumerate() {
+        let ok = samples
+            .iter()
+            .filter(|sample| sample.arrival.endpoint == at && sample.reply.outcome == Outcome::Ok);
+        let (mut really, mut seen, mut most_extra) = (Vec::new(), Vec::new(), 0);
+        for sample in ok {
+            let really_ns = truth[sample.reply.request_id.as_ref().unwrap()].really_ns;
+            let seen_ns = View::Response.latency_ns(sample).unwrap();
+            most_extra = most_extra.max(seen_ns - really_ns);
+            really.push(really_ns);
+            seen.push(seen_ns);
+        }
+        really.sort_unstable();
+        seen.sort_unstable();
+        let response = &endpoint.views.response;
+        assert_eq!(response.count, really.len() as u64);
+        for (percent, us) in [(50, response.p50), (90, response.p90), (99, response.p99), (100, response.max)]
+        {
+            let rank = (percent * really.len()).div_ceil(100) - 1;
+            let found_ns = us.unwrap() * 1e3;
+            let exact = found_ns / seen[rank] as f64;
+            assert!((exact - 1.0).abs() < 0.001, "{}: p{percent}: {found_ns} ns", endpoint.name);
+            let (least, most) = (really[rank] as f64 * 0.999, (really[rank] + most_extra) as f64 * 1.001);
+            assert!(least <= found_ns && found_ns <= most, "{}: p{percent}: {found_ns} ns", endpoint.name);
+        }
+    }
+}
+
+/// What was drawn for each request: function and number, and then kind, latency and initialisation.
+type Drawn = BTreeMap<(String, u64), (String, Option<u64>, Option<u64>)>;
+
+/// A load on a server that is killed once its truth file has `lines` lines. All requests are told that ended until then.
+fn killed_after(lines: usize) -> Drawn {
+    let bench = Bench::new(ENDPOINTS);
+    let (mut server, url) = serve(&bench);
+    let line = "--rps 200 --time 2 --timeout 10 --out out --endpoint-url";
+    let mut load =
+        bench.bare_command(line).arg(&url).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while bench.read("truth.csv").lines().count() < lines {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    load.wait().unwrap();
+    let text = bench.read("truth.csv");
+    assert!(text.ends_with('\n'), "{text}");
+    let rows = truth(&text).into_values();
+    rows.map(|row| ((row.function, row.number), (row.kind, row.latency_ns, row.init_ns))).collect()
+}
+
+#[test]
+fn equal_seeds_give_equal_answers_and_a_killed_server_leaves_whole_lines() {
+    let [first, second] = [100, 300].map(killed_after);
+    let common: Vec<_> = first.iter().filter(|(key, _)| second.contains_key(key)).collect();
+    assert!(common.len() > 50, "{first:?} {second:?}");
+    for (key, drawn) in common {
+        assert_eq!(second[key], *drawn, "{key:?}");
+    }
+}
