@@ -51,6 +51,8 @@ class NoAnswer(Exception):
 def main():
     args = parse_arguments()
     os.environ["CNN_SERVING_ASSETS"] = str(args.assets)
+    # ONNX Runtime would keep a record of its use, and send reports to its maker.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     files = sorted(path for path in args.folder.rglob("*") if path.is_file())
     if not files:
         sys.exit(f"compare_with_pillow.py: {args.folder} has no files; expected pictures")

@@ -38,6 +38,8 @@ readonly runtime_inputs=(
     "$model_sources/export.py" "$model_sources/expected.json" cnn_serving/data/imagenet_labels.tsv
 )
 readonly images=(chelsea.png coffee.png camera.png rocket.jpg)
+# ONNX Runtime would keep a record of its use, and send reports to its maker.
+export ORT_DISABLE_TELEMETRY=1
 
 main() {
     runtime_only=false

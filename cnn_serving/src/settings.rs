@@ -1,4 +1,4 @@
-//! The environment variables of the function. No other module reads the environment.
+//! The environment variables of the function. No other module reads or changes the environment.
 
 use std::env;
 use std::ffi::OsString;
@@ -33,6 +33,9 @@ pub const ARENA: &str = "CNN_SERVING_ARENA";
 /// own time-out, or the function times out before it can report the error. AWS's own variables and profiles configure
 /// the address of S3 and the credentials.
 pub const S3_TIMEOUT: &str = "CNN_SERVING_S3_TIMEOUT";
+
+/// ONNX Runtime's own: with `1`, it keeps no record of its use and reports nothing to its maker.
+const NO_TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
 
 const MAX_THREADS: usize = 64;
 /// Lambda lets no function run for longer.
@@ -96,6 +99,17 @@ impl Settings {
             },
         })
     }
+}
+
+/// Keeps ONNX Runtime from recording its use, for programs to call first of all. Otherwise it starts a thread, opens a
+/// database in the user's home, and sends reports over the network; its interface for this comes too late to stop that.
+///
+/// # Safety
+/// No other thread may be running, since one that reads the environment outside of Rust would do so unprotected.
+#[expect(unsafe_code, reason = "ONNX Runtime can be told by a variable of the process only")]
+pub unsafe fn forbid_telemetry() {
+    // SAFETY: by the contract above, no other thread reads the environment meanwhile.
+    unsafe { env::set_var(NO_TELEMETRY, "1") };
 }
 
 fn parse<T>(

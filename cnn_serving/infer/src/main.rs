@@ -15,7 +15,7 @@ use cnn_serving::classifier::Classifier;
 use cnn_serving::image;
 use cnn_serving::labels::Prediction;
 use cnn_serving::object_store::{ObjectStore, ObjectUri, UriError};
-use cnn_serving::settings::Settings;
+use cnn_serving::settings::{self, Settings};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
@@ -86,7 +86,10 @@ enum Classified {
     },
 }
 
+#[expect(unsafe_code, reason = "see `forbid_telemetry`")]
 fn main() -> ExitCode {
+    // SAFETY: no thread has been started yet.
+    unsafe { settings::forbid_telemetry() };
     run(&Args::parse()).unwrap_or_else(|error| fail(&format!("{error:#}")))
 }
 
