@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use cnn_serving::assets::Assets;
-use cnn_serving::image::{self, TENSOR_LEN};
+use cnn_serving::image::{self, TENSOR_SHAPE, Tensor};
 use cnn_serving::model::Model;
 use cnn_serving::settings::Settings;
 use cnn_serving::{CnnServing, answer, labels, samples};
@@ -27,7 +27,7 @@ fn main() -> Result<()> {
     let mut function = CnnServing::load(&assets, &settings)?;
     let mut model = Model::load(&assets.library(), &assets.model(), &settings.session)?;
     let picture = image::load(&assets.image(samples::NAMES[0]))?;
-    let mut tensor = vec![0.0; TENSOR_LEN];
+    let mut tensor = Tensor::zeros(TENSOR_SHAPE);
 
     let mut stages = ["preprocess", "network", "post-process", "whole handler"].map(Stage::new);
     let mut decoding = samples::NAMES.map(Stage::new);

@@ -1,7 +1,7 @@
 //! From an image in memory to the five most probable classes.
 
 use crate::assets::Assets;
-use crate::image::{self, Thumbnail};
+use crate::image::{self, TENSOR_SHAPE, Tensor, Thumbnail};
 use crate::labels::{self, Prediction, TOP};
 use crate::model::{Model, ModelError, SessionOptions};
 
@@ -10,19 +10,18 @@ use crate::model::{Model, ModelError, SessionOptions};
 pub struct Classifier {
     model: Model,
     /// The network's input, allocated once.
-    tensor: Vec<f32>,
+    tensor: Tensor,
 }
 
 impl Classifier {
-    /// Loads the network and runs it once, because the first run takes longer than all others.
+    /// Loads the network. It is not run for practice: the first run takes a little longer than the others, but much less
+    /// than two runs do, so the first answer would come later.
     ///
     /// # Errors
     /// If the library or the model is missing, broken or not what is expected.
     pub fn load(assets: &Assets, options: &SessionOptions) -> Result<Self, ModelError> {
-        let mut model = Model::load(&assets.library(), &assets.model(), options)?;
-        let tensor = vec![0.0; image::TENSOR_LEN];
-        model.run(&tensor)?;
-        Ok(Self { model, tensor })
+        let model = Model::load(&assets.library(), &assets.model(), options)?;
+        Ok(Self { model, tensor: Tensor::zeros(TENSOR_SHAPE) })
     }
 
     /// The most probable classes of `image`, best first.

@@ -20,6 +20,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use ndarray::Array4;
 use thiserror::Error;
 
 use self::error::DecodeError;
@@ -27,8 +28,10 @@ use self::format::SUPPORTED;
 pub use self::limits::{MAX_FILE_BYTES, MAX_PIXELS};
 pub use self::thumbnail::{SIDE, Thumbnail};
 
-/// Length of the network's input: three planes.
-pub const TENSOR_LEN: usize = 3 * SIDE * SIDE;
+/// The network's input: one image of three planes, each in rows from the top.
+pub type Tensor = Array4<f32>;
+/// Its shape.
+pub const TENSOR_SHAPE: [usize; 4] = [1, 3, SIDE, SIDE];
 
 /// Why a picture cannot be loaded.
 #[derive(Debug, Error)]
@@ -85,14 +88,18 @@ pub fn probe(path: &Path) -> Result<(), LoadError> {
     probed.map_err(|problem| LoadError { path: path.to_owned(), problem })
 }
 
-/// Writes the network's input: planes blue, green, red, each in rows from the top, ImageNet's means subtracted.
+/// Writes the network's input: planes blue, green, red, ImageNet's means subtracted.
 ///
 /// # Panics
-/// If `tensor` is not [`TENSOR_LEN`] long.
-pub fn preprocess(image: &Thumbnail, tensor: &mut [f32]) {
+/// If `tensor` is not of the shape [`TENSOR_SHAPE`], or its values are not in the order of that.
+pub fn preprocess(image: &Thumbnail, tensor: &mut Tensor) {
     const MEANS_BGR: [f32; 3] = [103.939, 116.779, 123.68];
-    assert_eq!(tensor.len(), TENSOR_LEN);
-    for ((plane, mean), channel) in tensor.chunks_exact_mut(SIDE * SIDE).zip(MEANS_BGR).zip([2, 1, 0]) {
+    assert_eq!(tensor.shape(), TENSOR_SHAPE);
+    let Some(values) = tensor.as_slice_mut() else {
+        panic!("the tensor's values are not in the order of its shape")
+    };
+    // Plain slices, since an iterator over an array takes three times as long.
+    for ((plane, mean), channel) in values.chunks_exact_mut(SIDE * SIDE).zip(MEANS_BGR).zip([2, 1, 0]) {
         for (value, pixel) in plane.iter_mut().zip(&image.0) {
             *value = f32::from(pixel[channel]) - mean;
         }

@@ -10,13 +10,12 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use thiserror::Error;
 
-use crate::image::SIDE;
+use crate::image::{TENSOR_SHAPE, Tensor};
 use crate::{labels, library};
 
 const INPUT: &str = "image";
-const INPUT_SHAPE: [i64; 4] = [1, 3, SIDE as i64, SIDE as i64];
 const OUTPUT: &str = "probabilities";
-const OUTPUT_SHAPE: [i64; 2] = [1, labels::COUNT as i64];
+const OUTPUT_SHAPE: [usize; 2] = [1, labels::COUNT];
 
 /// How ONNX Runtime runs the network; [`crate::settings`] says what each option does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +99,7 @@ impl Model {
         let environment = environment(library)?;
         let session = open_session(&environment, model, options)
             .map_err(|error| ModelError::Load { path: model.to_owned(), problem: one_line(&error) })?;
-        check_outlets("the inputs", session.inputs(), INPUT, &INPUT_SHAPE, model)?;
+        check_outlets("the inputs", session.inputs(), INPUT, &TENSOR_SHAPE, model)?;
         check_outlets("the outputs", session.outputs(), OUTPUT, &OUTPUT_SHAPE, model)?;
         Ok(Self { session })
     }
@@ -109,8 +108,8 @@ impl Model {
     ///
     /// # Errors
     /// If ONNX Runtime fails.
-    pub fn run(&mut self, image: &[f32]) -> Result<[f32; labels::COUNT], ModelError> {
-        let input = TensorRef::from_array_view((INPUT_SHAPE, image))?;
+    pub fn run(&mut self, image: &Tensor) -> Result<[f32; labels::COUNT], ModelError> {
+        let input = TensorRef::from_array_view(image)?;
         let outputs = self.session.run(ort::inputs![INPUT => input])?;
         let (_, probabilities) = outputs[OUTPUT].try_extract_tensor::<f32>()?;
         let count = probabilities.len();
@@ -154,13 +153,13 @@ fn check_outlets(
     what: &str,
     outlets: &[Outlet],
     name: &str,
-    shape: &[i64],
+    shape: &[usize],
     model: &Path,
 ) -> Result<(), ModelError> {
     if let [outlet] = outlets
         && outlet.name() == name
         && let ValueType::Tensor { ty: TensorElementType::Float32, shape: found, .. } = outlet.dtype()
-        && found[..] == *shape
+        && found.iter().copied().eq(shape.iter().map(|length| *length as i64))
     {
         return Ok(());
     }

@@ -189,9 +189,9 @@ fn what_is_not_supported_is_named() {
 fn the_tensor_holds_blue_green_and_red_planes_without_means() {
     let mut image = Thumbnail(vec![[0, 0, 0]; SIDE * SIDE]);
     image.0[1] = [10, 20, 30];
-    let mut tensor = vec![f32::NAN; TENSOR_LEN];
+    let mut tensor = Tensor::from_elem(TENSOR_SHAPE, f32::NAN);
     preprocess(&image, &mut tensor);
-    let planes: Vec<_> = tensor.chunks(SIDE * SIDE).map(|plane| [plane[0], plane[1], plane[2]]).collect();
+    let planes = [0, 1, 2].map(|plane| [0, 1, 2].map(|column| tensor[[0, plane, 0, column]]));
     let expected = [103.939_f32, 116.779, 123.68].map(|mean| [-mean; 3]);
     assert_eq!(planes[0], [expected[0][0], 30.0 - 103.939, expected[0][2]]);
     assert_eq!(planes[1], [expected[1][0], 20.0 - 116.779, expected[1][2]]);

@@ -3,31 +3,32 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Output};
 
-use cnn_serving::settings::ASSETS;
 use tempfile::TempDir;
 
-use crate::common;
-
-const FUNCTION: &str = env!("CARGO_BIN_EXE_cnn_serving");
+use crate::{common, program};
 
 const LIBRARY: &str = "onnxruntime/libonnxruntime.so.1";
 const MODEL: &str = "model/squeezenet.onnx";
+const WEIGHTS: &str = "model/squeezenet.weights";
 const IMAGE: &str = "images/camera.png";
-const FILES: [&str; 6] =
-    [LIBRARY, MODEL, "images/chelsea.png", "images/coffee.png", IMAGE, "images/rocket.jpg"];
+const FILES: [&str; 7] =
+    [LIBRARY, MODEL, WEIGHTS, "images/chelsea.png", "images/coffee.png", IMAGE, "images/rocket.jpg"];
 
-/// A folder with links to the real assets, but for `damaged`, which is made by `damage`.
+/// A folder with links to the real assets, but for `damaged`, which is made by `damage`. The model is a copy, since
+/// ONNX Runtime looks for the weights beside the file that a link leads to.
 fn assets_with(damaged: &str, damage: impl Fn(&Path)) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in FILES {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let original = common::assets_folder().join(name);
         if name == damaged {
             damage(&path);
+        } else if name.starts_with("model/") {
+            fs::copy(original, path).unwrap();
         } else {
-            symlink(common::assets_folder().join(name), path).unwrap();
+            symlink(original, path).unwrap();
         }
     }
     folder
@@ -35,28 +36,21 @@ fn assets_with(damaged: &str, damage: impl Fn(&Path)) -> TempDir {
 
 /// Checks that the function fails at once, and names the path and what to run.
 fn check(damaged: &str, expected: &str, damage: impl Fn(&Path)) {
+    check_names(damaged, damaged, expected, damage);
+}
+
+/// The same, where the message names another file than the damaged one.
+fn check_names(damaged: &str, named: &str, expected: &str, damage: impl Fn(&Path)) {
     let assets = assets_with(damaged, damage);
-    let output = run_function(assets.path());
+    let output = program::function(assets.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(output.stdout, b"");
     let message = std::str::from_utf8(&output.stderr).unwrap();
-    let path = assets.path().canonicalize().unwrap().join(damaged);
+    let path = assets.path().canonicalize().unwrap().join(named);
     assert!(message.contains(path.to_str().unwrap()), "{message}");
     assert!(message.contains(expected), "{message}");
     assert!(message.contains("InitFailed") && message.contains("run ./scripts/setup.sh"), "{message}");
     assert!(!message.contains("panicked"), "{message}");
-}
-
-/// The Lambda function, in an environment whose Runtime API refuses connections.
-fn run_function(assets: &Path) -> Output {
-    Command::new(FUNCTION)
-        .env(ASSETS, assets)
-        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
-        .env("AWS_LAMBDA_FUNCTION_NAME", "cnn_serving")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .output()
-        .unwrap()
 }
 
 fn write(content: &[u8]) -> impl Fn(&Path) {
@@ -97,6 +91,17 @@ fn broken_model() {
 #[test]
 fn model_cut_short() {
     check(MODEL, "cannot load the model", write(&cut(MODEL)));
+}
+
+#[test]
+fn missing_weights() {
+    check(WEIGHTS, "External data path does not exist", |_| {});
+}
+
+#[test]
+fn weights_cut_short() {
+    check_names(WEIGHTS, MODEL, "can not be read in full", write(&cut(WEIGHTS)));
+    check_names(WEIGHTS, MODEL, "can not be read in full", write(b""));
 }
 
 #[test]

@@ -11,3 +11,5 @@ mod broken_assets;
 mod common;
 mod moto;
 mod objects;
+mod program;
+mod telemetry;

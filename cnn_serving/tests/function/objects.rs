@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use cnn_serving::settings::ASSETS;
 use lambda_local::{Config, FunctionConfig, LocalLambda, Program};
@@ -42,12 +43,15 @@ fn a_warm_function_takes_objects_samples_and_failures_in_turn() {
 }
 
 fn config() -> Config {
-    let program = Program::executable(env!("CARGO_BIN_EXE_cnn_serving"));
+    let path = Path::new(env!("CARGO_BIN_EXE_cnn_serving"));
+    let helper = path.with_file_name("lambda-local");
+    assert!(helper.is_file(), "{} is missing: run cargo build -p lambda_local", helper.display());
+    let program = Program::executable(path);
     let mut function = FunctionConfig::new("cnn_serving", program);
     let assets = common::assets_folder().to_str().unwrap().to_owned();
     let endpoint = moto::open().url.clone();
     function.environment = vec![(ASSETS.to_owned(), assets), ("AWS_ENDPOINT_URL_S3".to_owned(), endpoint)];
-    Config::new(vec![function])
+    Config { helper: Some(helper), ..Config::new(vec![function]) }
 }
 
 /// What the function answers, or its error.
