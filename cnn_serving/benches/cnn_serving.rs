@@ -13,14 +13,17 @@ use cnn_serving::assets::Assets;
 use cnn_serving::image::{self, TENSOR_SHAPE, Tensor};
 use cnn_serving::model::Model;
 use cnn_serving::settings::Settings;
-use cnn_serving::{CnnServing, answer, labels, samples};
+use cnn_serving::{CnnServing, answer, labels, process, samples};
 
 const ROUNDS: usize = 300;
 /// Decoding takes part in every tenth round only; it is no part of an answer once the image is in memory.
 const DECODE_EVERY: usize = 10;
 const EVENT: &str = "{}";
 
+#[expect(unsafe_code, reason = "see `prepare`")]
 fn main() -> Result<()> {
+    // SAFETY: no thread has been started yet.
+    unsafe { process::prepare() };
     let settings = Settings::from_env()?;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets");
     let assets = Assets::find(Some(settings.assets.as_deref().unwrap_or(&folder)))?;

@@ -7,6 +7,7 @@
 //!
 //! - [`settings`]: the environment variables, each declared once.
 //! - [`assets`]: where the library, the model and the sample images lie.
+//! - [`process`]: what a program has to ask for first.
 //! - [`object_store`]: fetches pictures from S3, within bounds; built when the first one is asked for.
 //! - [`image`]: loads a picture of any size within bounds, and prepares it for the network.
 //! - [`model`]: the network, run by ONNX Runtime.
@@ -22,6 +23,7 @@ pub mod labels;
 mod library;
 pub mod model;
 pub mod object_store;
+pub mod process;
 pub mod samples;
 pub mod settings;
 

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use cnn_serving::{CnnServing, settings};
+use cnn_serving::{CnnServing, process};
 
-#[expect(unsafe_code, reason = "see `forbid_telemetry`")]
+#[expect(unsafe_code, reason = "see `prepare`")]
 fn main() -> ExitCode {
     // SAFETY: no thread has been started yet.
-    unsafe { settings::forbid_telemetry() };
+    unsafe { process::prepare() };
     function_host::run(|| {
         let mut function = CnnServing::from_env()?;
         Ok(move |event: &str| function.answer(event))

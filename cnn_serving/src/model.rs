@@ -26,7 +26,7 @@ pub struct SessionOptions {
     pub spinning: bool,
     /// How far the graph is optimised.
     pub optimization: Optimization,
-    /// Whether freed memory is kept.
+    /// Whether ONNX Runtime keeps freed memory itself.
     pub arena: bool,
 }
 
@@ -45,7 +45,7 @@ pub enum Optimization {
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { intra_threads: 1, spinning: false, optimization: Optimization::All, arena: true }
+        Self { intra_threads: 1, spinning: false, optimization: Optimization::All, arena: false }
     }
 }
 

@@ -25,8 +25,8 @@ pub const SPINNING: &str = "CNN_SERVING_SPINNING";
 /// Less makes a cold start shorter and every run longer.
 pub const OPTIMIZATION: &str = "CNN_SERVING_OPTIMIZATION";
 
-/// Whether ONNX Runtime keeps freed memory for the next run, `0` or `1`. Default: 1. Without, the process is
-/// smaller between runs, and every run is longer.
+/// Whether ONNX Runtime keeps freed memory itself, in an arena, `0` or `1`. Default: 0, since the process keeps it
+/// anyhow ([`crate::process`]). With an arena, the process is larger and its first run takes longer.
 pub const ARENA: &str = "CNN_SERVING_ARENA";
 
 /// How many seconds the fetch of one S3 object may take in all, 1 to 900. Default: 10. Choose less than the function's
@@ -101,13 +101,13 @@ impl Settings {
     }
 }
 
-/// Keeps ONNX Runtime from recording its use, for programs to call first of all. Otherwise it starts a thread, opens a
-/// database in the user's home, and sends reports over the network; its interface for this comes too late to stop that.
+/// Keeps ONNX Runtime from recording its use. Otherwise it starts a thread, opens a database in the user's home, and
+/// sends reports over the network; its interface for this comes too late to stop that.
 ///
 /// # Safety
 /// No other thread may be running, since one that reads the environment outside of Rust would do so unprotected.
 #[expect(unsafe_code, reason = "ONNX Runtime can be told by a variable of the process only")]
-pub unsafe fn forbid_telemetry() {
+pub(crate) unsafe fn forbid_telemetry() {
     // SAFETY: by the contract above, no other thread reads the environment meanwhile.
     unsafe { env::set_var(NO_TELEMETRY, "1") };
 }
@@ -167,7 +167,7 @@ mod tests {
             intra_threads: 1,
             spinning: false,
             optimization: Optimization::All,
-            arena: true,
+            arena: false,
         };
         let objects = ObjectOptions { timeout: Duration::from_secs(10) };
         let defaults = Settings { assets: None, session, objects };
@@ -182,14 +182,14 @@ mod tests {
             (INTRA_THREADS, "64"),
             (SPINNING, "1"),
             (OPTIMIZATION, "basic"),
-            (ARENA, "0"),
+            (ARENA, "1"),
             (S3_TIMEOUT, "900"),
         ];
         let session = SessionOptions {
             intra_threads: 64,
             spinning: true,
             optimization: Optimization::Basic,
-            arena: false,
+            arena: true,
         };
         let objects = ObjectOptions { timeout: Duration::from_secs(900) };
         assert_eq!(with(&variables).unwrap(), Settings { assets: Some("/a".into()), session, objects });

@@ -21,6 +21,7 @@ use anyhow::{Context as _, Result, bail};
 use cnn_serving::assets::Assets;
 use cnn_serving::image::{TENSOR_SHAPE, Tensor};
 use cnn_serving::model::Model;
+use cnn_serving::process;
 use cnn_serving::settings::{self, Settings};
 
 use self::runtime_api::RuntimeApi;
@@ -30,10 +31,10 @@ const FUNCTION: &str = env!("CARGO_BIN_EXE_cnn_serving");
 /// What the answer to `{}` begins with; a wrong answer must not count.
 const EXPECTED: &str = r#""{\"result\": [[[\"n02124075\", \"Egyptian_cat\", \"0.4867"#;
 
-#[expect(unsafe_code, reason = "see `forbid_telemetry`")]
+#[expect(unsafe_code, reason = "see `prepare`")]
 fn main() -> Result<()> {
     // SAFETY: no thread has been started yet.
-    unsafe { settings::forbid_telemetry() };
+    unsafe { process::prepare() };
     let args: Vec<_> = env::args().skip(1).collect();
     if args.first().is_some_and(|arg| arg == ANCHOR) {
         run_anchor()

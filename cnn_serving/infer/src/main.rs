@@ -15,7 +15,8 @@ use cnn_serving::classifier::Classifier;
 use cnn_serving::image;
 use cnn_serving::labels::Prediction;
 use cnn_serving::object_store::{ObjectStore, ObjectUri, UriError};
-use cnn_serving::settings::{self, Settings};
+use cnn_serving::process;
+use cnn_serving::settings::Settings;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
@@ -86,10 +87,10 @@ enum Classified {
     },
 }
 
-#[expect(unsafe_code, reason = "see `forbid_telemetry`")]
+#[expect(unsafe_code, reason = "see `prepare`")]
 fn main() -> ExitCode {
     // SAFETY: no thread has been started yet.
-    unsafe { settings::forbid_telemetry() };
+    unsafe { process::prepare() };
     run(&Args::parse()).unwrap_or_else(|error| fail(&format!("{error:#}")))
 }
 
