@@ -127,11 +127,13 @@ impl Args {
         let matches = command.try_get_matches_from_mut(words)?;
         let given = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
         if given("inject") {
-            let names = command.get_arguments().filter(|argument| {
+            let mut names = command.get_arguments().filter(|argument| {
                 let name = argument.get_id().as_str();
                 !WITH_INJECT.contains(&name) && given(name)
             });
-            if let Some(ignored) = names.map(ToString::to_string).next() {
+            let ignored = names.next().map(ToString::to_string);
+            drop(names);
+            if let Some(ignored) = ignored {
                 let message = format!("--inject cannot be used with {ignored}: its functions are not run");
                 return Err(command.error(ErrorKind::ArgumentConflict, message));
             }
