@@ -29,7 +29,7 @@ for manifest in */Cargo.toml */*/Cargo.toml; do
     echo '//! Empty.' >"$crate/src/lib.rs"
     printf '//! Empty.\nfn main() {}\n' >"$crate/src/main.rs"
     # Cargo refuses a manifest that names a benchmark without a source.
-    sed -n '/^\[\[bench\]\]/,/^\[/s/^name = "\(.*\)"/\1/p' "$manifest" | while read -r bench; do
+    sed -n '/^\[\[bench\]\]/{n;s/^name = "\(.*\)"/\1/p;}' "$manifest" | while read -r bench; do
         echo 'fn main() {}' >"$crate/benches/$bench.rs"
     done
 done

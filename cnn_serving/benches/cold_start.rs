@@ -9,6 +9,7 @@
 
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark takes and prints times")]
 
+#[path = "cold_start/runtime_api.rs"]
 mod runtime_api;
 
 use std::env;
