@@ -1,9 +1,10 @@
 //! A function without a runtime that misuses the Runtime API as its event asks for: the subject of the tests.
 //!
-//! `{"do": "not_json" | "noise" | "wrong_id" | "twice" | "next_instead" | "half" | "linger" | "leave" |
-//! "stream_error" | "stream_exit" | "page"}`.
+//! `{"do": "not_json" | "noise" | "wrong_id" | "twice" | "next_instead" | "half" | "linger" | "leave" | "vanish" |
+//! "large_error" | "print_late" | "stream_error" | "stream_exit" | "page"}`.
 
 #![expect(clippy::disallowed_methods, reason = "a function reads its own environment")]
+#![expect(clippy::print_stdout, reason = "the output goes to the function's log")]
 
 use std::io::{Read, Result, Write};
 use std::net::TcpStream;
@@ -78,6 +79,24 @@ fn act(action: &str, id: &str) -> Result<()> {
         "leave" => {
             answer(id, b"\"leaving\"")?;
             std::process::exit(0);
+        }
+        "vanish" => {
+            // It does not wait for what its answer is answered.
+            let body = "\"vanishing\"";
+            let length = body.len();
+            write!(
+                connect()?,
+                "POST {PREFIX}/{id}/response HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}"
+            )?;
+            std::process::exit(0);
+        }
+        "large_error" => {
+            let body = vec![b'x'; 6_291_557];
+            call(&format!("POST {PREFIX}/{id}/error HTTP/1.1\r\n"), &body)?;
+        }
+        "print_late" => {
+            answer(id, b"\"printing\"")?;
+            println!("printed late");
         }
         _ => drop(answer(id, b"\"plain\"")?),
     }

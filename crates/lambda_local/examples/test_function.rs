@@ -9,6 +9,8 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -19,10 +21,10 @@ use serde_json::{Value, json};
 async fn main() -> Result<(), Error> {
     println!("initialising");
     initialise()?;
-    let mut invocations = 0_u64;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        invocations += 1;
-        act(event, invocations)
+    let invocations = Arc::new(AtomicU64::new(0));
+    // One request at a time, unless AWS_LAMBDA_MAX_CONCURRENCY says otherwise.
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Value>| {
+        act(event, invocations.fetch_add(1, Ordering::Relaxed) + 1)
     }))
     .await
 }

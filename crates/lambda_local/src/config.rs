@@ -11,6 +11,9 @@ pub(crate) const ACCOUNT_ID: &str = "123456789012";
 /// The only version of a function.
 pub(crate) const VERSION: &str = "$LATEST";
 
+/// How many requests an environment of Managed Instances may serve at a time.
+pub(crate) const MAX_CONCURRENCY: RangeInclusive<u32> = 1..=1600;
+
 /// The longest name of a function, in characters.
 pub(crate) const MAX_NAME: usize = 64;
 
@@ -101,6 +104,9 @@ pub struct FunctionConfig {
     pub memory_mb: u32,
     /// How long one invocation may take.
     pub timeout: Duration,
+    /// How many requests an environment serves at a time, as on Lambda's Managed Instances. `None` for ordinary
+    /// environments, which serve one.
+    pub max_concurrency: Option<NonZero<usize>>,
     /// Environment variables beyond those that Lambda sets. They win over those that Lambda sets.
     pub environment: Vec<(String, String)>,
     /// How many requests the function serves at a time, if it shares them with no other function. `None`: it shares
@@ -118,6 +124,7 @@ impl FunctionConfig {
             program,
             memory_mb: 512,
             timeout: Duration::from_secs(30),
+            max_concurrency: None,
             environment: Vec::new(),
             reserved_concurrency: None,
             provisioned_concurrency: 0,

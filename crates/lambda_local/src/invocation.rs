@@ -26,6 +26,8 @@ pub(crate) struct Request {
     pub(crate) qualifier: Option<String>,
     /// JSON, as the runtime gets it.
     pub(crate) client_context: Option<String>,
+    /// Whether the client asked for the end of the log.
+    pub(crate) wants_log: bool,
     pub(crate) payload: Bytes,
     /// Where a reply goes that the runtime streams. Without it, such a reply is gathered first.
     pub(crate) stream: Option<ReplyStream>,
@@ -42,7 +44,7 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) outcome: Outcome,
-    /// The end of the environment's log.
+    /// The end of the environment's log; empty if the client did not ask for it.
     pub(crate) log_tail: Bytes,
 }
 

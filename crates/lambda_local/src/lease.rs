@@ -307,6 +307,11 @@ impl Lease {
         self.leases.change(|pool, now| pool.lingers(now, self.id));
     }
 
+    /// The environment is to get no further requests. It is told to end once it serves none.
+    pub(crate) fn retire(&self) {
+        self.leases.change(|pool, now| pool.retire(now, self.id));
+    }
+
     /// The environment ends. What it serves, it has replied to, or is about to.
     pub(crate) fn end(&mut self) {
         if !std::mem::replace(&mut self.ended, true) {

@@ -28,7 +28,8 @@
 //!
 //! - A module uses only modules below it. There is no import circle.
 //! - `pool`, `runtime_api::protocol` and `inject::model` are pure: they use no clock, no process, and no network.
-//! - An environment serves one request at a time. It uses its lease and its blueprint, but not the service.
+//! - An environment serves one request at a time, or several if its function may. It uses its lease and its blueprint, but
+//!   not the service.
 //! - A lease ends exactly once, also if its environment is dropped by a panic or by the end of the async runtime.
 //! - What happened in an environment is an `outcome::Outcome`. The response to a client is decided in
 //!   `invoke_api::answer`, and nowhere else.

@@ -72,11 +72,12 @@ impl Service {
         tasks: TaskTracker,
     ) -> Self {
         let names = blueprints.iter().map(|blueprint| blueprint.function.name.clone()).collect();
+        let slots: Vec<_> = blueprints.iter().map(Blueprint::slots).collect();
         let blueprints: Blueprints =
             blueprints.into_iter().map(|blueprint| RwLock::new(Arc::new(blueprint))).collect();
         let stopping = CancellationToken::new();
         let launch = launch(Arc::clone(&blueprints), stopping.clone(), tasks.clone());
-        let leases = Leases::new(&vec![1; blueprints.len()], limits, launch);
+        let leases = Leases::new(&slots, limits, launch);
         Self { region, names, blueprints, leases, stopping, tasks }
     }
 
@@ -156,6 +157,7 @@ impl Service {
 
     /// Changes what new environments of the function are like. Those of the old blueprint end: the idle ones now, the
     /// others after their replies. Whoever changes the same function at the same time waits, so that no change is lost.
+    /// How many requests an environment serves at a time stays as it was.
     ///
     /// # Errors
     /// If `change` fails. Then nothing has changed.

@@ -11,7 +11,7 @@ use clap::parser::ValueSource;
 use clap::{ArgGroup, CommandFactory, FromArgMatches, Parser};
 
 use super::web_args::WebArgs;
-use crate::config::{MEMORY_MB, PROVISIONED, RESERVED, TIMEOUT_S, is_function_name};
+use crate::config::{MAX_CONCURRENCY, MEMORY_MB, PROVISIONED, RESERVED, TIMEOUT_S, is_function_name};
 
 /// Runs functions on this machine as AWS Lambda does.
 ///
@@ -43,9 +43,9 @@ pub struct Args {
     pub(super) images_as_processes: Vec<ImageArg>,
 
     /// A file in TOML with a table `[functions.NAME]` for each function. It holds `command`, `image` or
-    /// `image-as-process`, and may hold `memory`, `timeout`, `reserved-concurrency`, `provisioned-concurrency`, `env` (a
-    /// table) and `inherit` (names of variables that are passed on). Paths are relative to the folder of the file. May
-    /// be mixed with the flags for functions.
+    /// `image-as-process`, and may hold `memory`, `timeout`, `max-concurrency`, `reserved-concurrency`,
+    /// `provisioned-concurrency`, `env` (a table) and `inherit` (names of variables that are passed on). Paths are
+    /// relative to the folder of the file. May be mixed with the flags for functions.
     #[arg(long, value_name = "FILE", group = "any function")]
     pub(super) config: Option<PathBuf>,
 
@@ -76,6 +76,12 @@ pub struct Args {
     /// How many environments of the function NAME are started ahead of requests and kept. May be repeated.
     #[arg(long, value_name = "NAME=COUNT", value_parser = parse_provisioned)]
     pub(super) provisioned_concurrency: Vec<Setting<u32>>,
+
+    /// Serve as many requests at a time in each environment as Lambda's Managed Instances do: COUNT for all functions
+    /// that have no value of their own, or for the function NAME. The program must ask for as many events at a time
+    /// (AWS_LAMBDA_MAX_CONCURRENCY tells it how many). May be repeated.
+    #[arg(long, value_name = "[NAME=]COUNT", value_parser = parse_max_concurrency)]
+    pub(super) max_concurrency: Vec<Setting<u32>>,
 
     /// How many requests are under way at a time, over all functions. Further requests are throttled.
     #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -262,6 +268,10 @@ fn parse_own_setting(text: &str, range: &RangeInclusive<u32>) -> Result<Setting<
     parse_setting(text, "requests", range)
 }
 
+fn parse_max_concurrency(text: &str) -> Result<Setting<u32>, String> {
+    parse_setting(text, "requests", &MAX_CONCURRENCY)
+}
+
 fn parse_setting<T>(text: &str, unit: &str, range: &RangeInclusive<T>) -> Result<Setting<T>, String>
 where
     T: FromStr + PartialOrd + fmt::Display,
@@ -333,6 +343,7 @@ mod tests {
             (vec!["--function", "f=x", "--reserved-concurrency", "5"], "expected NAME=COUNT"),
             (vec!["--function", "f=x", "--reserved-concurrency", "f=-1"], "expected 0 to 10000 requests"),
             (vec!["--function", "f=x", "--provisioned-concurrency", "f=0"], "expected 1 to 10000 requests"),
+            (vec!["--function", "f=x", "--max-concurrency", "0"], "expected 1 to 1600 requests"),
             (vec!["--function", "f=x", "--timeout", "901"], "expected 1 to 900 seconds"),
             (vec!["--function", "f=x", "--timeout", "f="], "expected 1 to 900 seconds"),
             (vec!["--function", "f=x", "--listen", "9000"], "expected HOST:PORT, such as 127.0.0.1:9000"),

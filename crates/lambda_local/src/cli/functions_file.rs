@@ -5,15 +5,16 @@ use std::ops::RangeInclusive;
 use toml::Value;
 
 use super::args::{ProgramArg, is_image_name, is_variable_name};
-use crate::config::{MEMORY_MB, PROVISIONED, RESERVED, TIMEOUT_S, is_function_name};
+use crate::config::{MAX_CONCURRENCY, MEMORY_MB, PROVISIONED, RESERVED, TIMEOUT_S, is_function_name};
 use crate::toml_fields::{FieldError, Fields};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "command",
     "image",
     "image-as-process",
     "memory",
     "timeout",
+    "max-concurrency",
     "reserved-concurrency",
     "provisioned-concurrency",
     "env",
@@ -31,6 +32,8 @@ pub(super) struct FileFunction {
     pub(super) timeout: Option<u64>,
     pub(super) reserved: Option<u32>,
     pub(super) provisioned: Option<u32>,
+    /// How many requests an environment serves at a time.
+    pub(super) max_concurrency: Option<u32>,
     /// Variables with their values.
     pub(super) env: Vec<(String, String)>,
     /// Variables that have the values that lambda-local has.
@@ -59,6 +62,10 @@ fn function(name: String, mut fields: Fields) -> Result<FileFunction, FieldError
     let memory = fields.optional("memory", whole("MB", &MEMORY_MB), |value| within(value, &MEMORY_MB))?;
     let timeout =
         fields.optional("timeout", whole("seconds", &TIMEOUT_S), |value| within(value, &TIMEOUT_S))?;
+    let max_concurrency =
+        fields.optional("max-concurrency", whole("requests", &MAX_CONCURRENCY), |value| {
+            within(value, &MAX_CONCURRENCY)
+        })?;
     let reserved = fields
         .optional("reserved-concurrency", whole("requests", &RESERVED), |value| within(value, &RESERVED))?;
     let provisioned =
@@ -69,7 +76,7 @@ fn function(name: String, mut fields: Fields) -> Result<FileFunction, FieldError
     let env = env.transpose()?.unwrap_or_default();
     let inherit = fields.optional("inherit", "an array of names of variables", names)?.unwrap_or_default();
     fields.finish(&KEYS)?;
-    Ok(FileFunction { name, program, memory, timeout, reserved, provisioned, env, inherit })
+    Ok(FileFunction { name, program, memory, timeout, max_concurrency, reserved, provisioned, env, inherit })
 }
 
 fn program(fields: &mut Fields) -> Result<ProgramArg, FieldError> {
@@ -133,6 +140,7 @@ mod tests {
             timeout = 5
             reserved-concurrency = 0
             provisioned-concurrency = 1
+            max-concurrency = 8
             inherit = ["HOME"]
             env = { A = "1", "b.c" = "" }
 
@@ -153,6 +161,7 @@ mod tests {
                     timeout: Some(5),
                     reserved: Some(0),
                     provisioned: Some(1),
+                    max_concurrency: Some(8),
                     env: vec![pair("A", "1"), pair("b.c", "")],
                     inherit: vec!["HOME".to_owned()],
                 },
@@ -163,6 +172,7 @@ mod tests {
                     timeout: None,
                     reserved: None,
                     provisioned: None,
+                    max_concurrency: None,
                     env: Vec::new(),
                     inherit: Vec::new(),
                 },
@@ -171,6 +181,7 @@ mod tests {
                     program: ProgramArg::ImageAsProcess("hello:latest".to_owned()),
                     memory: None,
                     timeout: None,
+                    max_concurrency: None,
                     reserved: None,
                     provisioned: None,
                     env: Vec::new(),

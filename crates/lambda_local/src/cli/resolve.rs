@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub(super) fn resolve(args: &Args) -> Result<Config> {
     check_settings("--timeout", &args.timeout, &names)?;
     check_settings("--reserved-concurrency", &args.reserved_concurrency, &names)?;
     check_settings("--provisioned-concurrency", &args.provisioned_concurrency, &names)?;
+    check_settings("--max-concurrency", &args.max_concurrency, &names)?;
     for variable in &args.variables {
         check_function("--env", variable.function.as_deref(), &names)?;
     }
@@ -118,9 +120,13 @@ fn function(args: &Args, Source { name, program, file }: Source) -> Result<Funct
     let memory = value(&args.memory, name, in_file(|file| file.memory));
     let reserved = value(&args.reserved_concurrency, name, in_file(|file| file.reserved));
     let provisioned = value(&args.provisioned_concurrency, name, in_file(|file| file.provisioned));
+    let max_concurrency = value(&args.max_concurrency, name, in_file(|file| file.max_concurrency));
+    let max_concurrency = max_concurrency.map(usize::try_from).transpose();
+    let max_concurrency = max_concurrency.context("--max-concurrency is too large")?;
     Ok(FunctionConfig {
         memory_mb: memory.unwrap_or(default.memory_mb),
         timeout: timeout.map_or(default.timeout, Duration::from_secs),
+        max_concurrency: max_concurrency.and_then(NonZero::new),
         environment: variables,
         reserved_concurrency: reserved
             .map(usize::try_from)

@@ -168,6 +168,7 @@ mod tests {
             timeout: None,
             reserved: None,
             provisioned: None,
+            max_concurrency: None,
             env: env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             inherit: inherit.iter().map(|key| (*key).to_owned()).collect(),
         }

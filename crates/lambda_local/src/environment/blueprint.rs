@@ -1,11 +1,15 @@
 //! What all environments of one function have in common.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Backend;
 use crate::config::{FunctionConfig, VERSION};
 use crate::pool::EnvironmentId;
+
+/// The variable that tells a runtime how many requests it may serve at a time.
+const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
 /// A function, its limits, and what runs it.
 #[derive(Debug, Clone)]
@@ -21,13 +25,28 @@ pub(crate) struct Blueprint {
 }
 
 impl Blueprint {
+    /// How many requests an environment serves at a time.
+    pub(crate) fn slots(&self) -> usize {
+        self.function.max_concurrency.map_or(1, NonZero::get)
+    }
+
+    /// Whether the environments are those of Managed Instances.
+    pub(super) fn is_managed(&self) -> bool {
+        self.function.max_concurrency.is_some()
+    }
+
     /// The environment variables of one environment, except for the address of its Runtime API.
     ///
     /// A process inherits no others, so that a run depends on nothing unseen. An image adds its own. The variables of the
     /// configuration come last and win.
     pub(super) fn variables(&self, id: EnvironmentId, provisioned: bool) -> Vec<(String, String)> {
         let Self { function, region, credentials, backend, .. } = self;
-        let initialisation = if provisioned { "provisioned-concurrency" } else { "on-demand" };
+        let initialisation = match (self.is_managed(), provisioned) {
+            (true, _) => "lambda-managed-instances",
+            (false, true) => "provisioned-concurrency",
+            (false, false) => "on-demand",
+        };
+        let max_concurrency = function.max_concurrency.map(|count| (MAX_CONCURRENCY, count.to_string()));
         let common = [
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
             ("AWS_DEFAULT_REGION", region.clone()),
@@ -41,7 +60,7 @@ impl Blueprint {
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             ("TZ", ":UTC".to_owned()),
         ];
-        let set_by_lambda = common.into_iter().chain(backend.variables());
+        let set_by_lambda = common.into_iter().chain(max_concurrency).chain(backend.variables());
         let set_by_lambda = set_by_lambda.map(|(name, value)| (name.to_owned(), value));
         set_by_lambda.chain(credentials.iter().cloned()).chain(function.environment.iter().cloned()).collect()
     }

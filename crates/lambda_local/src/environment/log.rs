@@ -69,18 +69,27 @@ impl Log {
         }
     }
 
-    /// An invocation begins. What was printed since the end of the one before is in nobody's tail: that tail is with its
-    /// client already. What was printed during the initialisation belongs to the first invocation.
-    pub(super) fn begin(&mut self, lines: &str) {
-        self.drain();
-        self.late = false;
+    /// An invocation begins, while others are under way if the log is `shared`.
+    ///
+    /// What was printed since the end of the one before is in nobody's tail: that tail is with its client already. What
+    /// was printed during the initialisation belongs to the first invocation.
+    pub(super) fn begin(&mut self, lines: &str, shared: bool) {
+        if !shared {
+            self.drain();
+            self.late = false;
+        }
         self.platform(lines);
     }
 
-    /// The invocation ends. Returns the end of its log.
-    pub(super) fn end(&mut self) -> Bytes {
+    /// An invocation ends. Returns the end of its log. If the log is `shared`, lines of others are among it.
+    pub(super) fn end(&mut self, shared: bool) -> Bytes {
+        if shared {
+            return self.tail.iter().copied().collect();
+        }
         self.late = true;
-        Bytes::from(Vec::from(std::mem::take(&mut self.tail)))
+        let tail = self.tail.iter().copied().collect();
+        self.tail.clear();
+        tail
     }
 
     /// Adds lines of Lambda's own.
@@ -149,11 +158,11 @@ mod tests {
         let mut log = Log::new("f".to_owned());
         log.attach(reader.into()).unwrap();
         writer.write_all(b"initialising\n").unwrap();
-        log.begin("START\n");
+        log.begin("START\n", false);
         writer.write_all(b"one\ntwo").unwrap();
         log.drain();
         log.platform("END\n");
-        assert_eq!(log.end(), "initialising\nSTART\none\ntwoEND\n");
+        assert_eq!(log.end(false), "initialising\nSTART\none\ntwoEND\n");
     }
 
     #[tokio::test]
@@ -161,15 +170,15 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         let mut log = Log::new("f".to_owned());
         log.attach(reader.into()).unwrap();
-        log.begin("START 1\n");
-        assert_eq!(log.end(), "START 1\n");
+        log.begin("START 1\n", false);
+        assert_eq!(log.end(false), "START 1\n");
         writer.write_all(b"late and read\n").unwrap();
         log.drain();
         writer.write_all(b"late\n").unwrap();
-        log.begin("START 2\n");
+        log.begin("START 2\n", false);
         writer.write_all(b"in time\n").unwrap();
         log.drain();
-        assert_eq!(log.end(), "START 2\nin time\n");
+        assert_eq!(log.end(false), "START 2\nin time\n");
     }
 
     #[tokio::test]
@@ -183,7 +192,7 @@ mod tests {
         }
         flood.join().unwrap();
         log.platform("END\n");
-        let tail = log.end();
+        let tail = log.end(false);
         assert_eq!(tail.len(), TAIL_BYTES);
         assert!(tail.ends_with(b"xEND\n"));
         assert!(log.line.capacity() < 4 * LINE_BYTES.max(CHUNK_BYTES));

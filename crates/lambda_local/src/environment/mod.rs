@@ -1,5 +1,4 @@
-//! The life of an execution environment: it initialises, and then serves one request at a time, until it is no longer
-//! needed or fails.
+//! The life of an execution environment: it initialises, and then serves requests until it is no longer needed or fails.
 //!
 //! An environment knows its [`Lease`] and its [`Blueprint`]. It does not know the service that started it.
 
@@ -9,23 +8,26 @@ pub(crate) mod report;
 mod sandbox;
 #[cfg(test)]
 mod tests;
+mod work;
 mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::blueprint::Blueprint;
-use self::sandbox::Readiness;
-use self::worker::{Handled, Worker};
-use crate::invocation::Invocation;
+use self::sandbox::{Occurrence, Timed};
+use self::work::{Due, Serving, Work};
+use self::worker::Worker;
+use crate::invocation::{Invocation, Reply};
 use crate::lease::Lease;
+use crate::outcome::{Failure, Outcome};
+use crate::runtime_api::News;
 
-/// How long after its reply a runtime is expected to ask for the next event. Meanwhile, a request waits for it rather
-/// than for a new environment, so that a client that sends one request after the other causes one cold start.
-const SETTLE_GRACE: Duration = Duration::from_millis(50);
+/// An environment without work and without an idle time-out looks around this often.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// An environment of one function.
 #[derive(Debug)]
@@ -33,113 +35,205 @@ pub(crate) struct Environment {
     lease: Lease,
     worker: Worker,
     blueprint: Arc<Blueprint>,
+    work: Work,
     stopping: CancellationToken,
+}
+
+/// Whether an environment goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    GoesOn,
+    Ends,
 }
 
 impl Environment {
     /// An environment that serves what comes through `lease`, and ends when `stopping` is cancelled.
     pub(crate) fn new(lease: Lease, blueprint: Arc<Blueprint>, stopping: CancellationToken) -> Self {
         let worker = Worker::new(Arc::clone(&blueprint), lease.id(), lease.is_provisioned());
-        Self { lease, worker, blueprint, stopping }
+        let idle_timeout = if lease.is_provisioned() { None } else { Some(blueprint.idle_timeout) };
+        let work = Work::new(Instant::now(), blueprint.function.timeout, idle_timeout);
+        Self { lease, worker, blueprint, work, stopping }
     }
 
     /// Serves until the environment is no longer needed, fails, or the server stops. Leaves no process behind.
     pub(crate) async fn run(mut self) {
         let stopping = self.stopping.clone();
-        stopping.run_until_cancelled(self.serve_all()).await;
+        stopping.run_until_cancelled(self.live()).await;
         self.worker.end().await;
         self.lease.end();
     }
 
-    async fn serve_all(&mut self) {
-        if !self.initialise().await {
+    async fn live(&mut self) {
+        if self.initialise().await == Life::Ends {
             return;
         }
-        while let Some(invocation) = self.next_invocation().await {
-            if !self.serve(invocation).await {
+        let alarm = sleep_until(Instant::now() + LONG);
+        tokio::pin!(alarm);
+        loop {
+            let due = self.work.next_due().unwrap_or_else(|| Instant::now() + LONG);
+            // An alarm that comes too early costs less than one that is set for each request.
+            if due < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(due);
+            }
+            let life = tokio::select! {
+                biased;
+                (occurrence, at) = self.worker.occurrence() => self.react(occurrence, at).await,
+                invocation = self.lease.invocation() => match invocation {
+                    Some(invocation) => self.begin(invocation),
+                    None => Life::Ends,
+                },
+                () = &mut alarm => self.look_around(Instant::now()).await,
+            };
+            if life == Life::Ends {
                 return;
             }
         }
     }
 
-    /// False if the environment is to end.
-    async fn initialise(&mut self) -> bool {
+    async fn initialise(&mut self) -> Life {
         let initialised = tokio::select! {
             biased;
             // There are no invocations yet, so this is the order to end.
-            _ = self.lease.invocation() => return false,
+            _ = self.lease.invocation() => return Life::Ends,
             initialised = self.worker.initialise() => initialised,
         };
         if initialised {
+            self.work.is_idle_since(Instant::now());
             self.lease.ready();
-            return true;
+            return Life::GoesOn;
         }
         match self.lease.adopt() {
             Some(invocation) => self.initialise_again(invocation).await,
             None => {
                 let name = &self.blueprint.function.name;
                 tracing::warn!("an environment of {name} could not initialise, and no request waits for it");
-                false
+                Life::Ends
             }
         }
     }
 
-    /// Repeats an initialisation that failed, as part of an invocation. False if the environment is to end.
-    async fn initialise_again(&mut self, Invocation { request, reply_to }: Invocation) -> bool {
-        let handled = match self.worker.start_again(&request).await {
-            Ok(started) => {
-                self.lease.initialised();
-                self.worker.invoke(&request, started).await
-            }
-            Err(handled) => handled,
+    /// Repeats an initialisation that failed, as part of an invocation.
+    async fn initialise_again(&mut self, Invocation { request, reply_to }: Invocation) -> Life {
+        self.worker.open_log(&request, false);
+        let (started, failed) = match self.worker.start_again().await {
+            Ok(started) => (started, None),
+            Err(failed) => (failed.started, Some(failed)),
         };
-        self.reply(Invocation { request, reply_to }, handled).await
+        let serving = Serving { request, reply_to, started, init_duration: None };
+        let Some(failed) = failed else {
+            self.lease.initialised();
+            self.serve(serving);
+            return Life::GoesOn;
+        };
+        self.lease.end();
+        self.reply(serving, failed);
+        Life::Ends
     }
 
-    /// The next invocation. `None` if the environment is to end.
-    async fn next_invocation(&mut self) -> Option<Invocation> {
-        loop {
-            let idle_timeout = (!self.lease.is_provisioned()).then_some(self.blueprint.idle_timeout);
-            let idle_until = idle_timeout.map(|timeout| Instant::now() + timeout);
-            tokio::select! {
-                biased;
-                invocation = self.lease.invocation() => return invocation,
-                () = self.worker.idle(idle_until) => {}
+    fn begin(&mut self, Invocation { request, reply_to }: Invocation) -> Life {
+        self.worker.open_log(&request, self.work.is_busy());
+        let init_duration = self.worker.take_init_duration();
+        self.serve(Serving { request, reply_to, started: Instant::now(), init_duration });
+        Life::GoesOn
+    }
+
+    fn serve(&mut self, serving: Serving) {
+        self.worker.offer(&serving.request, serving.started);
+        self.work.add(serving);
+    }
+
+    async fn react(&mut self, occurrence: Occurrence, at: Instant) -> Life {
+        match occurrence {
+            Occurrence::News(News::Ready) => {
+                self.work.is_idle_since(at);
+                self.work.came_back();
+                self.lease.ready();
             }
-            if self.lease.end_idle() {
-                return None;
+            Occurrence::News(News::Finished(request_id, outcome)) => self.finish(&request_id, outcome, at),
+            // This comes before the first event only.
+            Occurrence::News(News::InitFailed(_)) => {}
+            Occurrence::Exited(exit) => {
+                tracing::debug!("an environment ended: {exit}");
+                self.fail_all(&Failure::Exited(exit), at).await;
+                return Life::Ends;
             }
+        }
+        Life::GoesOn
+    }
+
+    /// A request has been served, or will not be. The others go on.
+    fn finish(&mut self, request_id: &str, outcome: Outcome, at: Instant) {
+        if let Some(serving) = self.work.take(request_id) {
+            let timed = Timed { started: serving.started, ended: at, result: outcome };
+            self.work.replied(at);
+            self.reply_then(serving, timed, |lease| lease.finished());
         }
     }
 
-    /// Serves one request. False if the environment is to end.
-    async fn serve(&mut self, invocation: Invocation) -> bool {
-        let handled = self.worker.handle(&invocation.request).await;
-        self.reply(invocation, handled).await
+    /// Ends the program, and all requests with it.
+    async fn fail_all(&mut self, failure: &Failure, at: Instant) {
+        self.worker.sample_memory();
+        self.worker.kill().await;
+        self.lease.end();
+        for serving in self.work.take_all() {
+            let timed = Timed { started: serving.started, ended: at, result: Err(failure.clone()) };
+            self.reply(serving, timed);
+        }
     }
 
-    /// Replies at once, and then waits until the runtime asks for the next event. False if the environment is to end.
-    async fn reply(&mut self, Invocation { request, reply_to }: Invocation, handled: Handled) -> bool {
-        let finished = Instant::now();
-        let reply = self.worker.report(&request, handled);
-        // The pool knows before the client can, so that the client's next request waits for this environment.
-        if self.worker.has_ended() {
-            self.lease.end();
-        } else {
-            self.lease.finished();
-        }
+    fn reply(&mut self, serving: Serving, timed: Timed<bytes::Bytes>) {
+        self.reply_then(serving, timed, |_| {});
+    }
+
+    /// Replies at once. The pool is told first, so that the client's next request waits for this environment.
+    fn reply_then(&mut self, serving: Serving, timed: Timed<bytes::Bytes>, tell: impl FnOnce(&Lease)) {
+        let log_tail = self.worker.report(&serving, &timed, self.work.is_busy());
+        tell(&self.lease);
         // If the client has left, nobody needs the reply.
-        let _ = reply_to.send(reply);
-        let mut readiness = self.worker.settle(finished + SETTLE_GRACE).await;
-        if readiness == Readiness::Busy {
-            self.lease.lingers();
-            readiness = self.worker.settle(finished + self.blueprint.function.timeout).await;
+        let _ = serving.reply_to.send(Reply { outcome: timed.result, log_tail });
+    }
+
+    /// Does what is due.
+    async fn look_around(&mut self, now: Instant) -> Life {
+        match self.work.due(now) {
+            None => Life::GoesOn,
+            Some(Due::SampleMemory) => {
+                self.worker.sample_memory();
+                Life::GoesOn
+            }
+            Some(Due::Lingers) => {
+                self.lease.lingers();
+                Life::GoesOn
+            }
+            Some(Due::TimedOut { request_id, deadline }) => self.time_out(&request_id, deadline).await,
+            Some(Due::GaveUp) => {
+                // The runtime does something else for longer than a request may take.
+                if self.blueprint.slots() > 1 {
+                    return Life::GoesOn;
+                }
+                self.worker.kill().await;
+                Life::Ends
+            }
+            Some(Due::Idle) => {
+                if self.lease.end_idle() {
+                    Life::Ends
+                } else {
+                    Life::GoesOn
+                }
+            }
         }
-        match readiness {
-            Readiness::Ready => self.lease.ready(),
-            Readiness::Busy => self.worker.kill().await,
-            Readiness::Gone => {}
+    }
+
+    /// The environment gets no further requests. It ends as soon as it serves none.
+    async fn time_out(&mut self, request_id: &str, deadline: Instant) -> Life {
+        let failure = Failure::TimedOut(self.blueprint.function.timeout);
+        if self.blueprint.slots() == 1 {
+            self.fail_all(&failure, deadline).await;
+            return Life::Ends;
         }
-        readiness == Readiness::Ready
+        self.worker.withdraw(request_id);
+        self.lease.retire();
+        self.finish(request_id, Err(failure), deadline);
+        Life::GoesOn
     }
 }

@@ -3,8 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::config::VERSION;
 use crate::outcome::Failure;
+
+/// The error type of an initialisation that failed without one.
+const UNKNOWN_INIT_ERROR: &str = "Runtime.InitError";
+/// A longer error type is not shown, in bytes.
+const MAX_ERROR_TYPE: usize = 256;
 
 /// The line before the output of an invocation.
 pub(crate) fn start_line(request_id: &str) -> String {
@@ -64,8 +71,28 @@ pub(super) fn init_report(duration: Duration, phase: Phase, failure: &Failure) -
         Phase::Init => "init",
         Phase::Invoke => "invoke",
     };
-    let status = status(failure).unwrap_or_else(|| error_status("Runtime.InitError"));
+    let status = match failure {
+        Failure::InitReported { error_type, body } => {
+            error_status(&reported_type(error_type.as_deref(), body))
+        }
+        failure => status(failure).unwrap_or_else(|| error_status(UNKNOWN_INIT_ERROR)),
+    };
     format!("INIT_REPORT Init Duration: {}\tPhase: {phase}{status}\t\n", Milliseconds(duration))
+}
+
+/// The error type that the runtime gave: beside the body, or else in it.
+fn reported_type(beside: Option<&str>, body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Error {
+        error_type: String,
+    }
+    let in_body = || Some(serde_json::from_slice::<Error>(body).ok()?.error_type);
+    let fits = |text: &String| {
+        (1..=MAX_ERROR_TYPE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let beside = beside.map(str::to_owned).filter(fits);
+    beside.or_else(|| in_body().filter(fits)).unwrap_or_else(|| UNKNOWN_INIT_ERROR.to_owned())
 }
 
 /// How a failure is shown. `None` if the runtime reported it or the function is not to blame.
@@ -123,6 +150,10 @@ mod tests {
         );
     }
 
+    fn init_reported(error_type: Option<&str>, body: &'static str) -> Failure {
+        Failure::InitReported { error_type: error_type.map(str::to_owned), body: Bytes::from(body) }
+    }
+
     #[test]
     fn failures_are_named() {
         for (failure, invocation, initialisation) in [
@@ -133,6 +164,17 @@ mod tests {
                 "\tStatus: error\tError Type: Runtime.ExitError",
             ),
             (Failure::Reported(Bytes::from("{}")), " MB", "\tStatus: error\tError Type: Runtime.InitError"),
+            (init_reported(Some("My.Error"), "{}"), " MB", "\tStatus: error\tError Type: My.Error"),
+            (
+                init_reported(None, r#"{"errorType":"Body.Error","errorMessage":"m"}"#),
+                " MB",
+                "\tStatus: error\tError Type: Body.Error",
+            ),
+            (
+                init_reported(Some("two words"), "not JSON"),
+                " MB",
+                "\tStatus: error\tError Type: Runtime.InitError",
+            ),
             (Failure::Unavailable(String::new()), " MB", "\tStatus: error\tError Type: Runtime.InitError"),
         ] {
             let line = report(None, Some(&failure));

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::log::Log;
 use crate::backend::{Backend, RunningProgram, Started};
 use crate::clock;
-use crate::outcome::{Exit, Failure, Outcome};
-use crate::runtime_api::{Answer, Caller, Event, IncomingCall, News, Protocol, ReplyTo, RuntimeApi};
+use crate::outcome::{Exit, Failure};
+use crate::runtime_api::{Answer, Caller, Event, IncomingCall, News, Protocol, ReplyTo, RuntimeApi, Verdict};
 
-/// How often the memory of a working program is looked at, so that little of its peak is missed if the program dies.
-const MEMORY_SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long after the exit of a program its last calls are handled.
+const LAST_CALLS_GRACE: Duration = Duration::from_secs(1);
 /// How long a program that wants to be told of its end may take afterwards.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 
@@ -25,6 +24,7 @@ pub(super) struct Sandbox {
     calls: mpsc::Receiver<IncomingCall>,
     protocol: Protocol<ReplyTo>,
     started: Instant,
+    exited_at: Option<Instant>,
     peak_memory_kib: u64,
 }
 
@@ -42,35 +42,35 @@ impl<T> Timed<T> {
     }
 }
 
-/// Whether the program can take another event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Readiness {
-    /// The runtime waits for an event.
-    Ready,
-    /// The runtime does something else.
-    Busy,
-    /// The program has exited.
-    Gone,
-}
-
 /// What happens in a sandbox.
-enum Occurrence {
+#[derive(Debug)]
+pub(super) enum Occurrence {
     News(News),
+    /// The program has exited, and everything that it sent before has been handled.
     Exited(Exit),
 }
 
 impl Sandbox {
-    /// Starts a program, and follows its output.
+    /// Starts a program, whose runtime may have `slots` events at a time, and follows its output.
     pub(super) async fn start(
         backend: &dyn Backend,
         variables: Vec<(String, String)>,
+        slots: usize,
         log: &mut Log,
     ) -> Result<Self, Failure> {
         let (caller, calls) = Caller::new();
         let Started { program, api, output, at } = backend.start(variables, caller).await?;
         log.attach(output)
             .map_err(|error| Failure::Unavailable(format!("cannot follow the program's output: {error}")))?;
-        Ok(Self { program, api, calls, protocol: Protocol::new(), started: at, peak_memory_kib: 0 })
+        Ok(Self {
+            program,
+            api,
+            calls,
+            protocol: Protocol::new(slots),
+            started: at,
+            exited_at: None,
+            peak_memory_kib: 0,
+        })
     }
 
     /// Waits until the runtime first asks for an event, which has to be within `limit` after the start.
@@ -82,7 +82,7 @@ impl Sandbox {
                 Ok((Occurrence::Exited(exit), at)) => break (Err(Failure::Exited(exit)), at),
                 Ok((Occurrence::News(News::InitFailed(failure)), at)) => break (Err(failure), at),
                 Ok((Occurrence::News(News::Ready), at)) => break (Ok(()), self.asked(at)),
-                Ok((Occurrence::News(News::Finished(_)), _)) => {}
+                Ok((Occurrence::News(News::Finished(..)), _)) => {}
             }
         };
         // What this takes is the time of this machine.
@@ -95,50 +95,15 @@ impl Sandbox {
         Timed { started: self.started, ended, result }
     }
 
-    /// Gives the runtime an event and waits for its outcome. The function may take `limit` after `started`.
-    pub(super) async fn invoke(
-        &mut self,
-        event: Event,
-        started: Instant,
-        limit: Duration,
-        log: &mut Log,
-    ) -> Timed<Bytes> {
-        let deadline = started + limit;
-        let answers = self.protocol.offer(event);
-        self.answer(answers);
-        let (result, ended): (Outcome, Instant) = loop {
-            let until = deadline.min(Instant::now() + MEMORY_SAMPLE_INTERVAL);
-            match timeout_at(until, self.finished(log)).await {
-                Ok(finished) => break finished,
-                // The duration of a time-out is the limit, however late the timer was.
-                Err(_) if Instant::now() >= deadline => break (Err(Failure::TimedOut(limit)), deadline),
-                Err(_) => self.sample_memory(),
-            }
-        };
-        self.sample_memory();
-        log.drain();
-        Timed { started, ended, result }
+    /// Gives the runtime an event, now or when it asks for one.
+    pub(super) fn offer(&mut self, event: Event) {
+        let answer = self.protocol.offer(event);
+        self.answer(answer);
     }
 
-    /// After an event: waits until the runtime asks for the next one.
-    pub(super) async fn settle(&mut self, deadline: Instant, log: &mut Log) -> Readiness {
-        while !self.protocol.is_waiting() {
-            match timeout_at(deadline, self.occurrence(log)).await {
-                Err(_) => return Readiness::Busy,
-                Ok((Occurrence::Exited(_), _)) => return Readiness::Gone,
-                Ok((Occurrence::News(_), _)) => {}
-            }
-        }
-        Readiness::Ready
-    }
-
-    /// Without an event: returns when the program exits. May be cancelled.
-    pub(super) async fn exited(&mut self, log: &mut Log) -> Exit {
-        loop {
-            if let (Occurrence::Exited(exit), _) = self.occurrence(log).await {
-                return exit;
-            }
-        }
+    /// The runtime no longer has to handle the event of this request.
+    pub(super) fn withdraw(&mut self, request_id: &str) {
+        self.protocol.withdraw(request_id);
     }
 
     /// Ends the program, whatever it does.
@@ -153,7 +118,10 @@ impl Sandbox {
             self.answer(answers);
             self.program.terminate();
             // Whether it has ended by itself or not, it is ended now.
-            let _ = timeout(SHUTDOWN_GRACE, self.exited(log)).await;
+            let _ = timeout(SHUTDOWN_GRACE, async {
+                while let (Occurrence::News(_), _) = self.occurrence(log).await {}
+            })
+            .await;
         }
         self.program.end().await;
         log.drain();
@@ -164,37 +132,19 @@ impl Sandbox {
         self.peak_memory_kib.div_ceil(1024)
     }
 
-    /// Waits until the runtime has handled its event, or the program has exited. May be cancelled.
-    async fn finished(&mut self, log: &mut Log) -> (Outcome, Instant) {
-        loop {
-            match self.occurrence(log).await {
-                (Occurrence::Exited(exit), at) => return (Err(Failure::Exited(exit)), at),
-                (Occurrence::News(News::Finished(outcome)), at) => return (outcome, at),
-                (Occurrence::News(News::Ready | News::InitFailed(_)), _) => {}
-            }
-        }
-    }
-
     /// The next thing to happen, and when it happened. Answers calls and follows the log meanwhile. May be cancelled.
-    async fn occurrence(&mut self, log: &mut Log) -> (Occurrence, Instant) {
+    pub(super) async fn occurrence(&mut self, log: &mut Log) -> (Occurrence, Instant) {
         loop {
             tokio::select! {
                 // What a program asked before it exited counts.
                 biased;
-                Some((call, reply_to)) = self.calls.recv() => {
-                    let verdict = self.protocol.call(reply_to, call);
-                    let at = Instant::now();
-                    if let Some(News::InitFailed(_)) = verdict.news {
-                        // The program may exit as soon as it has its answer.
-                        self.sample_memory();
-                    }
-                    self.answer(verdict.answers);
-                    if let Some(news) = verdict.news {
+                Some(call) = self.calls.recv() => {
+                    let at = call.at;
+                    if let Some(news) = self.call(call) {
                         return (Occurrence::News(news), at);
                     }
                 }
-                exit = self.program.exited() => {
-                    let at = Instant::now();
+                (exit, at) = exited(&mut *self.program, self.api.as_ref(), &mut self.exited_at) => {
                     log.drain();
                     return (Occurrence::Exited(exit), at);
                 }
@@ -210,18 +160,48 @@ impl Sandbox {
         early.filter(|_| !self.protocol.has_extensions()).unwrap_or(noticed)
     }
 
-    fn answer(&mut self, answers: Vec<(ReplyTo, Answer)>) {
+    fn call(&mut self, IncomingCall { call, reply_to, .. }: IncomingCall) -> Option<News> {
+        let Verdict { answers, news } = self.protocol.call(reply_to, call);
+        if let Some(News::InitFailed(_)) = news {
+            // The program may exit as soon as it has its answer.
+            self.sample_memory();
+        }
+        self.answer(answers);
+        news
+    }
+
+    fn answer(&mut self, answers: impl IntoIterator<Item = (ReplyTo, Answer)>) {
         for (reply_to, answer) in answers {
             // Whoever has hung up misses nothing that it still wants, but an event must reach the runtime.
-            if let Err(Answer::Event(event)) = reply_to.send(answer) {
-                self.protocol.undelivered(event);
+            let mut unsent = reply_to.send(answer).err();
+            while let Some(Answer::Event(event)) = unsent.take() {
+                if let Some((reply_to, answer)) = self.protocol.undelivered(event) {
+                    unsent = reply_to.send(answer).err();
+                }
             }
         }
     }
 
-    fn sample_memory(&mut self) {
+    /// Looks at the memory of the program.
+    pub(super) fn sample_memory(&mut self) {
         if let Some(peak) = self.program.peak_memory_kib() {
             self.peak_memory_kib = peak;
         }
     }
+}
+
+/// Waits until the program has exited, and until everything that it sent before has been handled: an answer counts, even
+/// if the program exited before anybody read it. May be cancelled.
+async fn exited(
+    program: &mut dyn RunningProgram,
+    api: Option<&RuntimeApi>,
+    exited_at: &mut Option<Instant>,
+) -> (Exit, Instant) {
+    let exit = program.exited().await;
+    let at = *exited_at.get_or_insert_with(Instant::now);
+    if let Some(api) = api {
+        // A process that outlives the program may keep a connection open.
+        let _ = timeout_at(at + LAST_CALLS_GRACE, api.last_calls()).await;
+    }
+    (exit, at)
 }

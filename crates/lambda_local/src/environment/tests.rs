@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::{advance, sleep};
 
+use super::work::SETTLE_GRACE;
 use super::*;
 use crate::backend::fake::{FakeBackend, Runtime};
 use crate::config::{FunctionConfig, Program};
@@ -68,7 +69,8 @@ impl Account {
     fn send(&self, text: &'static str) -> Result<oneshot::Receiver<Reply>, Throttled> {
         let (reply_to, reply) = oneshot::channel();
         let request_id = "ID".to_owned();
-        let request = Request { request_id, payload: Bytes::from(text), ..Request::default() };
+        let request =
+            Request { request_id, wants_log: true, payload: Bytes::from(text), ..Request::default() };
         self.leases.assign(0, Invocation { request, reply_to })?;
         Ok(reply)
     }
@@ -329,12 +331,14 @@ async fn a_replaced_environment_ends_after_its_reply() {
 async fn an_error_of_the_initialisation_is_passed_on() {
     let account = Account::new(|runtime| async move {
         let body = Bytes::from(r#"{"errorType":"My.Error"}"#);
-        assert_eq!(runtime.call(Call::InitError(body)).await, Answer::Accepted);
+        let failure = Failure::InitReported { error_type: None, body };
+        assert_eq!(runtime.call(Call::InitError(failure)).await, Answer::Accepted);
         1
     });
     let (reply, _) = account.ask("1").await;
-    assert_eq!(reply.outcome, Err(Failure::Reported(Bytes::from(r#"{"errorType":"My.Error"}"#))));
-    assert_eq!(log(&reply).matches("\tError Type: Runtime.InitError\t\n").count(), 2, "{}", log(&reply));
+    let Err(Failure::InitReported { body, .. }) = &reply.outcome else { panic!("{:?}", reply.outcome) };
+    assert_eq!(body, r#"{"errorType":"My.Error"}"#);
+    assert_eq!(log(&reply).matches("\tError Type: My.Error\t\n").count(), 2, "{}", log(&reply));
 }
 
 #[tokio::test(start_paused = true)]

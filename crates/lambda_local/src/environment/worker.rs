@@ -1,41 +1,34 @@
-//! Starts the program of an environment, and handles requests one after the other.
+//! Starts the program of an environment, gives it events, and keeps the log.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
+use tracing::Level;
 
 use super::blueprint::Blueprint;
 use super::log::Log;
 use super::report::{Phase, Report, end_line, init_report, start_line};
-use super::sandbox::{Readiness, Sandbox, Timed};
+use super::sandbox::{Occurrence, Sandbox, Timed};
+use super::work::Serving;
 use crate::clock;
-use crate::invocation::{Reply, Request};
-use crate::outcome::Failure;
+use crate::invocation::Request;
 use crate::pool::EnvironmentId;
 use crate::runtime_api::Event;
 
-/// What an environment has besides its lease.
+/// What an environment has besides its lease and its work.
 #[derive(Debug)]
 pub(super) struct Worker {
     blueprint: Arc<Blueprint>,
     id: EnvironmentId,
     provisioned: bool,
-    /// `None` before the initialisation, and after the program has exited or was killed.
+    /// `None` before the initialisation, and after the program was killed.
     sandbox: Option<Sandbox>,
     /// Until the first invocation tells it. A provisioned environment does not tell it, because no request waited.
     init_duration: Option<Duration>,
     peak_memory_mb: u64,
     log: Log,
-}
-
-/// A request that has been handled.
-#[derive(Debug)]
-pub(super) struct Handled {
-    invocation: Timed<Bytes>,
-    /// Only after a cold start.
-    init_duration: Option<Duration>,
 }
 
 impl Worker {
@@ -51,98 +44,85 @@ impl Worker {
         init.result.is_ok()
     }
 
-    /// Repeats an initialisation that failed, as part of the invocation, and returns when it began. The invocation lasts
+    /// Repeats an initialisation that failed, as part of an invocation, and returns when it began. The invocation lasts
     /// from the start of the program: how long it takes to start one is this machine's time, not the function's.
-    pub(super) async fn start_again(&mut self, request: &Request) -> Result<Instant, Handled> {
-        self.log.begin(&start_line(&request.request_id));
-        self.init_duration = None;
+    pub(super) async fn start_again(&mut self) -> Result<Instant, Timed<Bytes>> {
         let Timed { started, ended, result } =
             self.start(Phase::Invoke, self.blueprint.function.timeout).await;
-        match result {
-            Ok(()) => Ok(started),
-            Err(failure) => {
-                let invocation = Timed { started, ended, result: Err(failure) };
-                Err(Handled { invocation, init_duration: None })
-            }
+        result.map(|()| started).map_err(|failure| Timed { started, ended, result: Err(failure) })
+    }
+
+    /// The time that the initialisation took, once.
+    pub(super) fn take_init_duration(&mut self) -> Option<Duration> {
+        self.init_duration.take()
+    }
+
+    /// A request begins. `shared` says that others are being served.
+    pub(super) fn open_log(&mut self, request: &Request, shared: bool) {
+        self.log.begin(&start_line(&request.request_id), shared);
+    }
+
+    /// Gives the runtime the event of a request whose time began at `started`.
+    pub(super) fn offer(&mut self, request: &Request, started: Instant) {
+        let remaining = self.blueprint.function.timeout.saturating_sub(started.elapsed());
+        let event = self.event(request, remaining);
+        if let Some(sandbox) = &mut self.sandbox {
+            sandbox.offer(event);
         }
     }
 
-    /// Lets the function handle the request.
-    pub(super) async fn handle(&mut self, request: &Request) -> Handled {
-        self.log.begin(&start_line(&request.request_id));
-        self.invoke(request, Instant::now()).await
-    }
-
-    /// Lets the runtime handle the request. If the program exits or times out, it is gone afterwards.
-    pub(super) async fn invoke(&mut self, request: &Request, started: Instant) -> Handled {
-        let init_duration = self.init_duration.take();
-        let timeout = self.blueprint.function.timeout;
-        let event = self.event(request, timeout.saturating_sub(started.elapsed()));
-        let invocation = match &mut self.sandbox {
-            Some(sandbox) => {
-                let invocation = sandbox.invoke(event, started, timeout, &mut self.log).await;
-                self.peak_memory_mb = sandbox.peak_memory_mb();
-                invocation
-            }
-            // This does not happen: it was started, or found, a moment ago.
-            None => {
-                let failure = Failure::Unavailable("its environment has no program".to_owned());
-                Timed { started, ended: Instant::now(), result: Err(failure) }
-            }
-        };
-        if let Err(Failure::Exited(_) | Failure::TimedOut(_)) = invocation.result {
-            self.kill().await;
+    /// The runtime no longer has to handle the event of this request.
+    pub(super) fn withdraw(&mut self, request_id: &str) {
+        if let Some(sandbox) = &mut self.sandbox {
+            sandbox.withdraw(request_id);
         }
-        Handled { invocation, init_duration }
     }
 
-    /// Whether the program has exited or was killed.
-    pub(super) fn has_ended(&self) -> bool {
-        self.sandbox.is_none()
-    }
-
-    /// Waits until the runtime asks for the next event.
-    pub(super) async fn settle(&mut self, deadline: Instant) -> Readiness {
+    /// The next thing to happen, and when it happened. Without a program, nothing happens. May be cancelled.
+    pub(super) async fn occurrence(&mut self) -> (Occurrence, Instant) {
         match &mut self.sandbox {
-            Some(sandbox) => sandbox.settle(deadline, &mut self.log).await,
-            None => Readiness::Gone,
+            Some(sandbox) => sandbox.occurrence(&mut self.log).await,
+            None => std::future::pending().await,
         }
     }
 
-    /// Returns when the program has exited, or at the deadline if there is one. May be cancelled.
-    pub(super) async fn idle(&mut self, deadline: Option<Instant>) {
-        let Some(sandbox) = &mut self.sandbox else { return };
-        let exited = sandbox.exited(&mut self.log);
-        let exit = match deadline {
-            Some(deadline) => timeout_at(deadline, exited).await.ok(),
-            None => Some(exited.await),
-        };
-        if let Some(exit) = exit {
-            tracing::debug!("an idle environment ended: {exit}");
-            self.sandbox = None;
+    /// Looks at the memory of the program.
+    pub(super) fn sample_memory(&mut self) {
+        if let Some(sandbox) = &mut self.sandbox {
+            sandbox.sample_memory();
+            self.peak_memory_mb = sandbox.peak_memory_mb();
         }
     }
 
-    /// Closes the log of the invocation. What the function has printed until now belongs to it.
-    pub(super) fn report(&mut self, request: &Request, handled: Handled) -> Reply {
-        let Handled { invocation, init_duration } = handled;
-        let failure = invocation.result.as_ref().err();
+    /// Closes the log of an invocation, and returns its end. What the function has printed until now belongs to it.
+    /// `shared` says that others are still being served.
+    pub(super) fn report(&mut self, serving: &Serving, timed: &Timed<Bytes>, shared: bool) -> Bytes {
+        let Serving { request, init_duration, .. } = serving;
+        let shown = tracing::enabled!(target: "lambda_local::function", Level::DEBUG);
+        if !request.wants_log && !shown {
+            return self.log.end(shared);
+        }
+        self.sample_memory();
+        self.log.drain();
+        let failure = timed.result.as_ref().err();
         if let Some((failure, error_type)) =
             failure.and_then(|failure| Some((failure, failure.error_type()?)))
         {
             self.log.platform(&format!("{}\n{error_type}\n", failure.message(&request.request_id)));
         }
-        self.log.platform(&end_line(&request.request_id));
+        if !self.blueprint.is_managed() {
+            self.log.platform(&end_line(&request.request_id));
+        }
         let report = Report {
             request_id: &request.request_id,
-            duration: invocation.duration(),
-            init_duration,
+            duration: timed.duration(),
+            init_duration: *init_duration,
             memory_mb: self.blueprint.function.memory_mb,
             peak_memory_mb: self.peak_memory_mb,
             failure,
         };
         self.log.platform(&report.to_string());
-        Reply { outcome: invocation.result, log_tail: self.log.end() }
+        self.log.end(shared)
     }
 
     /// Ends the program immediately, whatever it does.
@@ -161,8 +141,10 @@ impl Worker {
 
     /// Starts the program and waits until its runtime asks for an event.
     async fn start(&mut self, phase: Phase, limit: Duration) -> Timed<()> {
-        let variables = self.blueprint.variables(self.id, self.provisioned);
-        let sandbox = match Sandbox::start(&*self.blueprint.backend, variables, &mut self.log).await {
+        let blueprint = &self.blueprint;
+        let variables = blueprint.variables(self.id, self.provisioned);
+        let started = Sandbox::start(&*blueprint.backend, variables, blueprint.slots(), &mut self.log).await;
+        let sandbox = match started {
             // It is kept here during its initialisation, so that it is ended in order if the server stops meanwhile.
             Ok(sandbox) => self.sandbox.insert(sandbox),
             Err(failure) => {

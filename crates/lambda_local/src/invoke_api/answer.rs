@@ -34,9 +34,11 @@ enum Told {
 fn tell(outcome: Outcome, request_id: &str) -> Result<Told, Refusal> {
     match outcome {
         Ok(reply) => Ok(Told::Reply(reply)),
-        Err(Failure::Reported(body) | Failure::StreamFailed { details: body, .. }) => {
-            Ok(Told::FunctionError(body))
-        }
+        Err(
+            Failure::Reported(body)
+            | Failure::InitReported { body, .. }
+            | Failure::StreamFailed { details: body, .. },
+        ) => Ok(Told::FunctionError(body)),
         Err(Failure::Unavailable(reason)) => Err(Refusal::Unavailable(reason)),
         Err(Failure::Stopping) => Err(Refusal::Stopping),
         Err(failure) => Ok(Told::FunctionError(words(&failure, request_id).into())),

@@ -62,6 +62,7 @@ impl ClientRequest {
             qualifier: None,
             stream: None,
             client_context: client_context(headers)?,
+            wants_log,
             payload: payload(body, invocation_type).await?,
         };
         Ok(Self { invocation_type, wants_log, request })

@@ -20,6 +20,8 @@ pub(crate) type Outcome = Result<Bytes, Failure>;
 pub(crate) enum Failure {
     /// The runtime reported an error. This is its body.
     Reported(Bytes),
+    /// The runtime reported that it cannot initialise the function. `error_type` is what it wrote beside the body.
+    InitReported { error_type: Option<String>, body: Bytes },
     /// The function took longer than this limit.
     TimedOut(Duration),
     /// The program exited too early.
@@ -46,7 +48,11 @@ impl Failure {
             Self::Exited(_) => Some("Runtime.ExitError"),
             Self::NotStarted(_) => Some("Runtime.InvalidEntrypoint"),
             Self::ReplyTooLarge | Self::StreamTooLarge => Some("Function.ResponseSizeTooLarge"),
-            Self::Reported(_) | Self::StreamFailed { .. } | Self::Unavailable(_) | Self::Stopping => None,
+            Self::Reported(_)
+            | Self::InitReported { .. }
+            | Self::StreamFailed { .. }
+            | Self::Unavailable(_)
+            | Self::Stopping => None,
         }
     }
 
@@ -61,9 +67,11 @@ impl Failure {
             Self::NotStarted(reason) => with_id(reason.clone()),
             Self::ReplyTooLarge => too_large(MAX_REPLY_BYTES),
             Self::StreamTooLarge => too_large(MAX_STREAMED_BYTES),
-            Self::Reported(_) | Self::StreamFailed { .. } | Self::Unavailable(_) | Self::Stopping => {
-                String::new()
-            }
+            Self::Reported(_)
+            | Self::InitReported { .. }
+            | Self::StreamFailed { .. }
+            | Self::Unavailable(_)
+            | Self::Stopping => String::new(),
         }
     }
 }

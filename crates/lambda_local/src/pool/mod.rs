@@ -245,6 +245,11 @@ impl Pool {
         self.starts(now)
     }
 
+    /// The environment gets no further requests, and is told to end once it serves none.
+    pub(crate) fn retire(&mut self, now: u64, id: EnvironmentId) -> Vec<Action> {
+        self.retire_all(now, &[id])
+    }
+
     /// The environment has ended, whatever it was doing.
     pub(crate) fn end(&mut self, now: u64, id: EnvironmentId) -> Vec<Action> {
         self.withdraw(id);

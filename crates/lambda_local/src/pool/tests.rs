@@ -236,6 +236,12 @@ fn an_environment_serves_as_many_requests_at_a_time_as_its_runtime_asks_for() {
     }
     assert_eq!(arrive(&mut pool), [serve(2, 5)]);
     assert_eq!(arrive(&mut pool), [start(3)]);
+    // One that is to end serves its three requests first.
+    assert_eq!(pool.retire(0, id(1)), []);
+    assert_eq!(pool.finished(id(1)), []);
+    assert_eq!(pool.ready(0, id(1)), []);
+    assert_eq!(pool.finished(id(1)), []);
+    assert_eq!(pool.finished(id(1)), [Action::End(id(1))]);
 }
 
 /// What happens to the pool. Numbers choose among what there is.

@@ -13,7 +13,7 @@ mod server;
 mod streams;
 
 pub(crate) use self::caller::{Caller, IncomingCall, ReplyTo};
-pub(crate) use self::protocol::{Answer, Event, News, Protocol};
+pub(crate) use self::protocol::{Answer, Event, News, Protocol, Verdict};
 pub(crate) use self::server::RuntimeApi;
 
 #[cfg(test)]

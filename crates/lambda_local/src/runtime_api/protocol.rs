@@ -1,15 +1,19 @@
 //! What each call of a runtime means, by what its environment is doing: a pure state machine without I/O and clock.
 //!
 //! ```text
-//! Starting ──next──► Waiting ◄──next── Away ◄──response, error── Busy
-//!    │                  │                │                         ▲
-//!    │init error        └─event─────────────────────────────────── ┤
-//!    ▼                                   └─event─► Offered ──next──┘
-//!  Ended
+//!              ┌── next: the runtime waits ◄── next ── it is away ◄── response, error ──┐
+//! starting ────┤                 │                         │                             │
+//!              │                 └────────► event ► it is busy with the event ───────────┤
+//!              │                           event: it is offered ── next ──► busy ────────┘
+//!              └── init error: ended
 //! ```
+//!
+//! A runtime that serves several requests at a time makes as many calls at a time, and each of them goes this way.
 //!
 //! `C` stands for a caller: whoever waits for the answer to a call. A call is answered at once, or its caller is held
 //! until the answer exists.
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
@@ -23,8 +27,8 @@ pub(crate) enum Call {
     Next,
     /// The runtime ends the invocation `request_id`.
     Finish { request_id: String, outcome: Outcome },
-    /// The runtime cannot initialise the function. The body says why.
-    InitError(Bytes),
+    /// The runtime cannot initialise the function, for this reason.
+    InitError(Failure),
     /// An extension wants to be told of the end of the environment if `shutdown`, and of nothing else.
     RegisterExtension { id: String, shutdown: bool },
     /// An extension waits for an event.
@@ -85,8 +89,8 @@ pub(crate) enum News {
     Ready,
     /// The runtime could not initialise the function.
     InitFailed(Failure),
-    /// The runtime has handled its event.
-    Finished(Outcome),
+    /// The runtime has handled the event of this request.
+    Finished(String, Outcome),
 }
 
 /// What follows from a call or an event.
@@ -100,22 +104,23 @@ pub(crate) struct Verdict<C> {
 /// The state of one runtime and of the extensions in its process.
 #[derive(Debug)]
 pub(crate) struct Protocol<C> {
-    state: State<C>,
+    stage: Stage,
+    /// How many events the runtime may have at a time.
+    slots: usize,
+    /// The calls that wait for an event.
+    waiting: VecDeque<C>,
+    /// The events that no call waited for.
+    offered: VecDeque<Event>,
+    /// The requests whose events the runtime handles.
+    busy: Vec<String>,
     extensions: Vec<Extension<C>>,
 }
 
-#[derive(Debug)]
-enum State<C> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
     /// The runtime has not asked for an event yet.
     Starting,
-    /// The runtime waits for an event.
-    Waiting(C),
-    /// The runtime has handled its event and has not asked for the next one.
-    Away,
-    /// As `Away`, but there is an event for the runtime.
-    Offered(Event),
-    /// The runtime handles the event with this id.
-    Busy(String),
+    Initialised,
     /// The initialisation failed.
     Ended,
 }
@@ -128,14 +133,16 @@ struct Extension<C> {
 }
 
 impl<C> Protocol<C> {
-    /// The runtime is starting.
-    pub(crate) fn new() -> Self {
-        Self { state: State::Starting, extensions: Vec::new() }
-    }
-
-    /// Whether the runtime waits for an event.
-    pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Waiting(_))
+    /// The runtime is starting. It may have `slots` events at a time.
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            stage: Stage::Starting,
+            slots,
+            waiting: VecDeque::new(),
+            offered: VecDeque::new(),
+            busy: Vec::new(),
+            extensions: Vec::new(),
+        }
     }
 
     /// Whether something in the process has to be told before the environment ends.
@@ -145,13 +152,13 @@ impl<C> Protocol<C> {
 
     /// Decides what a call means.
     pub(crate) fn call(&mut self, caller: C, call: Call) -> Verdict<C> {
-        if matches!(self.state, State::Ended) {
+        if self.stage == Stage::Ended {
             return refused(caller, Refusal::Gone);
         }
         match call {
             Call::Next => self.next(caller),
             Call::Finish { request_id, outcome } => self.finish(caller, &request_id, outcome),
-            Call::InitError(body) => self.init_error(caller, body),
+            Call::InitError(failure) => self.init_error(caller, failure),
             Call::RegisterExtension { id, shutdown } => {
                 self.extensions.push(Extension { id, shutdown, waiting: None });
                 Verdict { answers: vec![(caller, Answer::Accepted)], news: None }
@@ -161,23 +168,29 @@ impl<C> Protocol<C> {
     }
 
     /// Gives the runtime an event as soon as it waits for one.
-    pub(crate) fn offer(&mut self, event: Event) -> Vec<(C, Answer)> {
-        match std::mem::replace(&mut self.state, State::Away) {
-            State::Waiting(runtime) => self.deliver(runtime, event),
-            State::Ended => {
-                self.state = State::Ended;
-                Vec::new()
-            }
-            State::Starting | State::Away | State::Offered(_) | State::Busy(_) => {
-                self.state = State::Offered(event);
-                Vec::new()
+    pub(crate) fn offer(&mut self, event: Event) -> Option<(C, Answer)> {
+        if self.stage == Stage::Ended {
+            return None;
+        }
+        match self.waiting.pop_front() {
+            Some(runtime) => Some(self.deliver(runtime, event)),
+            None => {
+                self.offered.push_back(event);
+                None
             }
         }
     }
 
-    /// The runtime hung up before this event reached it. It will ask again.
-    pub(crate) fn undelivered(&mut self, event: Event) {
-        self.state = State::Offered(event);
+    /// The runtime hung up before this event reached it. It gets the event with a call that waits or comes.
+    pub(crate) fn undelivered(&mut self, event: Event) -> Option<(C, Answer)> {
+        self.busy.retain(|request_id| *request_id != event.request_id);
+        self.offer(event)
+    }
+
+    /// The event of this request is of no use any more.
+    pub(crate) fn withdraw(&mut self, request_id: &str) {
+        self.busy.retain(|busy| busy != request_id);
+        self.offered.retain(|event| event.request_id != request_id);
     }
 
     /// Tells the extensions that want to know that the environment ends.
@@ -188,52 +201,54 @@ impl<C> Protocol<C> {
     }
 
     fn next(&mut self, caller: C) -> Verdict<C> {
-        match std::mem::replace(&mut self.state, State::Away) {
-            State::Starting | State::Away => {
-                self.state = State::Waiting(caller);
-                Verdict { answers: Vec::new(), news: Some(News::Ready) }
-            }
-            State::Waiting(earlier) => {
-                self.state = State::Waiting(caller);
+        self.stage = Stage::Initialised;
+        if let Some(event) = self.offered.pop_front() {
+            return Verdict { answers: vec![self.deliver(caller, event)], news: None };
+        }
+        if self.waiting.len() + self.busy.len() < self.slots {
+            self.waiting.push_back(caller);
+            return Verdict { answers: Vec::new(), news: Some(News::Ready) };
+        }
+        match self.waiting.pop_front() {
+            // The runtime has hung up and asks again.
+            Some(earlier) => {
+                self.waiting.push_back(caller);
                 refused(earlier, Refusal::Gone)
             }
-            State::Offered(event) => Verdict { answers: self.deliver(caller, event), news: None },
-            State::Busy(request_id) => {
-                self.state = State::Busy(request_id);
+            None => {
                 refused(caller, Refusal::InvalidState("the runtime has an event that it has not answered"))
-            }
-            State::Ended => {
-                self.state = State::Ended;
-                refused(caller, Refusal::Gone)
             }
         }
     }
 
-    fn deliver(&mut self, runtime: C, event: Event) -> Vec<(C, Answer)> {
-        self.state = State::Busy(event.request_id.clone());
-        vec![(runtime, Answer::Event(event))]
+    fn deliver(&mut self, runtime: C, event: Event) -> (C, Answer) {
+        self.busy.push(event.request_id.clone());
+        (runtime, Answer::Event(event))
     }
 
     fn finish(&mut self, caller: C, request_id: &str, outcome: Outcome) -> Verdict<C> {
-        if !matches!(&self.state, State::Busy(current) if current == request_id) {
+        let Some(position) = self.busy.iter().position(|busy| busy == request_id) else {
             return refused(caller, Refusal::InvalidRequestId);
-        }
-        self.state = State::Away;
+        };
+        let request_id = self.busy.swap_remove(position);
         let answer = match &outcome {
             Err(Failure::ReplyTooLarge) => Answer::Refused(Refusal::TooLarge),
             Err(Failure::StreamTooLarge) => Answer::Refused(Refusal::StreamTooLarge),
             _ => Answer::Accepted,
         };
-        Verdict { answers: vec![(caller, answer)], news: Some(News::Finished(outcome)) }
+        Verdict { answers: vec![(caller, answer)], news: Some(News::Finished(request_id, outcome)) }
     }
 
-    fn init_error(&mut self, caller: C, body: Bytes) -> Verdict<C> {
-        if !matches!(self.state, State::Starting) {
+    fn init_error(&mut self, caller: C, failure: Failure) -> Verdict<C> {
+        if self.stage != Stage::Starting {
             return refused(caller, Refusal::InvalidState("the function is initialised"));
         }
-        self.state = State::Ended;
-        let news = News::InitFailed(Failure::Reported(body));
-        Verdict { answers: vec![(caller, Answer::Accepted)], news: Some(news) }
+        self.stage = Stage::Ended;
+        let answer = match failure {
+            Failure::ReplyTooLarge => Answer::Refused(Refusal::TooLarge),
+            _ => Answer::Accepted,
+        };
+        Verdict { answers: vec![(caller, answer)], news: Some(News::InitFailed(failure)) }
     }
 
     fn next_extension_event(&mut self, caller: C, id: &str) -> Verdict<C> {

@@ -20,6 +20,9 @@ use crate::http_body::{BodyError, read_body};
 use crate::outcome::Failure;
 
 const EXTENSION_ID: &str = "lambda-extension-identifier";
+const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+/// The largest registration of an extension, in bytes.
+const MAX_REGISTRATION_BYTES: usize = 64 * 1024;
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 
 /// The Runtime API of one environment of `function`.
@@ -74,19 +77,24 @@ async fn error(
     body: Body,
 ) -> Result<Answer, Refusal> {
     api.streams.take(&request_id);
-    let outcome = Err(Failure::Reported(error_body(body).await?));
+    let outcome = Err(error_body(body, Failure::Reported).await?);
     Ok(api.caller.call(Call::Finish { request_id, outcome }).await)
 }
 
-async fn init_error(State(api): State<Api>, body: Body) -> Result<Answer, Refusal> {
-    Ok(api.caller.call(Call::InitError(error_body(body).await?)).await)
+async fn init_error(State(api): State<Api>, headers: HeaderMap, body: Body) -> Result<Answer, Refusal> {
+    let error_type = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let failure = error_body(body, |body| Failure::InitReported { error_type, body }).await?;
+    Ok(api.caller.call(Call::InitError(failure)).await)
 }
 
-async fn error_body(body: Body) -> Result<Bytes, Refusal> {
-    read_body(body, MAX_REPLY_BYTES).await.map_err(|error| match error {
-        BodyError::TooLarge => Refusal::TooLarge,
-        BodyError::Incomplete => Refusal::Incomplete,
-    })
+/// The failure that a runtime reports. One that is too large is a failure, too: the environment does not wait for
+/// another one.
+async fn error_body(body: Body, failure: impl FnOnce(Bytes) -> Failure) -> Result<Failure, Refusal> {
+    match read_body(body, MAX_REPLY_BYTES).await {
+        Ok(body) => Ok(failure(body)),
+        Err(BodyError::TooLarge) => Ok(Failure::ReplyTooLarge),
+        Err(BodyError::Incomplete) => Err(Refusal::Incomplete),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,7 +104,10 @@ struct Registration {
 }
 
 async fn register_extension(State(api): State<Api>, body: Body) -> Result<Response, Refusal> {
-    let body = error_body(body).await?;
+    let body = read_body(body, MAX_REGISTRATION_BYTES).await.map_err(|error| match error {
+        BodyError::TooLarge => Refusal::TooLarge,
+        BodyError::Incomplete => Refusal::Incomplete,
+    })?;
     let Registration { events } =
         serde_json::from_slice(&body).map_err(|_| Refusal::InvalidState("the registration is not valid"))?;
     if events.iter().any(|event| event == "INVOKE") {

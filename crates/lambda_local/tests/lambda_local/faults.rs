@@ -80,6 +80,7 @@ async fn a_function_that_hangs_is_killed_and_replaced(kind: Kind) {
         lambda_error("Sandbox.Timedout", "RequestId: ID Error: Task timed out after 1.00 seconds")
     );
     assert!(log.ends_with("\tStatus: timeout\t\n"), "{log}");
+    assert!(log.contains("\tDuration: 1000.00 ms\t"), "{log}");
     if kind == Kind::Process {
         ended(first["pid"].as_u64().unwrap()).await;
     }
@@ -168,7 +169,7 @@ async fn an_init_error_is_passed_on_in_the_words_of_the_runtime() {
     let report = r#"#!/bin/bash
 body='{"errorType":"My.InitError","errorMessage":"no model"}'
 exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}"
-printf 'POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' \
+printf 'POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: localhost\r\nLambda-Runtime-Function-Error-Type: My.Type\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s' \
     "${#body}" "$body" >&3
 cat <&3 >/dev/null
 exit 1
@@ -176,8 +177,9 @@ exit 1
     std::fs::write(&script, report).unwrap();
     make_executable(&script);
     let (server, client) = server(FunctionConfig::new("test", Program::executable(script))).await;
-    let (error, _) = failure(&client, "test", json!({})).await;
+    let (error, log) = failure(&client, "test", json!({})).await;
     assert_eq!(error, lambda_error("My.InitError", "no model"));
+    assert!(log.contains("\tPhase: init\tStatus: error\tError Type: My.Type\t\n"), "{log}");
     server.stop().await;
 }
 
@@ -219,8 +221,47 @@ async fn misuse_of_the_runtime_api_is_refused_and_loses_nothing(kind: Kind) {
         ("plain", "\"plain\""),
         ("leave", "\"leaving\""),
         ("plain", "\"plain\""),
+        ("vanish", "\"vanishing\""),
+        ("plain", "\"plain\""),
     ] {
         assert_eq!(call(action).await, expected, "{action}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_counts_however_soon_the_program_exits_after_it() {
+    let (server, client) = server(Kind::Process.raw_function()).await;
+    for call in 0..100 {
+        let output = invoke(&client, "raw", json!({ "do": "vanish" })).await;
+        assert_eq!(output.function_error(), None, "call {call}: {}", payload(&output));
+        assert_eq!(payload(&output), "vanishing");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_that_is_too_large_is_an_error_at_once() {
+    // Without a time-out that could end it instead.
+    let server = Server::start(Config::new(vec![Kind::Process.raw_function()])).await;
+    let (error, _) = failure(&server.client(), "raw", json!({ "do": "large_error" })).await;
+    let message = "Response payload size exceeded maximum allowed payload size (6291556 bytes).";
+    assert_eq!(error, lambda_error("Function.ResponseSizeTooLarge", message));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_printed_after_the_answer_is_in_no_other_tail() {
+    let (server, client) = server(Kind::Process.raw_function()).await;
+    for call in 0..100 {
+        let event = Blob::new(r#"{"do":"print_late"}"#);
+        let output =
+            client.invoke().function_name("raw").log_type(LogType::Tail).payload(event).send().await.unwrap();
+        let log = BASE64_STANDARD.decode(output.log_result().unwrap()).unwrap();
+        let log = String::from_utf8(log).unwrap();
+        assert!(log.starts_with("START RequestId: "), "call {call}: {log}");
+        let report = log.find("\nREPORT ").unwrap();
+        assert!(log.find("printed late").is_none_or(|late| late < report), "call {call}: {log}");
     }
     server.stop().await;
 }

@@ -15,6 +15,7 @@ mod inject;
 mod invoke;
 mod lifecycle;
 mod log;
+mod managed;
 mod management;
 mod python;
 mod settings;
