@@ -1,6 +1,7 @@
 //! What the kernel says of a process, in `/proc`.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -12,9 +13,17 @@ use crate::clock;
 /// The position of the start time in `/proc/PID/stat`, counted behind the name in parentheses.
 const START_TIME_FIELD: usize = 19;
 
+/// More than the beginning of `/proc/PID/status` up to the memory.
+const STATUS_BYTES: usize = 4096;
+
 /// The most memory that a process has had resident so far, in KiB. `None` if the process has ended.
+///
+/// The file is read at once: each reply waits for this, and reading a file of unknown size takes several calls, in each of
+/// which the kernel writes all of it again.
 pub(super) fn peak_memory_kib(pid: u32) -> Option<u64> {
-    parse_peak_memory(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+    let mut status = [0; STATUS_BYTES];
+    let length = File::open(format!("/proc/{pid}/status")).ok()?.read(&mut status).ok()?;
+    parse_peak_memory(&String::from_utf8_lossy(&status[..length]))
 }
 
 /// The first child of a process.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{advance, sleep};
 
 use super::work::SETTLE_GRACE;
@@ -139,6 +140,33 @@ async fn an_environment_ends_when_it_was_idle_for_long_enough() {
         account.ask("1").await;
         assert_eq!(account.starts() > before, new, "after {pause:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_on_a_cold_function_starts_few_environments() {
+    // More than 300 requests a second. An initialisation takes 15 ms, an event 1 ms.
+    let account = Account::with_limits(1000, 2, |runtime| async move {
+        sleep(Duration::from_millis(15)).await;
+        loop {
+            let event = runtime.next().await;
+            sleep(Duration::from_millis(1)).await;
+            runtime.echo(event).await;
+        }
+    });
+    let mut calls = JoinSet::new();
+    for _ in 0..3000 {
+        let (sent, reply) = (Instant::now(), account.send("1").expect("none is refused"));
+        calls.spawn(async move {
+            reply.await.unwrap().outcome.unwrap();
+            sent.elapsed()
+        });
+        sleep(Duration::from_millis(3)).await;
+    }
+    let mut took = calls.join_all().await;
+    took.sort();
+    assert!(account.starts() < 10, "{} environments", account.starts());
+    let (slowest, p99) = (took[2999], took[2970]);
+    assert!(slowest < Duration::from_millis(30) && p99 < Duration::from_millis(5), "{slowest:?} {p99:?}");
 }
 
 /// A function that does something else for a while after its reply.
