@@ -35,12 +35,19 @@ main() {
     *) fail "unknown argument $1; see scripts/test.sh --help" ;;
     esac
     (($# <= 1)) || fail "unexpected argument $2; see scripts/test.sh --help"
+    reset_signals "$@"
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
     left_out=()
 
     test_quickly
     "$quick" || test_thoroughly
     report
+}
+
+# `nohup`, and `&` in a script, let a program ignore signals, and all that it starts. The programs under test respect that,
+# so their tests need the default.
+reset_signals() {
+    [[ -n ${SIGNALS_RESET-} ]] || SIGNALS_RESET=true exec env --default-signal=HUP,INT "$0" "$@"
 }
 
 # Formatting, lints and unit tests.
