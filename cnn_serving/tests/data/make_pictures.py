@@ -181,6 +181,10 @@ def jpeg():
     yield "without YCbCr", saved(picture(), "JPEG", keep_rgb=True)
     large = picture().resize((64, 48), Image.Resampling.BILINEAR)
     progressive = saved(large, "JPEG", progressive=True, quality=90)
+    # Quantisation that no encoder writes, so that values overflow; libjpeg-turbo wraps them on the processors it has code for.
+    table = (coarse := bytearray(saved(picture(), "JPEG"))).index(b"\xff\xdb") + 5
+    coarse[table : table + 64] = b"\xff" * 64
+    yield "with values that overflow", bytes(coarse)
     for scans in (1, 2, 3, 5):
         ends = [i for i in range(len(progressive)) if progressive[i : i + 2] == b"\xff\xda"]
         yield f"progressive, {scans} scans", progressive[: ends[scans]] + b"\xff\xd9"

@@ -15,6 +15,11 @@ use crate::image::thumbnail::Thumbnail;
 const BYTES_PER_PIXEL: [f64; 2] = [5.0, 11.0];
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Thumbnail, DecodeError> {
+    // The decoder does not look at the length that the file states, and Pillow does.
+    let stated = bytes.get(4..).and_then(|rest| rest.first_chunk()).map(|length| u32::from_le_bytes(*length));
+    if stated.is_none_or(|length| length as usize > bytes.len().saturating_sub(8)) {
+        return Err(Format::WebP.ends_early());
+    }
     let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(broken)?;
     let (width, height) = decoder.dimensions();
     let (what, bytes_per_pixel) = match bytes.get(12..16) {
