@@ -17,6 +17,13 @@ async fn ask(client: &Client, event: Value) -> Value {
     payload(&invoke(client, "test", event).await)
 }
 
+/// As [`ask`], and waits until the container is idle again. Until then, a request goes to another idle one.
+async fn ask_and_settle(client: &Client, event: Value) -> Value {
+    let answer = ask(client, event).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    answer
+}
+
 /// Two containers at once, both idle afterwards.
 async fn two(client: &Client) -> [Value; 2] {
     let slow = json!({ "do": "sleep", "ms": 300 });
@@ -57,16 +64,18 @@ async fn a_function_reaches_its_own_runtime_api_and_nothing_else() {
     let server = LambdaLocal::in_containers(&[]);
     let client = client(server.address);
     two(&client).await;
-    let connect = async |address: &str| ask(&client, json!({ "do": "connect", "address": address })).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let connect =
+        async |address: &str| ask_and_settle(&client, json!({ "do": "connect", "address": address })).await;
     // The container that was used last is used again, so all requests until the last ones go to the same container.
-    let seen = ask(&client, json!({ "do": "describe" })).await;
+    let seen = ask_and_settle(&client, json!({ "do": "describe" })).await;
     let own_api = seen["environment"]["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap();
     assert!(connect(own_api).await.as_str().unwrap().contains("NotEmulated"), "its own Runtime API answers");
 
     let own_id = seen["environment"]["HOSTNAME"].as_str().unwrap();
     let other = containers_of(server.process.id()).into_iter().find(|id| id != own_id).unwrap();
     let address = |id: &str| inspect(id, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
-    ask(&client, json!({ "do": "listen" })).await;
+    ask_and_settle(&client, json!({ "do": "listen" })).await;
     let own_port = format!("{}:8000", address(own_id));
     assert_eq!(connect(&own_port).await, "hello", "it listens");
     let gateway = own_api.split(':').next().unwrap();
@@ -80,7 +89,8 @@ async fn a_function_reaches_its_own_runtime_api_and_nothing_else() {
     let busy = ask(&client, json!({ "do": "sleep", "ms": 8000 }));
     let from_the_other = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(ask(&client, json!({ "do": "describe" })).await["environment"]["HOSTNAME"], other[..12]);
+        let seen = ask_and_settle(&client, json!({ "do": "describe" })).await;
+        assert_eq!(seen["environment"]["HOSTNAME"], other[..12]);
         (connect(&own_port).await, connect(own_api).await)
     };
     let (_, (listener, api)) = tokio::join!(busy, from_the_other);
