@@ -14,7 +14,7 @@ Lambda that runs them, and deploys them to stand-ins for AWS. It stops at the fi
 image or process behind.
 
 These tools are used only where they are installed: Docker, docker-compose, docker-registry, Debian's awscli, Chromium,
-shellcheck, cargo-deny. What was left out is printed at the end. With CI=true, leaving anything out is a failure.
+shellcheck, cargo-deny, cargo-fuzz. What was left out is printed at the end. With CI=true, leaving anything out is a failure.
 
   --quick         only formatting, lints and unit tests
   --keep-images   leave the images, so that the next run builds only what has changed
@@ -68,6 +68,7 @@ test_thoroughly() {
     step cargo test --locked --workspace
     step ./scripts/tests/pictures.sh
     step test_commands
+    fuzz
     test_web_pages
     test_images
 }
@@ -118,6 +119,11 @@ test_web_pages() {
     command -v google-chrome >/dev/null || is_there chromium 'web pages in a browser (apt-get install chromium)' ||
         return 0
     step cargo test --locked --package lambda_local --test lambda_local -- --ignored web_pages
+}
+
+fuzz() {
+    is_there cargo-fuzz 'fuzzing of the parsers (cargo install cargo-fuzz --locked)' || return 0
+    step ./scripts/fuzz.sh
 }
 
 check_dependencies() {

@@ -1,9 +1,15 @@
-//! awsinvoker looks for the REPORT line in whatever a function prints.
+//! The log that comes with an answer never stops awsinvoker, whatever the function wrote into it.
+//!
+//! The input is the log, or the log in base64, as the service sends it.
 
 #![no_main]
 
+use base64::Engine as _;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|log_result: &str| {
-    let _ = awsinvoker::platform::lambda::log_tail::start(log_result);
+fuzz_target!(|log: &[u8]| {
+    if let Ok(encoded) = std::str::from_utf8(log) {
+        let _ = fuzz::log_tail::start(encoded);
+    }
+    let _ = fuzz::log_tail::start(&base64::engine::general_purpose::STANDARD.encode(log));
 });

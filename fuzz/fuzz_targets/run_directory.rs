@@ -1,0 +1,21 @@
+//! Whoever reads a run's folder gets its content or an error, whatever is in it. The first byte chooses the file.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use run_record::format::hgrm::Distribution;
+use run_record::format::{hlog, json, legacy, samples_csv};
+use run_record::run_info::RunInfo;
+use run_record::{Summary, run_info, summary};
+
+fuzz_target!(|input: &[u8]| {
+    let Some((file, bytes)) = input.split_first() else { return };
+    match file.wrapping_sub(b'0') % 6 {
+        0 => _ = json::read::<RunInfo>(bytes, run_info::SCHEMA),
+        1 => _ = json::read::<Summary>(bytes, summary::SCHEMA),
+        2 => _ = samples_csv::read(bytes, &["a".to_owned(), "b#2".to_owned()]),
+        3 => hlog::read(bytes).for_each(drop),
+        4 => _ = String::from_utf8_lossy(bytes).parse::<Distribution>(),
+        _ => _ = legacy::read(bytes),
+    }
+});

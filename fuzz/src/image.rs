@@ -1,0 +1,1 @@
+../../cnn_serving/src/image.rs
