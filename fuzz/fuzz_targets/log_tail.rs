@@ -9,7 +9,12 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|log: &[u8]| {
     if let Ok(encoded) = std::str::from_utf8(log) {
-        let _ = fuzz::log_tail::start(encoded);
+        check(encoded);
     }
-    let _ = fuzz::log_tail::start(&base64::engine::general_purpose::STANDARD.encode(log));
+    check(&base64::engine::general_purpose::STANDARD.encode(log));
 });
+
+fn check(encoded: &str) {
+    let init_ms = fuzz::log_tail::start(encoded).and_then(|start| start.init_ms);
+    assert!(init_ms.is_none_or(|ms| (0.0..=3_600_000.0).contains(&ms)), "{init_ms:?}");
+}

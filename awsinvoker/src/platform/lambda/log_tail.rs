@@ -3,6 +3,9 @@
 use base64::Engine as _;
 use serde::Deserialize;
 
+/// A longer start is taken for a mistake; Lambda gives none longer than 15 minutes.
+const MAX_INIT_MS: f64 = 3_600_000.0;
+
 /// What the reports say about the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Start {
@@ -66,7 +69,7 @@ fn from_text(line: &str) -> Option<Report> {
     let init_ms = fields.find_map(|field| {
         let value =
             field.strip_prefix("Init Duration: ").or_else(|| field.strip_prefix("Restore Duration: "))?;
-        value.trim().strip_suffix(" ms")?.parse().ok()
+        value.trim().strip_suffix(" ms")?.parse().ok().filter(is_duration)
     });
     Some(Report::Invocation { init_ms })
 }
@@ -77,11 +80,16 @@ fn from_json(line: &str) -> Option<Report> {
         "platform.initReport" => Some(Report::Init),
         "platform.report" => {
             let metrics = event.record?.metrics?;
-            let init_ms = metrics.init_duration_ms.or(metrics.restore_duration_ms);
+            let init_ms = metrics.init_duration_ms.or(metrics.restore_duration_ms).filter(is_duration);
             Some(Report::Invocation { init_ms })
         }
         _ => None,
     }
+}
+
+/// Functions write into the same log. What they write may look like a report with a duration that cannot be.
+fn is_duration(ms: &f64) -> bool {
+    (0.0..=MAX_INIT_MS).contains(ms)
 }
 
 #[cfg(test)]
@@ -136,6 +144,20 @@ mod tests {
         let init = r#"{"type":"platform.initReport","record":{"phase":"init","status":"error","metrics":{"durationMs":9}}}"#;
         let report = r#"{"type":"platform.report","record":{"metrics":{"durationMs":1.2}}}"#;
         assert_eq!(parse(format!("{init}\n{report}\n").as_bytes()), Some(RETRIED));
+    }
+
+    #[test]
+    fn a_duration_that_cannot_be_is_no_start() {
+        for duration in ["NaN", "inf", "-1", "-inf", "1e300", "3600000.1"] {
+            let report = format!("REPORT RequestId: a\tInit Duration: {duration} ms\t\n");
+            assert_eq!(parse(report.as_bytes()), Some(WARM), "{duration}");
+        }
+        for duration in ["-1", "1e300"] {
+            let metrics = format!(r#"{{"initDurationMs":{duration}}}"#);
+            let report = format!(r#"{{"type":"platform.report","record":{{"metrics":{metrics}}}}}"#);
+            assert_eq!(parse(report.as_bytes()), Some(WARM), "{duration}");
+        }
+        assert_eq!(parse(b"REPORT RequestId: a\tInit Duration: 3600000 ms\t"), cold(3_600_000.0));
     }
 
     #[test]
