@@ -8,14 +8,14 @@ usage() {
     cat <<'EOT'
 Usage: scripts/fuzz.sh [--help] [--figures] [--seconds N] [TARGET...]
 
-Builds all fuzz targets, and runs those that are named, or each, for N seconds (10). It prints nothing if nothing is found. It
-stops at the first input that makes a target panic, take more than 10 seconds, or take more than 2 GB; it says where the
-input lies, and how to run it again.
+Builds all fuzz targets, and runs those that are named, or each, for N seconds (10). It prints nothing if nothing is
+found. It stops at the first input that makes a target panic, take more than 10 seconds, or take more than 2 GB; it says
+where the input lies, and how to run it again.
 
 What a target finds on its way is kept in target/fuzz-corpus/TARGET, and the next run starts from it. fuzz/corpus/TARGET
 stays as it is.
 
-It needs cargo-fuzz (cargo install cargo-fuzz --locked), and no other compiler than that of the project.
+It needs cargo-fuzz (cargo install cargo-fuzz --locked), a C++ compiler, and no other Rust than that of the project.
 
   --figures     print how many inputs each target ran, and how many edges of its code they reached
   --seconds N   how long each target runs
