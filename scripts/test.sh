@@ -116,8 +116,8 @@ test_commands() {
 
 # What pages in a browser can do with a local Lambda.
 test_web_pages() {
-    command -v google-chrome >/dev/null || is_there chromium 'web pages in a browser (apt-get install chromium)' ||
-        return 0
+    [[ -x /usr/bin/google-chrome || -x /usr/bin/chromium-browser ]] ||
+        is_there /usr/bin/chromium 'web pages in a browser (apt-get install chromium)' || return 0
     step cargo test --locked --package lambda_local --test lambda_local -- --ignored web_pages
 }
 

@@ -59,7 +59,7 @@ pub struct Config {
     pub init_timeout: Duration,
     /// The pauses before an asynchronous event is tried again after its invocation failed.
     pub event_retries: Vec<Duration>,
-    /// Whether a program or an image that changes serves the next request.
+    /// Whether environments are replaced when their program or image changes.
     pub watch: bool,
     /// The program `lambda-local`, which every server needs. One process of it starts those of the functions. For
     /// functions in images, another one outlives the server, however the server ends, and removes what the server left

@@ -169,9 +169,11 @@ fn throttled(reason: &str) -> (StatusCode, &'static str, Value) {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let retry_after = match &self {
-            Self::Throttled(throttled) => Some([(RETRY_AFTER, throttled.retry_after_s().to_string())]),
+            Self::Throttled(throttled) => Some(throttled.retry_after_s()),
+            Self::ThrottledFor(_) => Some(1),
             _ => None,
         };
+        let retry_after = retry_after.map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
         let (status, name, body) = self.describe();
         (status, [(ERROR_TYPE, HeaderValue::from_static(name))], retry_after, Json(body)).into_response()
     }

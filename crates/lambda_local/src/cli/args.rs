@@ -69,7 +69,8 @@ pub struct Args {
     #[arg(long, value_name = "[NAME=]SECONDS", value_parser = parse_timeout)]
     pub(super) timeout: Vec<Setting<u64>>,
 
-    /// How many requests the function NAME serves at a time, and shares with no other function. May be repeated.
+    /// Reserve concurrency: the function NAME serves at most COUNT requests at a time, and no other function can use this
+    /// share of --concurrency. May be repeated.
     #[arg(long, value_name = "NAME=COUNT", value_parser = parse_reserved)]
     pub(super) reserved_concurrency: Vec<Setting<u32>>,
 
@@ -108,8 +109,8 @@ pub struct Args {
     #[command(flatten)]
     pub(super) web: WebArgs,
 
-    /// Let a program, or an image, that has changed serve the next request. Idle environments of the old one end, and
-    /// busy ones after their answers. Of a command, the program is watched, and the files that its arguments name:
+    /// Watch programs and images: after a change, the new version serves the next request. Idle environments of the old
+    /// one end, and busy ones after their answers. Of a command, the program is watched, and the files that its arguments name:
     /// app.handler names app.py.
     #[arg(long)]
     pub(super) watch: bool,
@@ -256,16 +257,16 @@ fn parse_timeout(text: &str) -> Result<Setting<u64>, String> {
 }
 
 fn parse_reserved(text: &str) -> Result<Setting<u32>, String> {
-    parse_own_setting(text, &RESERVED)
+    parse_own_setting(text, "requests", &RESERVED)
 }
 
 fn parse_provisioned(text: &str) -> Result<Setting<u32>, String> {
-    parse_own_setting(text, &PROVISIONED)
+    parse_own_setting(text, "environments", &PROVISIONED)
 }
 
-fn parse_own_setting(text: &str, range: &RangeInclusive<u32>) -> Result<Setting<u32>, String> {
+fn parse_own_setting(text: &str, unit: &str, range: &RangeInclusive<u32>) -> Result<Setting<u32>, String> {
     parse_pair(text, "NAME=COUNT")?;
-    parse_setting(text, "requests", range)
+    parse_setting(text, unit, range)
 }
 
 fn parse_max_concurrency(text: &str) -> Result<Setting<u32>, String> {

@@ -1,4 +1,4 @@
-//! The flags that say which web pages, and which names of this machine, requests may come by.
+//! The flags that say which web pages may send requests, and by which host names clients may call the server.
 
 use axum::http::Uri;
 use clap::Args;

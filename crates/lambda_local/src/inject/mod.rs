@@ -83,7 +83,8 @@ impl InjectedLambda {
         Ok(Self { path, api: Arc::new(api), alarm, failed })
     }
 
-    /// Serves the functions on `listener` to whom `access` lets in, until `shutdown` is ready. Requests that are under way then get no answer.
+    /// Serves the functions on `listener` to the clients that `access` admits, until `shutdown` is ready. Requests that are
+    /// under way then get no answer.
     ///
     /// # Errors
     /// If the listener fails, or the truth cannot be written.

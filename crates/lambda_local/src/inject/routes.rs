@@ -54,7 +54,8 @@ pub(super) fn routes(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-async fn not_emulated(request: Request) -> Refusal {
+async fn not_emulated(ConnectInfo(Caller(control)): ConnectInfo<Caller>, request: Request) -> Refusal {
+    control.idle().await;
     Refusal::NotEmulated(format!("{} {} for injected functions", request.method(), request.uri().path()))
 }
 
@@ -66,6 +67,8 @@ async fn invoke(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    // Nothing is sent before the answers to earlier requests of the connection, which may be held back.
+    control.idle().await;
     let request_id = Uuid::new_v4().to_string();
     let response = api.invoke(&control, &function, query.qualifier.as_deref(), &headers, body, &request_id);
     let mut response = response.await.unwrap_or_else(IntoResponse::into_response);
@@ -101,7 +104,6 @@ impl Api {
         // The request is complete, so its last bytes have just been read.
         let arrival_ns = control.read_ns();
         let place = self.truth.place().await.ok_or(Refusal::Stopping)?;
-        control.idle().await;
 
         // Nothing waits from here on, so that every request that is drawn is told in the truth file.
         let number = function.calls.fetch_add(1, Ordering::Relaxed);

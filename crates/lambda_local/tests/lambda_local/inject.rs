@@ -109,6 +109,7 @@ fn every_kind_of_answer_as_it_comes() {
         throttled.starts_with("HTTP/1.1 429 ") && throttled.contains("FunctionInvocationRateLimitExceeded"),
         "{throttled}"
     );
+    assert!(throttled.contains("retry-after: 1\r\n"), "{throttled}");
     let failing = server.call("failing", "x-amz-log-type: Tail\r\n").unwrap();
     assert!(
         failing.starts_with("HTTP/1.1 200 ") && failing.contains("x-amz-function-error: Unhandled"),
@@ -153,13 +154,15 @@ fn requests_that_come_at_once_are_answered_in_turn() {
     let server = Server::start();
     let mut stream = server.connect();
     let address = server.lambda.address;
-    let both = request(address, "slow", "") + &request(address, "fast", "connection: close\r\n");
-    stream.write_all(both.as_bytes()).unwrap();
+    let all = request(address, "slow", "")
+        + &request(address, "nosuch", "")
+        + &request(address, "fast", "connection: close\r\n");
+    stream.write_all(all.as_bytes()).unwrap();
     let mut answers = String::new();
     stream.read_to_string(&mut answers).unwrap();
-    let [slow, fast] =
-        [r#"\"latency\":0.3"#, r#"\"latency\":0.001"#].map(|answer| answers.find(answer).unwrap());
-    assert!(slow < fast, "{answers}");
+    let [slow, unknown, fast] = [r#"\"latency\":0.3"#, "Function not found", r#"\"latency\":0.001"#]
+        .map(|answer| answers.find(answer).unwrap());
+    assert!(slow < unknown && unknown < fast, "{answers}");
     assert_eq!(server.truth(), [row("slow", "answer", "written"), row("fast", "answer", "written")]);
 }
 

@@ -149,8 +149,8 @@ async fn browse(page: String, flags: &[&str]) -> String {
     let chromium =
         chromium.into_iter().find(|path| Path::new(path).exists()).expect("Chromium is not installed");
     let profile = tempfile::tempdir().unwrap();
-    let mut command = Command::new(chromium);
-    command.args([
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(chromium).args([
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
