@@ -343,7 +343,10 @@ mod tests {
             (vec!["--function", "f=x", "--memory", "a b=512"], "the name is \"a b\""),
             (vec!["--function", "f=x", "--reserved-concurrency", "5"], "expected NAME=COUNT"),
             (vec!["--function", "f=x", "--reserved-concurrency", "f=-1"], "expected 0 to 10000 requests"),
-            (vec!["--function", "f=x", "--provisioned-concurrency", "f=0"], "expected 1 to 10000 requests"),
+            (
+                vec!["--function", "f=x", "--provisioned-concurrency", "f=0"],
+                "expected 1 to 10000 environments",
+            ),
             (vec!["--function", "f=x", "--max-concurrency", "0"], "expected 1 to 1600 requests"),
             (vec!["--function", "f=x", "--timeout", "901"], "expected 1 to 900 seconds"),
             (vec!["--function", "f=x", "--timeout", "f="], "expected 1 to 900 seconds"),
