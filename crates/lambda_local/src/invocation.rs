@@ -15,6 +15,14 @@ pub(crate) struct Invocation {
     pub(crate) request: Request,
     /// The client may have left. That changes nothing for the environment.
     pub(crate) reply_to: oneshot::Sender<Reply>,
+    /// Whether an environment has ended before its runtime could see the request. That may happen once.
+    pub(crate) given_back: bool,
+}
+
+impl Invocation {
+    pub(crate) fn new(request: Request, reply_to: oneshot::Sender<Reply>) -> Self {
+        Self { request, reply_to, given_back: false }
+    }
 }
 
 /// What a client asks of a function.

@@ -45,7 +45,7 @@ struct State {
 /// What an environment is told.
 #[derive(Debug)]
 enum Order {
-    Serve(Invocation),
+    Serve(Ticket, Invocation),
     End,
 }
 
@@ -148,9 +148,11 @@ impl Leases {
         self.account.notify_one();
     }
 
-    /// Sets how many environments of the function are kept ready.
+    /// Sets how many environments of the function are kept ready. The function may always use as many.
     pub(crate) fn set_provisioned(self: &Arc<Self>, function: usize, count: usize) {
         self.change(|pool, now| pool.set_provisioned(now, function, count));
+        self.functions.iter().for_each(Notify::notify_one);
+        self.account.notify_one();
     }
 
     /// How many provisioned environments of the function have initialised.
@@ -197,7 +199,7 @@ impl Leases {
             match action {
                 Action::Serve(id, ticket) => {
                     if let Some(invocation) = state.waiting.remove(&ticket) {
-                        state.order(id, Order::Serve(invocation));
+                        state.order(id, Order::Serve(ticket, invocation));
                     }
                 }
                 Action::End(id) => state.order(id, Order::End),
@@ -236,8 +238,31 @@ impl Leases {
 }
 
 impl State {
+    /// The requests that are on their way to the environment. None if the server stops, which loses them.
+    fn withdraw(
+        &mut self,
+        id: EnvironmentId,
+        inbox: &mut mpsc::UnboundedReceiver<Order>,
+    ) -> Vec<(Ticket, Invocation)> {
+        let mut unseen = Vec::new();
+        while let Ok(order) = inbox.try_recv() {
+            if let Order::Serve(ticket, invocation) = order {
+                unseen.push((ticket, invocation));
+            }
+        }
+        let waiting = &mut self.waiting;
+        self.todo.retain(|action| match action {
+            Action::Serve(to, ticket) if *to == id => {
+                unseen.extend(waiting.remove(ticket).map(|invocation| (*ticket, invocation)));
+                false
+            }
+            _ => true,
+        });
+        if self.stopped { Vec::new() } else { unseen }
+    }
+
     fn order(&self, id: EnvironmentId, order: Order) {
-        // An environment that is gone has no inbox. It has given its invocations back, or has lost them.
+        // An environment that is gone has no inbox. It has given its invocations back.
         if let Some(inbox) = self.inboxes.get(&id) {
             let _ = inbox.send(order);
         }
@@ -273,7 +298,7 @@ impl Lease {
     /// Waits for the next invocation; `None` if the environment is to end. May be cancelled.
     pub(crate) async fn invocation(&mut self) -> Option<Invocation> {
         match self.inbox.recv().await {
-            Some(Order::Serve(invocation)) => Some(invocation),
+            Some(Order::Serve(_, invocation)) => Some(invocation),
             Some(Order::End) | None => None,
         }
     }
@@ -312,15 +337,31 @@ impl Lease {
         self.leases.change(|pool, now| pool.retire(now, self.id));
     }
 
-    /// The environment ends. What it serves, it has replied to, or is about to.
-    pub(crate) fn end(&mut self) {
-        if !std::mem::replace(&mut self.ended, true) {
-            let mut state = self.leases.state();
-            state.inboxes.remove(&self.id);
-            let actions = state.pool.end(self.leases.now(), self.id);
-            self.leases.carry_out(state, actions);
-            self.leases.notify(self.function);
+    /// The environment ends. What it serves, it has replied to, or is about to. Another environment serves the requests
+    /// that are on their way to this one. Returns those for which that has happened before: if the program always ends
+    /// at this moment, they must not start one environment after the other.
+    pub(crate) fn end(&mut self) -> Vec<Invocation> {
+        if std::mem::replace(&mut self.ended, true) {
+            return Vec::new();
         }
+        let mut state = self.leases.state();
+        state.inboxes.remove(&self.id);
+        let (again, mut unseen): (Vec<_>, Vec<_>) = state
+            .withdraw(self.id, &mut self.inbox)
+            .into_iter()
+            .partition(|(_, invocation)| invocation.given_back);
+        // Nobody waits for the others.
+        unseen.retain(|(_, invocation)| !invocation.reply_to.is_closed());
+        let sizes: Vec<_> =
+            unseen.iter().map(|(ticket, invocation)| (*ticket, invocation.request.bytes())).collect();
+        let unseen = unseen
+            .into_iter()
+            .map(|(ticket, invocation)| (ticket, Invocation { given_back: true, ..invocation }));
+        state.waiting.extend(unseen);
+        let actions = state.pool.end(self.leases.now(), self.id, &sizes);
+        self.leases.carry_out(state, actions);
+        self.leases.notify(self.function);
+        again.into_iter().map(|(_, invocation)| invocation).collect()
     }
 
     /// The environment wants to end because it is idle. False if an invocation is on its way, which it has to serve.
@@ -341,12 +382,13 @@ impl Drop for Lease {
             // lost would be started again and again.
             drop(self.adopt());
         }
-        self.end();
+        drop(self.end());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use proptest::prelude::*;
     use tokio::sync::oneshot;
 
@@ -364,7 +406,7 @@ mod tests {
 
     fn assign(leases: &Arc<Leases>) -> Result<(Ticket, oneshot::Receiver<Reply>), Throttled> {
         let (reply_to, reply) = oneshot::channel();
-        let ticket = leases.assign(0, Invocation { request: Request::default(), reply_to })?;
+        let ticket = leases.assign(0, Invocation::new(Request::default(), reply_to))?;
         Ok((ticket, reply))
     }
 
@@ -404,6 +446,32 @@ mod tests {
         leases.room(0, Throttled::Concurrency).await;
         let _third = assign(&leases).unwrap();
         assert!(launched.try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_no_runtime_saw_is_served_by_another_environment() {
+        let (leases, mut launched) = leases(LIMITS);
+        let _reply = assign(&leases).unwrap();
+        let mut lease = launched.try_recv().unwrap();
+        lease.ready();
+        assert!(lease.end().is_empty());
+        assert_eq!(assign(&leases).unwrap_err(), Throttled::Concurrency, "it still counts");
+        let mut second = launched.try_recv().expect("an environment for the request");
+        second.ready();
+        assert_eq!(second.end().len(), 1, "a program that always ends then is not started for ever");
+        assert!(launched.try_recv().is_err());
+        assert!(assign(&leases).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_no_runtime_saw_and_whose_client_left_is_dropped() {
+        let (leases, mut launched) = leases(LIMITS);
+        drop(assign(&leases).unwrap());
+        let mut lease = launched.try_recv().unwrap();
+        lease.ready();
+        assert!(lease.end().is_empty());
+        assert!(launched.try_recv().is_err());
+        assert!(assign(&leases).is_ok(), "its place is free");
     }
 
     #[tokio::test]
@@ -456,7 +524,7 @@ mod tests {
         assert_eq!(Duration::from_nanos(wait_ns), Duration::from_secs(10));
         // Those that have a request to tell of their failure do so. The others leave their requests waiting.
         let mut retired = started.pop().unwrap();
-        retired.end();
+        drop(retired.end());
         started.push(launched.recv().await.unwrap());
         assert_eq!(began.elapsed().as_secs(), 10);
     }
@@ -472,9 +540,10 @@ mod tests {
                 prop_assert_eq!(assign(&leases).unwrap_err(), Throttled::Concurrency);
                 if ending > 0 {
                     lease.ready();
+                    prop_assert!(lease.invocation().now_or_never().is_some());
                 }
                 match ending {
-                    1 => lease.end(),
+                    1 => drop(lease.end()),
                     2 => lease.finished(),
                     3 => {
                         lease.finished();

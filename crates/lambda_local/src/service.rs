@@ -119,7 +119,7 @@ impl Service {
     /// If there is no room for the request.
     pub(crate) fn invoke(&self, function: usize, request: Request) -> Result<PendingReply, Throttled> {
         let (reply_to, reply) = oneshot::channel();
-        let ticket = self.leases.assign(function, Invocation { request, reply_to })?;
+        let ticket = self.leases.assign(function, Invocation::new(request, reply_to))?;
         let (leases, stopping) = (Arc::clone(&self.leases), self.stopping.clone());
         Ok(PendingReply { reply, waiting: Some((function, ticket)), leases, stopping })
     }
@@ -131,7 +131,6 @@ impl Service {
 }
 
 /// Settings that may change while the server runs.
-#[allow(dead_code, reason = "for the operations that change a function")]
 impl Service {
     /// Sets how many requests of the function may be under way. No other function may use that share of the account.
     pub(crate) fn set_reserved_concurrency(&self, function: usize, limit: Option<usize>) {
@@ -240,6 +239,7 @@ pub(crate) mod tests {
         service.tasks().close();
         service.tasks().wait().await;
     }
+
     #[test]
     fn no_change_of_a_blueprint_is_lost() {
         let service = service(FakeBackend::new(|_| std::future::pending()), 1);

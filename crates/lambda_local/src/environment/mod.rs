@@ -60,7 +60,7 @@ impl Environment {
         let stopping = self.stopping.clone();
         stopping.run_until_cancelled(self.live()).await;
         self.worker.end().await;
-        self.lease.end();
+        drop(self.lease.end());
     }
 
     async fn live(&mut self) {
@@ -98,7 +98,7 @@ impl Environment {
             initialised = self.worker.initialise() => initialised,
         };
         if initialised {
-            self.work.is_idle_since(Instant::now());
+            self.expect_other_slots();
             self.lease.ready();
             return Life::GoesOn;
         }
@@ -113,7 +113,7 @@ impl Environment {
     }
 
     /// Repeats an initialisation that failed, as part of an invocation.
-    async fn initialise_again(&mut self, Invocation { request, reply_to }: Invocation) -> Life {
+    async fn initialise_again(&mut self, Invocation { request, reply_to, .. }: Invocation) -> Life {
         self.worker.open_log(&request, false);
         let (started, failed) = match self.worker.start_again().await {
             Ok(started) => (started, None),
@@ -121,16 +121,26 @@ impl Environment {
         };
         let serving = Serving { request, reply_to, started, init_duration: None };
         let Some(failed) = failed else {
+            self.expect_other_slots();
             self.lease.initialised();
             self.serve(serving);
             return Life::GoesOn;
         };
-        self.lease.end();
+        drop(self.lease.end());
         self.reply(serving, failed);
         Life::Ends
     }
 
-    fn begin(&mut self, Invocation { request, reply_to }: Invocation) -> Life {
+    /// The runtime has asked for one event, and is about to ask for as many as it can serve at a time.
+    fn expect_other_slots(&mut self) {
+        let now = Instant::now();
+        self.work.is_idle_since(now);
+        for _ in 1..self.blueprint.slots() {
+            self.work.replied(now);
+        }
+    }
+
+    fn begin(&mut self, Invocation { request, reply_to, .. }: Invocation) -> Life {
         self.worker.open_log(&request, self.work.is_busy());
         let init_duration = self.worker.take_init_duration();
         self.serve(Serving { request, reply_to, started: Instant::now(), init_duration });
@@ -174,7 +184,9 @@ impl Environment {
     async fn fail_all(&mut self, failure: &Failure, at: Instant) {
         self.worker.sample_memory();
         self.worker.kill().await;
-        self.lease.end();
+        for invocation in self.lease.end() {
+            self.begin(invocation);
+        }
         for serving in self.work.take_all() {
             let timed = Timed { started: serving.started, ended: at, result: Err(failure.clone()) };
             self.reply(serving, timed);
@@ -208,7 +220,7 @@ impl Environment {
             Some(Due::TimedOut { request_id, deadline }) => self.time_out(&request_id, deadline).await,
             Some(Due::GaveUp) => {
                 // The runtime does something else for longer than a request may take.
-                if self.blueprint.slots() > 1 {
+                if !self.work.is_lost(self.blueprint.slots()) {
                     return Life::GoesOn;
                 }
                 self.worker.kill().await;

@@ -1,5 +1,6 @@
 //! The life of an environment in paused time, with scripts instead of programs.
 
+use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
@@ -45,8 +46,23 @@ impl Account {
     where
         F: Future<Output = i32> + Send + 'static,
     {
-        let function =
-            FunctionConfig { timeout: TIMEOUT, ..FunctionConfig::new("fake", Program::executable("/fake")) };
+        Self::managed(None, Limits { concurrency, initialising, waiting_bytes: 1 << 20 }, script)
+    }
+
+    /// An account whose environments serve `slots` requests at a time.
+    fn managed<F>(
+        slots: Option<NonZero<usize>>,
+        limits: Limits,
+        script: impl Fn(Runtime) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = i32> + Send + 'static,
+    {
+        let function = FunctionConfig {
+            timeout: TIMEOUT,
+            max_concurrency: slots,
+            ..FunctionConfig::new("fake", Program::executable("/fake"))
+        };
         let backend = FakeBackend::new(script);
         let starts = Arc::clone(&backend.starts);
         let blueprint = Arc::new(Blueprint {
@@ -62,8 +78,7 @@ impl Account {
         let launch = Box::new(move |lease| {
             tokio::spawn(Environment::new(lease, Arc::clone(&blueprint), token.clone()).run());
         });
-        let limits = Limits { concurrency, initialising, waiting_bytes: 1 << 20 };
-        Self { leases: Leases::new(&[1], limits, launch), starts, stopping }
+        Self { leases: Leases::new(&[slots.map_or(1, NonZero::get)], limits, launch), starts, stopping }
     }
 
     /// Sends a request, whose payload is `text`.
@@ -72,7 +87,7 @@ impl Account {
         let request_id = "ID".to_owned();
         let request =
             Request { request_id, wants_log: true, payload: Bytes::from(text), ..Request::default() };
-        self.leases.assign(0, Invocation { request, reply_to })?;
+        self.leases.assign(0, Invocation::new(request, reply_to))?;
         Ok(reply)
     }
 
@@ -221,6 +236,58 @@ async fn an_environment_that_never_asks_again_is_ended_after_the_timeout() {
     sleep(Duration::from_secs(2)).await;
     account.ask("2").await;
     assert_eq!(account.starts(), 2, "its place is free");
+}
+
+/// An account of two requests, whose environments may serve two requests at a time.
+fn with_two_slots<F>(script: impl Fn(Runtime) -> F + Send + Sync + 'static) -> Account
+where
+    F: Future<Output = i32> + Send + 'static,
+{
+    Account::managed(
+        NonZero::new(2),
+        Limits { concurrency: 2, initialising: 1, waiting_bytes: 1 << 20 },
+        script,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provisioned_environment_without_a_slot_that_comes_back_is_replaced() {
+    let account = with_two_slots(|runtime| async move {
+        let slot = async || {
+            let event = runtime.next().await;
+            runtime.echo(event).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::join!(slot(), slot());
+        0
+    });
+    account.leases.set_provisioned(0, 1);
+    sleep(Duration::from_secs(1)).await;
+    account.ask("1").await;
+    sleep(TIMEOUT * 2).await;
+    assert_eq!(account.starts(), 1, "one slot is left");
+    account.ask("2").await;
+    sleep(TIMEOUT + Duration::from_secs(1)).await;
+    assert_eq!((account.starts(), account.leases.provisioned(0)), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_request_waits_for_a_slot_that_the_runtime_does_not_use() {
+    let account = with_two_slots(|runtime| async move {
+        loop {
+            let event = runtime.next().await;
+            sleep(Duration::from_secs(20)).await;
+            runtime.echo(event).await;
+        }
+    });
+    let first = account.send("1").unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert!(account.ask("2").await.1 < Duration::from_secs(21), "it gets an environment of its own");
+    first.await.unwrap();
+    assert_eq!(account.starts(), 2);
+    sleep(TIMEOUT * 2).await;
+    account.ask("3").await;
+    assert_eq!(account.starts(), 2, "the slot that is used is kept");
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,6 +450,48 @@ async fn a_program_that_exits_while_idle_is_replaced() {
     sleep(Duration::from_secs(6)).await;
     assert_eq!(account.ask("2").await.0.outcome, Ok(Bytes::from("2")));
     assert_eq!(account.starts(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_not_lost_if_the_program_exits_before_it_sees_it() {
+    let (exit, exits) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let (exited, counts) = (Arc::clone(&exit), Arc::clone(&exits));
+    let account = Account::new(move |runtime| {
+        let (exited, counts) = (Arc::clone(&exited), Arc::clone(&counts));
+        async move {
+            let event = runtime.next().await;
+            runtime.echo(event).await;
+            tokio::select! {
+                biased;
+                () = exited.notified() => {}
+                event = runtime.next() => runtime.echo(event).await,
+            }
+            counts.fetch_add(1, Ordering::Relaxed);
+            9
+        }
+    });
+    account.ask("1").await;
+    sleep(Duration::from_secs(1)).await;
+    exit.notify_one();
+    tokio::task::yield_now().await;
+    assert_eq!(exits.load(Ordering::Relaxed), 1, "the environment has not noticed it yet");
+    assert_eq!(account.ask("2").await.0.outcome, Ok(Bytes::from("2")));
+    assert_eq!(account.starts(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_always_exits_when_it_should_serve_fails_its_request() {
+    let account = Account::new(|runtime| async move {
+        tokio::select! {
+            biased;
+            _ = runtime.next() => {}
+            () = tokio::task::yield_now() => {}
+        }
+        9
+    });
+    let failure = account.ask("1").await.0.outcome.unwrap_err();
+    assert!(matches!(failure, Failure::Exited(_)), "{failure:?}");
+    assert!(account.starts() <= 3, "{}", account.starts());
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,6 +50,8 @@ pub(super) struct Work {
     serving: Vec<Serving>,
     /// The replies after which the runtime has not come back, the earliest first.
     away: VecDeque<Away>,
+    /// How many times the runtime has not come back for longer than a request may take.
+    lost: usize,
     idle_since: Instant,
     sampled: Instant,
 }
@@ -63,7 +65,12 @@ struct Away {
 impl Work {
     pub(super) fn new(now: Instant, timeout: Duration, idle_timeout: Option<Duration>) -> Self {
         let (serving, away) = (Vec::new(), VecDeque::new());
-        Self { timeout, idle_timeout, serving, away, idle_since: now, sampled: now }
+        Self { timeout, idle_timeout, serving, away, lost: 0, idle_since: now, sampled: now }
+    }
+
+    /// Whether none of the runtime's `slots` serves a request or may ask for one.
+    pub(super) fn is_lost(&self, slots: usize) -> bool {
+        !self.is_busy() && self.lost >= slots
     }
 
     /// Whether a request is being served.
@@ -90,14 +97,17 @@ impl Work {
         std::mem::take(&mut self.serving)
     }
 
-    /// The runtime replied and is expected to come back.
+    /// The runtime replied, or has initialised, and is expected to come back.
     pub(super) fn replied(&mut self, at: Instant) {
         self.away.push_back(Away { since: at, lingers: false });
     }
 
     /// The runtime asks for an event.
     pub(super) fn came_back(&mut self) {
-        self.away.pop_front();
+        // Of several slots, the one that has just replied is most likely to be the one that comes back.
+        if self.away.pop_back().is_none() {
+            self.lost = self.lost.saturating_sub(1);
+        }
     }
 
     /// The environment waits for work.
@@ -124,6 +134,7 @@ impl Work {
         }
         if self.away.front().is_some_and(|away| away.since + self.timeout <= now) {
             self.away.pop_front();
+            self.lost += 1;
             return Some(Due::GaveUp);
         }
         let late = |away: &&mut Away| !away.lingers && away.since + SETTLE_GRACE <= now;
@@ -191,6 +202,27 @@ mod tests {
         work.is_idle_since(at(4000));
         assert_eq!(work.next_due(), Some(at(64_000)));
         assert_eq!(all_due(&mut work, at(64_000)), [Due::Idle]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_runtime_is_lost_if_no_slot_comes_back() {
+        let began = Instant::now();
+        let mut work = Work::new(began, TIMEOUT, None);
+        work.replied(began);
+        work.replied(began + TIMEOUT / 2);
+        all_due(&mut work, began + TIMEOUT);
+        assert!(work.is_lost(1) && !work.is_lost(2), "the other slot may still come back");
+        all_due(&mut work, began + TIMEOUT * 2);
+        assert!(work.is_lost(2));
+        work.came_back();
+        assert!(!work.is_lost(2), "it was only late");
+        work.replied(began + TIMEOUT * 2);
+        work.add(serving("a", began + TIMEOUT * 2));
+        work.replied(began + TIMEOUT * 2 + SETTLE_GRACE);
+        work.came_back();
+        assert_eq!(work.away.len(), 1);
+        all_due(&mut work, began + TIMEOUT * 3 - Duration::from_millis(1));
+        assert!(!work.is_lost(1), "it serves a request");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use super::names::{EnvironmentId, Ticket};
 use super::slots::{Slot, Slots};
 use super::start_rate::StartRate;
 
-/// The pause after a provisioned environment failed to initialise, in nanoseconds. It doubles with each failure.
+/// The pause after a provisioned environment failed, in nanoseconds. It doubles with each failure.
 const FIRST_PAUSE_NS: u64 = 1_000_000_000;
 const LONGEST_PAUSE_NS: u64 = 60_000_000_000;
 
@@ -41,7 +41,7 @@ pub(super) struct Provisioned {
     pub(super) wanted: usize,
     /// How many there are, those that initialise included.
     pub(super) started: usize,
-    /// How many initialisations in a row have failed.
+    /// How many in a row have ended without use: they could not initialise, or exited before they served a request.
     failures: u32,
     /// Before this time none is started, because some failed.
     not_before: u64,
@@ -66,6 +66,16 @@ impl Function {
     /// How many requests are under way. An environment that does something else long after its reply counts as well.
     pub(super) fn under_way(&self) -> usize {
         self.waiting.len() + self.slots[Slot::Serving] + self.slots[Slot::Lingering]
+    }
+
+    /// How many requests the function may serve that are taken from no other function.
+    pub(super) fn own_share(&self) -> usize {
+        self.reserved.unwrap_or(self.provisioned.wanted)
+    }
+
+    /// How many of its requests take part of what all functions share.
+    pub(super) fn beyond_own_share(&self) -> usize {
+        if self.reserved.is_some() { 0 } else { self.under_way().saturating_sub(self.own_share()) }
     }
 
     /// Whether more requests wait than slots are about to become ready.
@@ -97,15 +107,17 @@ impl Function {
 }
 
 impl Provisioned {
-    /// One has failed to initialise. The next one waits a while, so that a function that always fails is not started
-    /// all the time.
+    /// One has ended without use. The next one waits a while, so that a function that always fails is not started all
+    /// the time.
     pub(super) fn failed(&mut self, now: u64) {
         let pause = FIRST_PAUSE_NS.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE_NS);
         self.failures += 1;
         self.not_before = now + pause;
     }
 
+    /// The next one does not wait for those that failed before.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
+        self.not_before = 0;
     }
 }

@@ -63,6 +63,8 @@ struct Environment {
     initialising: bool,
     /// It gets no further requests.
     retiring: bool,
+    /// It has served a request.
+    served: bool,
     slots: Slots,
 }
 
@@ -125,9 +127,8 @@ impl Pool {
             return Err(Throttled::ReservedConcurrency);
         }
         let total: usize = self.functions.iter().map(Function::under_way).sum();
-        let shared = self.functions.iter().filter(|function| function.reserved.is_none());
-        let shared: usize = shared.map(Function::under_way).sum();
-        let full = function.reserved.is_none() && shared >= self.unreserved();
+        let shared: usize = self.functions.iter().map(Function::beyond_own_share).sum();
+        let full = function.under_way() >= function.own_share() && shared >= self.unreserved();
         if full || total >= self.limits.concurrency { Err(Throttled::Concurrency) } else { Ok(()) }
     }
 
@@ -144,10 +145,10 @@ impl Pool {
         Ok(())
     }
 
-    /// What the functions without a reserved share have together.
+    /// What the functions have together, beside the share that each has for itself.
     fn unreserved(&self) -> usize {
-        let reserved: usize = self.functions.iter().filter_map(|function| function.reserved).sum();
-        self.limits.concurrency.saturating_sub(reserved)
+        let own: usize = self.functions.iter().map(Function::own_share).sum();
+        self.limits.concurrency.saturating_sub(own)
     }
 }
 
@@ -202,9 +203,6 @@ impl Pool {
         let function = &mut self.functions[environment.function];
         if !environment.retiring {
             function.initialising -= 1;
-            if environment.provisioned {
-                function.provisioned.succeeded();
-            }
             // The runtime is about to ask for as many events as it can serve at a time.
             for _ in 1..function.slots_each {
                 self.shift(id, None, Some(Slot::Settling));
@@ -229,7 +227,11 @@ impl Pool {
 
     /// The environment has served a request.
     pub(crate) fn finished(&mut self, id: EnvironmentId) -> Vec<Action> {
-        let retiring = self.environments.get(&id).is_some_and(|environment| environment.retiring);
+        let Some(environment) = self.environments.get_mut(&id) else { return Vec::new() };
+        if !std::mem::replace(&mut environment.served, true) && environment.provisioned {
+            self.functions[environment.function].provisioned.succeeded();
+        }
+        let retiring = environment.retiring;
         self.shift(id, Some(Slot::Serving), (!retiring).then_some(Slot::Settling));
         self.end_if_retired(id)
     }
@@ -250,23 +252,44 @@ impl Pool {
         self.retire_all(now, &[id])
     }
 
-    /// The environment has ended, whatever it was doing.
-    pub(crate) fn end(&mut self, now: u64, id: EnvironmentId) -> Vec<Action> {
+    /// The environment has ended, whatever it was doing. Its runtime has not seen the requests `unseen`, of these sizes.
+    pub(crate) fn end(&mut self, now: u64, id: EnvironmentId, unseen: &[(Ticket, usize)]) -> Vec<Action> {
+        // One that was replaced, or that is one too many, has not failed.
+        let unasked = self.environments.get(&id).is_some_and(|environment| !environment.retiring);
         self.withdraw(id);
-        let Some(environment) = self.environments.get(&id) else { return Vec::new() };
+        let given = unseen.iter().filter_map(|(ticket, bytes)| self.give_back(id, *ticket, *bytes));
+        let mut actions: Vec<_> = given.collect();
+        let Some(environment) = self.environments.get(&id) else { return actions };
+        let idle = environment.slots[Slot::Serving] == 0;
+        let useless = environment.initialising || (idle && !environment.served);
         for _ in 0..environment.slots[Slot::Serving] {
             self.shift(id, Some(Slot::Serving), None);
         }
-        let Some(environment) = self.environments.remove(&id) else { return Vec::new() };
+        let Some(environment) = self.environments.remove(&id) else { return actions };
         let function = &mut self.functions[environment.function];
         function.environments -= 1;
         if environment.initialising {
             self.initialising -= 1;
-            if environment.provisioned {
-                function.provisioned.failed(now);
-            }
         }
-        self.starts(now)
+        if environment.provisioned && unasked && useless {
+            function.provisioned.failed(now);
+        }
+        actions.extend(self.starts(now));
+        actions
+    }
+
+    /// Another environment serves the request: now, or as the request that waits longest. Then more bytes may wait than
+    /// arrivals may add, because the request was accepted.
+    fn give_back(&mut self, id: EnvironmentId, ticket: Ticket, bytes: usize) -> Option<Action> {
+        let number = self.environments.get(&id)?.function;
+        self.shift(id, Some(Slot::Serving), None);
+        if let Some(other) = self.functions[number].take_ready() {
+            self.shift(other, Some(Slot::Ready), Some(Slot::Serving));
+            return Some(Action::Serve(other, ticket));
+        }
+        self.functions[number].waiting.insert(ticket, bytes);
+        self.waiting_bytes += bytes;
+        None
     }
 
     /// An environment that is idle as far as it knows wants to end. `None` if a request has been given to it in the
@@ -274,7 +297,7 @@ impl Pool {
     pub(crate) fn end_idle(&mut self, now: u64, id: EnvironmentId) -> Option<Vec<Action>> {
         let serving =
             self.environments.get(&id).is_some_and(|environment| environment.slots[Slot::Serving] > 0);
-        (!serving).then(|| self.end(now, id))
+        (!serving).then(|| self.end(now, id, &[]))
     }
 
     fn end_if_retired(&self, id: EnvironmentId) -> Vec<Action> {
@@ -377,6 +400,7 @@ impl Pool {
             provisioned,
             initialising: true,
             retiring: false,
+            served: false,
             slots: Slots::default(),
         };
         self.environments.insert(id, environment);
@@ -410,6 +434,8 @@ impl Pool {
 
     /// No environment of the function that exists now gets further requests.
     pub(crate) fn replace(&mut self, now: u64, function: usize) -> Vec<Action> {
+        // What failed is replaced as well.
+        self.functions[function].provisioned.succeeded();
         let all = self.of_function(function, |_| true);
         self.retire_all(now, &all)
     }

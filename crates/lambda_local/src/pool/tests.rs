@@ -75,7 +75,7 @@ fn no_more_environments_initialise_than_may() {
     let started: Vec<_> = (0..5).map(|_| arrive(&mut pool)).collect();
     assert_eq!(started, [vec![start(1)], vec![start(2)], vec![], vec![], vec![]]);
     assert_eq!(pool.ready(0, id(1)), [serve(1, 1), start(3)]);
-    assert_eq!(pool.end(0, id(2)), [start(4)], "an environment that ended gives its place back");
+    assert_eq!(pool.end(0, id(2), &[]), [start(4)], "an environment that ended gives its place back");
 }
 
 #[test]
@@ -116,8 +116,23 @@ fn a_failed_initialisation_is_told_to_the_request_that_waits_longest() {
     assert_eq!(pool.initialised(0, id(2)), []);
     assert_eq!(pool.ready(0, id(1)), [serve(1, 2)]);
     assert_eq!(pool.adopt(id(1)), None, "no request waits");
-    assert_eq!(pool.end(0, id(2)), []);
-    assert_eq!(pool.end(0, id(2)), [], "it has ended already");
+    assert_eq!(pool.end(0, id(2), &[]), []);
+    assert_eq!(pool.end(0, id(2), &[]), [], "it has ended already");
+}
+
+#[test]
+fn a_request_that_no_runtime_saw_goes_to_another_environment_or_waits_in_its_place() {
+    let mut pool = with_idle(2, LIMITS);
+    assert_eq!(arrive(&mut pool), [serve(2, 3)]);
+    assert_eq!(pool.end(0, id(2), &[(Ticket(3), 1)]), [serve(1, 3)]);
+    for number in [3, 4] {
+        assert_eq!(arrive(&mut pool), [start(number)]);
+    }
+    assert_eq!(pool.end(0, id(1), &[(Ticket(3), 1)]), [start(5)]);
+    assert_eq!((pool.waiting_bytes, pool.functions[0].under_way()), (3, 3));
+    for (number, ticket) in [(3, 3), (4, 4), (5, 5)] {
+        assert_eq!(pool.ready(0, id(number)), [serve(number, ticket)]);
+    }
 }
 
 #[test]
@@ -166,7 +181,7 @@ fn a_function_gets_new_environments_at_the_rate_of_lambda() {
     assert_eq!(pool.arrive(2 * SECOND, 0, 1), throttled);
     assert!(pool.arrive(2 * SECOND, 1, 1).is_ok(), "each function has its own rate");
     // A request that had been accepted waits instead.
-    pool.end(2 * SECOND, id(1));
+    pool.end(2 * SECOND, id(1), &[]);
     assert_eq!(pool.next_start_at(2 * SECOND), Some(SECOND + PERIOD_NS));
     assert_eq!(pool.starts(SECOND + PERIOD_NS).len(), 1);
 }
@@ -182,7 +197,7 @@ fn provisioned_environments_are_started_kept_and_used_first() {
     assert_eq!(arrive(&mut pool), [serve(3, 2)]);
     assert_eq!(arrive(&mut pool), [serve(2, 3)]);
     assert_eq!(arrive(&mut pool), [serve(1, 4)]);
-    assert_eq!(pool.end(0, id(2)), [start_provisioned(4)], "it is replaced");
+    assert_eq!(pool.end(0, id(2), &[]), [start_provisioned(4)], "it is replaced");
     pool.ready(0, id(4));
     assert_eq!(pool.set_provisioned(0, 0, 1), [Action::End(id(4))], "the busy one is kept");
     assert_eq!(pool.set_provisioned(0, 0, 0), []);
@@ -195,7 +210,7 @@ fn a_provisioned_environment_that_fails_is_not_started_again_at_once() {
     assert_eq!(pool.set_provisioned(0, 0, 1), [start_provisioned(1)]);
     let (mut now, mut pauses) = (0, Vec::new());
     for number in 1..=9 {
-        assert_eq!(pool.end(now, id(number)), []);
+        assert_eq!(pool.end(now, id(number), &[]), []);
         let next = pool.next_start_at(now).unwrap();
         pauses.push((next - now) / SECOND);
         now = next;
@@ -203,7 +218,65 @@ fn a_provisioned_environment_that_fails_is_not_started_again_at_once() {
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     pool.ready(now, id(10));
-    assert_eq!(pool.end(now, id(10)).len(), 1, "it had initialised");
+    assert_eq!(pool.end(now, id(10), &[]), [], "it has initialised, but was of no use");
+    now = pool.next_start_at(now).unwrap();
+    assert_eq!(pool.starts(now), [start_provisioned(11)]);
+    pool.ready(now, id(11));
+    assert_eq!(arrive(&mut pool), [serve(11, 1)]);
+    pool.finished(id(11));
+    assert_eq!(pool.end(now, id(11), &[]), [start_provisioned(12)], "it has served a request");
+    assert_eq!(pool.end(now, id(12), &[]), []);
+    assert_eq!(pool.next_start_at(now), Some(now + SECOND), "the pause begins anew");
+}
+
+#[test]
+fn an_environment_that_ends_because_of_its_request_is_replaced_at_once() {
+    let mut pool = pool(LIMITS);
+    pool.set_provisioned(0, 0, 1);
+    pool.ready(0, id(1));
+    assert_eq!(arrive(&mut pool), [serve(1, 1)]);
+    assert_eq!(pool.end(0, id(1), &[]), [start_provisioned(2)]);
+    pool.ready(0, id(2));
+    assert_eq!(arrive(&mut pool), [serve(2, 2)]);
+    assert_eq!(pool.end(0, id(2), &[(Ticket(2), 1)]), [start(3)], "the request did not reach the runtime");
+    assert_eq!(pool.next_start_at(0), Some(SECOND));
+}
+
+#[test]
+fn provisioned_environments_that_are_replaced_or_too_many_have_not_failed() {
+    let mut pool = pool(LIMITS);
+    assert_eq!(pool.set_provisioned(0, 0, 1), [start_provisioned(1)]);
+    for number in 1..=5 {
+        assert_eq!(pool.replace(0, 0), [Action::End(id(number)), start_provisioned(number + 1)]);
+        assert_eq!(pool.end(0, id(number), &[]), []);
+    }
+    assert_eq!(pool.set_provisioned(0, 0, 0), [Action::End(id(6))]);
+    assert_eq!(pool.end(0, id(6), &[]), []);
+    assert_eq!(pool.set_provisioned(0, 0, 1), [start_provisioned(7)], "no pause");
+    assert_eq!(pool.end(0, id(7), &[]), []);
+    assert_eq!(pool.next_start_at(0), Some(SECOND), "one that ends by itself has failed");
+    assert_eq!(pool.replace(0, 0), [start_provisioned(8)], "a changed function is tried at once");
+}
+
+#[test]
+fn a_provisioned_share_is_kept_from_others_and_is_no_limit() {
+    let mut pool = pool(Limits { concurrency: 5, ..LIMITS });
+    pool.set_provisioned(0, 0, 2);
+    for _ in 0..3 {
+        assert!(pool.arrive(0, 1, 1).is_ok());
+    }
+    assert_eq!(pool.arrive(0, 1, 1), Err(Throttled::Concurrency), "two are provisioned for function 0");
+    let (last, _) = [0, 0].map(|function| pool.arrive(0, function, 1).unwrap())[1].clone();
+    assert_eq!(pool.arrive(0, 0, 1), Err(Throttled::Concurrency), "the account is full");
+    assert!(pool.leave(0, last));
+    assert_eq!(pool.arrive(0, 1, 1), Err(Throttled::Concurrency));
+    pool.set_provisioned(0, 0, 0);
+    assert!(pool.arrive(0, 1, 1).is_ok());
+    let mut pool = self::pool(Limits { concurrency: 5, ..LIMITS });
+    pool.set_provisioned(0, 0, 2);
+    for _ in 0..5 {
+        assert!(pool.arrive(0, 0, 1).is_ok(), "more than are provisioned");
+    }
 }
 
 #[test]
@@ -401,7 +474,7 @@ impl Model {
             Step::End(choice) => {
                 let Some(id) = self.choose(choice, |_| true) else { return Ok(()) };
                 self.environments.remove(&id);
-                pool.end(now, id)
+                pool.end(now, id, &[])
             }
             Step::Reserve { function, limit } => pool.set_reserved(now, function, limit),
             Step::Provision { function, count } => pool.set_provisioned(now, function, count),
