@@ -98,7 +98,7 @@ impl Environment {
             initialised = self.worker.initialise() => initialised,
         };
         if initialised {
-            self.expect_other_slots();
+            self.work.is_idle_since(Instant::now());
             self.lease.ready();
             return Life::GoesOn;
         }
@@ -121,7 +121,6 @@ impl Environment {
         };
         let serving = Serving { request, reply_to, started, init_duration: None };
         let Some(failed) = failed else {
-            self.expect_other_slots();
             self.lease.initialised();
             self.serve(serving);
             return Life::GoesOn;
@@ -129,15 +128,6 @@ impl Environment {
         drop(self.lease.end());
         self.reply(serving, failed);
         Life::Ends
-    }
-
-    /// The runtime has asked for one event, and is about to ask for as many as it can serve at a time.
-    fn expect_other_slots(&mut self) {
-        let now = Instant::now();
-        self.work.is_idle_since(now);
-        for _ in 1..self.blueprint.slots() {
-            self.work.replied(now);
-        }
     }
 
     fn begin(&mut self, Invocation { request, reply_to, .. }: Invocation) -> Life {

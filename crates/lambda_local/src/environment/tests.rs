@@ -272,25 +272,6 @@ async fn a_provisioned_environment_without_a_slot_that_comes_back_is_replaced() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_request_waits_for_a_slot_that_the_runtime_does_not_use() {
-    let account = with_two_slots(|runtime| async move {
-        loop {
-            let event = runtime.next().await;
-            sleep(Duration::from_secs(20)).await;
-            runtime.echo(event).await;
-        }
-    });
-    let first = account.send("1").unwrap();
-    sleep(Duration::from_secs(1)).await;
-    assert!(account.ask("2").await.1 < Duration::from_secs(21), "it gets an environment of its own");
-    first.await.unwrap();
-    assert_eq!(account.starts(), 2);
-    sleep(TIMEOUT * 2).await;
-    account.ask("3").await;
-    assert_eq!(account.starts(), 2, "the slot that is used is kept");
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_environment_serves_those_that_waited_for_others() {
     // Each start takes a second, each event 10 ms.
     let account = Account::with_limits(100, 2, |runtime| async move {
@@ -448,33 +429,6 @@ async fn a_program_that_exits_while_idle_is_replaced() {
     });
     account.ask("1").await;
     sleep(Duration::from_secs(6)).await;
-    assert_eq!(account.ask("2").await.0.outcome, Ok(Bytes::from("2")));
-    assert_eq!(account.starts(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_is_not_lost_if_the_program_exits_before_it_sees_it() {
-    let (exit, exits) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicUsize::new(0)));
-    let (exited, counts) = (Arc::clone(&exit), Arc::clone(&exits));
-    let account = Account::new(move |runtime| {
-        let (exited, counts) = (Arc::clone(&exited), Arc::clone(&counts));
-        async move {
-            let event = runtime.next().await;
-            runtime.echo(event).await;
-            tokio::select! {
-                biased;
-                () = exited.notified() => {}
-                event = runtime.next() => runtime.echo(event).await,
-            }
-            counts.fetch_add(1, Ordering::Relaxed);
-            9
-        }
-    });
-    account.ask("1").await;
-    sleep(Duration::from_secs(1)).await;
-    exit.notify_one();
-    tokio::task::yield_now().await;
-    assert_eq!(exits.load(Ordering::Relaxed), 1, "the environment has not noticed it yet");
     assert_eq!(account.ask("2").await.0.outcome, Ok(Bytes::from("2")));
     assert_eq!(account.starts(), 2);
 }
