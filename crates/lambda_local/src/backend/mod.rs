@@ -87,6 +87,9 @@ impl Backends {
             this.spawner = Some(Spawner::start(program, false).await.map_err(failed)?);
         }
         if programs().any(|program| matches!(program, Program::ImageAsProcess(_))) {
+            if rustix::process::geteuid().is_root() {
+                tracing::warn!("the programs of images that run as processes run as root on this machine");
+            }
             this.spawner_in_roots = Some(Spawner::start(helper()?, true).await.map_err(PrepareError::Roots)?);
         }
         if images.is_empty() {

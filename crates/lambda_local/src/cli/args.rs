@@ -38,7 +38,7 @@ pub struct Args {
     pub(super) images: Vec<ImageArg>,
 
     /// A function: its name, and the Docker image that holds it. Its program runs as a process that sees the files of
-    /// the image, so that only the isolation differs from --image. Needs root or user namespaces. May be repeated.
+    /// the image, without the limits and the confinement of --image. Needs root or user namespaces. May be repeated.
     #[arg(long = "image-as-process", value_name = "NAME=IMAGE", group = "any function", value_parser = parse_image)]
     pub(super) images_as_processes: Vec<ImageArg>,
 
