@@ -15,6 +15,11 @@ use crate::service::Service;
 /// How often files and images are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// How many looks pass before the first new try after one that failed.
+const FIRST_PAUSE: u32 = 4;
+/// How many looks pass at most before a new try: a minute. A try may unpack a large image.
+const LONGEST_PAUSE: u32 = 240;
+
 /// What can be seen of a function's program without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Appearance {
@@ -42,22 +47,39 @@ struct Tracker {
     /// What the environments were started from.
     served: Appearance,
     last: Appearance,
+    /// How many looks pass before the next try.
+    pause: u32,
+    /// The pause after the next try that fails.
+    next_pause: u32,
 }
 
 impl Tracker {
     fn new(served: Appearance) -> Self {
-        Self { last: served.clone(), served }
+        Self { last: served.clone(), served, pause: 0, next_pause: FIRST_PAUSE }
     }
 
-    /// Whether there is something new, and it is complete: it looked the same the time before.
+    /// Whether to try something new now. It has to be complete: it looked the same the time before.
     fn look(&mut self, now: Appearance) -> bool {
-        let settled = now == self.last && now != Appearance::Missing;
-        self.last = now;
-        let new = settled && self.last != self.served;
-        if new {
-            self.served = self.last.clone();
+        if now != self.last {
+            *self = Self { last: now, ..Self::new(self.served.clone()) };
+            return false;
         }
-        new
+        if now == Appearance::Missing || now == self.served {
+            return false;
+        }
+        let waits = self.pause > 0;
+        self.pause = self.pause.saturating_sub(1);
+        !waits
+    }
+
+    /// What was last seen was tried.
+    fn tried(&mut self, succeeded: bool) {
+        if succeeded {
+            *self = Self::new(self.last.clone());
+        } else {
+            self.pause = self.next_pause;
+            self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
+        }
     }
 }
 
@@ -78,7 +100,7 @@ pub(crate) async fn watch(service: Arc<Service>, backends: Arc<Backends>) {
             for (function, tracker) in trackers.iter_mut().enumerate() {
                 let program = &service.blueprint(function).function.program;
                 if tracker.look(appearance(program, &backends).await) {
-                    renew(&service, &backends, function, program).await;
+                    tracker.tried(renew(&service, &backends, function, program).await);
                 }
             }
         }
@@ -86,7 +108,8 @@ pub(crate) async fn watch(service: Arc<Service>, backends: Arc<Backends>) {
     service.stopping().clone().run_until_cancelled(watching).await;
 }
 
-async fn renew(service: &Service, backends: &Backends, function: usize, program: &Program) {
+/// Lets new environments run the new program. Returns whether they do.
+async fn renew(service: &Service, backends: &Backends, function: usize, program: &Program) -> bool {
     let renewed = backends.renew(program).await;
     let changed = renewed.and_then(|()| {
         service.change_blueprint(function, |blueprint| {
@@ -94,19 +117,23 @@ async fn renew(service: &Service, backends: &Backends, function: usize, program:
         })
     });
     let name = &service.blueprint(function).function.name;
-    match changed {
+    match &changed {
         Ok(()) => tracing::info!("the program of {name} has changed: new environments run the new one"),
-        Err(error) => {
-            tracing::warn!(
-                "the program of {name} has changed, but its environments run the old one: {error}"
-            );
-        }
+        Err(error) => tracing::warn!(
+            "the program of {name} has changed, but its environments run the old one: {error}; lambda-local will try \
+             again"
+        ),
     }
+    changed.is_ok()
 }
 
 async fn appearance(program: &Program, backends: &Backends) -> Appearance {
     match program {
-        Program::Command { program, arguments, folder } => files(program, arguments, folder),
+        Program::Command { program, arguments, folder } => {
+            let (program, arguments, folder) = (program.clone(), arguments.clone(), folder.clone());
+            let looking = tokio::task::spawn_blocking(move || files(&program, &arguments, &folder));
+            looking.await.unwrap_or(Appearance::Missing)
+        }
         Program::Image(name) | Program::ImageAsProcess(name) => {
             backends.current_image(name).await.map_or(Appearance::Missing, Appearance::Image)
         }
@@ -126,9 +153,12 @@ fn named_by(argument: &Path) -> Vec<PathBuf> {
     if argument.is_file() {
         return vec![argument.to_owned()];
     }
-    let (Some(folder), Some(stem)) = (argument.parent(), argument.file_stem()) else { return Vec::new() };
+    let (Some(folder), Some(stem), Some(_)) = (argument.parent(), argument.file_stem(), argument.extension())
+    else {
+        return Vec::new();
+    };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| argument.extension().is_some() && path.file_stem() == Some(stem)).collect()
+    entries.filter(|path| path.file_stem() == Some(stem)).collect()
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {
@@ -163,7 +193,27 @@ mod tests {
             (image("3"), true),
         ] {
             assert_eq!(tracker.look(now.clone()), new, "{now:?}");
+            if new {
+                tracker.tried(true);
+            }
         }
+    }
+
+    #[test]
+    fn a_change_that_failed_is_tried_again_less_and_less_often() {
+        let image = |id: &str| Appearance::Image(id.to_owned());
+        let mut tracker = Tracker::new(image("1"));
+        let mut looks_until_try = |id: &str, succeeded| {
+            let looks = (1..1000).find(|_| tracker.look(image(id)));
+            tracker.tried(succeeded);
+            looks
+        };
+        let looks: Vec<_> = (0..9).map(|_| looks_until_try("2", false)).collect();
+        assert_eq!(looks, [2, 5, 9, 17, 33, 65, 129, 241, 241].map(Some));
+        // Another one is tried at once.
+        assert_eq!(looks_until_try("3", false), Some(2));
+        assert_eq!(looks_until_try("3", true), Some(5));
+        assert_eq!(looks_until_try("3", true), None, "it is served already");
     }
 
     #[test]

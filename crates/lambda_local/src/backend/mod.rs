@@ -95,7 +95,8 @@ impl Backends {
         if images.is_empty() {
             return Ok(this);
         }
-        let docker = Docker::new(&images, config.helper.as_deref(), tasks).await?;
+        let unpacks = programs().any(|program| matches!(program, Program::ImageAsProcess(_)));
+        let docker = Docker::new(&images, unpacks, config.helper.as_deref(), tasks).await?;
         for program in programs() {
             if let Program::ImageAsProcess(name) = program {
                 docker.unpack(name).await?;
@@ -165,13 +166,10 @@ impl Backends {
     /// From now on, the backend of a function with this program runs what the name of its image means now.
     ///
     /// # Errors
-    /// If that image cannot be used.
+    /// If that image cannot be used. Then it runs what it ran before.
     pub(crate) async fn renew(&self, program: &Program) -> Result<(), PrepareError> {
         if let Some(name) = image_name(program) {
-            self.docker(name)?.renew(name).await?;
-        }
-        if let Program::ImageAsProcess(name) = program {
-            self.docker(name)?.unpack(name).await?;
+            self.docker(name)?.renew(name, matches!(program, Program::ImageAsProcess(_))).await?;
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bollard::Docker as Client;
 use bollard::models::NetworkCreateRequest;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::error::DockerError;
@@ -40,18 +39,21 @@ pub(crate) struct Docker {
     pub(super) tasks: TaskTracker,
     /// The images by the names that were given.
     images: Mutex<BTreeMap<String, Image>>,
+    /// Held while an image is unpacked.
+    unpacking: AsyncMutex<()>,
     reaper: Reaper,
     names: AtomicU64,
 }
 
 impl Docker {
     /// Connects to the daemon, and makes ready what containers of `images` need. Removes what servers that died have
-    /// left.
+    /// left. `unpacks` says that files of images will be unpacked.
     ///
     /// # Errors
     /// If the daemon cannot be reached or refuses something, or an image cannot be used.
     pub(crate) async fn new(
         images: &[&str],
+        unpacks: bool,
         reaper: Option<&Path>,
         tasks: TaskTracker,
     ) -> Result<Self, DockerError> {
@@ -59,7 +61,16 @@ impl Docker {
         let info = client.info().await.map_err(DockerError::refused("describe its machine"))?;
         let images = image::resolve_all(&client, images).await?;
         let run = Run::new();
-        let reaper = Reaper::start(reaper.ok_or(DockerError::NoReaper)?, &run).await?;
+        let reaper = reaper.ok_or(DockerError::NoReaper)?;
+        if unpacks {
+            // Before the reaper runs: everybody can read the name of the folder in its arguments.
+            let failed = |source| DockerError::Export { folder: run.folder(), source };
+            run.make_folder().map_err(failed)?;
+        }
+        let reaper = Reaper::start(reaper, &run).await.inspect_err(|_| {
+            // It is empty, or was not made.
+            let _ = fs::remove_dir(run.folder());
+        })?;
         let (network, gateway) = match make_network(&client, &run).await {
             Ok(made) => made,
             Err(error) => {
@@ -79,6 +90,7 @@ impl Docker {
             slots: Semaphore::new(CONTAINERS_AT_A_TIME),
             tasks,
             images: Mutex::new(images),
+            unpacking: AsyncMutex::new(()),
             reaper,
             names: AtomicU64::new(0),
         })
@@ -100,12 +112,16 @@ impl Docker {
         image::resolve(&self.client, name).await
     }
 
-    /// From now on, the name means what it means in Docker now.
+    /// From now on, the name means what it means in Docker now. `unpacks` says that the files of the image are needed.
     ///
     /// # Errors
-    /// If there is no such image, or it cannot be run on this machine.
-    pub(crate) async fn renew(&self, name: &str) -> Result<(), DockerError> {
+    /// If the image cannot be used. Then the name means what it meant before.
+    pub(crate) async fn renew(&self, name: &str, unpacks: bool) -> Result<(), DockerError> {
         let image = self.current_image(name).await?;
+        // Another function may need the files of what the name means.
+        if unpacks || self.image(name).is_ok_and(|old| self.files(&old).exists()) {
+            self.unpack_image(&image).await?;
+        }
         tracing::info!("the image {name} is {}", image.id);
         self.images().insert(name.to_owned(), image);
         Ok(())
@@ -121,14 +137,16 @@ impl Docker {
     /// # Errors
     /// If the image was not looked up, Docker refuses or fails, or the files cannot be written.
     pub(crate) async fn unpack(&self, name: &str) -> Result<(), DockerError> {
-        let image = self.image(name)?;
-        let (folder, files) = (self.run.folder(), self.files(&image));
-        if !files.exists() {
-            let failed = |source| DockerError::Export { folder: folder.clone(), source };
-            fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder).map_err(failed)?;
-            export::export(&self.client, &self.run, &image.id, &files).await?;
+        self.unpack_image(&self.image(name)?).await
+    }
+
+    async fn unpack_image(&self, image: &Image) -> Result<(), DockerError> {
+        let _alone = self.unpacking.lock().await;
+        let files = self.files(image);
+        if files.exists() {
+            return Ok(());
         }
-        Ok(())
+        export::export(&self.client, &self.run, &self.next_name(), &image.id, &files).await
     }
 
     fn images(&self) -> MutexGuard<'_, BTreeMap<String, Image>> {

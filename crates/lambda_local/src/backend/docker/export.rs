@@ -21,18 +21,19 @@ const MAX_BYTES: u64 = 10 << 30;
 /// How many files an image may have.
 const MAX_FILES: usize = 1_000_000;
 
-/// Unpacks the files of an image into `folder`, which is made.
+/// Unpacks the files of an image into `folder`, which is made once all of them are there. `name` is the name of a new
+/// container.
 ///
 /// # Errors
 /// If Docker refuses or fails, the files cannot be written, or they are too large or too many.
 pub(super) async fn export(
     client: &Client,
     run: &Run,
+    name: &str,
     image_id: &str,
     folder: &Path,
 ) -> Result<(), DockerError> {
-    let name = format!("{}-export", run.name());
-    let options = CreateContainerOptionsBuilder::default().name(&name).build();
+    let options = CreateContainerOptionsBuilder::default().name(name).build();
     let request = ContainerCreateBody {
         image: Some(image_id.to_owned()),
         labels: Some(run.labels()),
@@ -40,8 +41,8 @@ pub(super) async fn export(
     };
     let created = client.create_container(Some(options), request).await;
     created.map_err(DockerError::refused("make a container"))?;
-    let unpacked = unpack_export(client, &name, folder).await;
-    let removed = cleanup::remove_container(client, &name).await;
+    let unpacked = unpack_export(client, name, folder).await;
+    let removed = cleanup::remove_container(client, name).await;
     unpacked.map_err(|source| DockerError::Export { folder: folder.to_owned(), source })?;
     removed.map_err(DockerError::refused("remove a container"))
 }
@@ -49,8 +50,24 @@ pub(super) async fn export(
 async fn unpack_export(client: &Client, container: &str, folder: &Path) -> io::Result<()> {
     let stream = Box::pin(client.export_container(container).map_err(io::Error::other));
     let archive = SyncIoBridge::new(StreamReader::new(stream));
-    let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || unpack(archive, &folder, MAX_BYTES, MAX_FILES)).await?
+    let (folder, partial) = (folder.to_owned(), folder.with_file_name(format!("{container}.partial")));
+    tokio::task::spawn_blocking(move || unpack_whole(archive, &folder, &partial, MAX_BYTES, MAX_FILES))
+        .await?
+}
+
+/// Unpacks into `partial`, which becomes `folder`. If that fails, neither is left.
+fn unpack_whole(
+    archive: impl Read,
+    folder: &Path,
+    partial: &Path,
+    max_bytes: u64,
+    max_files: usize,
+) -> io::Result<()> {
+    let unpacked = unpack(archive, partial, max_bytes, max_files).and_then(|()| fs::rename(partial, folder));
+    unpacked.inspect_err(|_| {
+        // The reaper tries again.
+        let _ = fs::remove_dir_all(partial);
+    })
 }
 
 /// Unpacks files, folders and links. Devices and the like are left out; nothing is written outside of `folder`.
@@ -124,6 +141,20 @@ mod tests {
         assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
         assert!(!root.join("dev/null").exists());
         assert_eq!(unpack(&archive[..], &root, 1000, 3).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn an_image_is_there_as_a_whole_or_not_at_all() {
+        let parent = tempfile::tempdir().unwrap();
+        let (folder, partial) = (parent.path().join("image"), parent.path().join("image.partial"));
+        let archive =
+            archive(&[("f", EntryType::Regular, 0o644, b"1"), ("g", EntryType::Regular, 0o644, b"2")]);
+        // It ends in the middle of the second file, as after an error of Docker.
+        unpack_whole(&archive[..1100], &folder, &partial, 9, 2).unwrap_err();
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
+        unpack_whole(&archive[..], &folder, &partial, 9, 2).unwrap();
+        assert_eq!(fs::read(folder.join("g")).unwrap(), b"2");
+        assert_eq!(fs::read_dir(&parent).unwrap().count(), 1);
     }
 
     #[test]

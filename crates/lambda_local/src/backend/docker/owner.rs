@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -46,6 +48,14 @@ impl Run {
         let folder = env_vars::get_os(env_vars::TMPDIR);
         let folder = if folder.is_empty() { OsString::from("/tmp") } else { folder };
         Path::new(&folder).join(self.name())
+    }
+
+    /// Makes the folder, for this user alone. Another user may have made one of this name, to put other files there.
+    ///
+    /// # Errors
+    /// If it exists, or cannot be made.
+    pub(super) fn make_folder(&self) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).create(self.folder())
     }
 
     /// The labels of all that the run makes.
@@ -119,7 +129,19 @@ impl std::fmt::Display for Owner {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn a_folder_that_somebody_else_made_is_refused() {
+        let run = Run::new();
+        run.make_folder().unwrap();
+        let mode = fs::metadata(run.folder()).unwrap().permissions().mode();
+        let again = run.make_folder().map_err(|error| error.kind());
+        fs::remove_dir(run.folder()).unwrap();
+        assert_eq!((mode & 0o777, again), (0o700, Err(io::ErrorKind::AlreadyExists)));
+    }
 
     #[test]
     fn the_dead_are_told_from_the_living() {
