@@ -118,7 +118,8 @@ test_commands() {
 test_web_pages() {
     [[ -x /usr/bin/google-chrome || -x /usr/bin/chromium-browser ]] ||
         is_there /usr/bin/chromium 'web pages in a browser (apt-get install chromium)' || return 0
-    step cargo test --locked --package lambda_local --test lambda_local -- --ignored web_pages
+    # Of the whole workspace, because fewer packages would have fewer features, and be compiled again.
+    step cargo test --locked --workspace --test lambda_local -- --ignored web_pages
 }
 
 fuzz() {
