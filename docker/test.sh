@@ -156,18 +156,19 @@ check_libraries() {
 # --- running it -------------------------------------------------------------------------------------------
 
 # Runs the function on a local Lambda inside its own image, and loads it there: no network is needed for that. The
-# programs for it come from the image awsinvoker, with their libraries and loader.
+# programs for it come from the image awsinvoker. So do their libraries and loader, if the image of the function has none.
 check_restricted_run() {
-    local loader id output
-    loader=$(cd "$work/awsinvoker" && find . -name 'ld-linux*' -printf '/tools/%P\n' | head --lines=1)
-    local tool=("$loader" --library-path "/tools/lib/$(uname -m)-linux-gnu")
+    local folder id output volumes=(--volume "$work/awsinvoker:/tools:ro")
+    for folder in lib lib64; do
+        [[ ! -d $work/awsinvoker/$folder || -d $work/$1/$folder ]] ||
+            volumes+=(--volume "$work/awsinvoker/$folder:/$folder:ro")
+    done
     printf '[{"hostname": "%s"}]' "$1" >"$work/awsinvoker/endpoints.json"
     id=$(docker run --detach --label "$label=$$" --network none --read-only --tmpfs /tmp --user 54321:12345 \
-        --cap-drop ALL --security-opt no-new-privileges --volume "$work/awsinvoker:/tools:ro" \
-        --entrypoint "${tool[0]}" "$1" "${tool[@]:1}" \
-        /tools/usr/bin/lambda-local --listen 127.0.0.1:9000 --function "$1=/var/task/$1")
+        --cap-drop ALL --security-opt no-new-privileges "${volumes[@]}" --entrypoint /tools/usr/bin/lambda-local "$1" \
+        --listen 127.0.0.1:9000 --function "$1=/var/task/$1")
     wait_for_line "$id" 'listening on'
-    output=$(docker exec --workdir /tmp "$id" "${tool[@]}" /tools/usr/bin/awsinvoker --rps 10 --time 1 \
+    output=$(docker exec --workdir /tmp "$id" /tools/usr/bin/awsinvoker --rps 10 --time 1 \
         --endpoint-url http://127.0.0.1:9000 --endpoints-file /tools/endpoints.json 2>&1) || fail "$1: $output"
     [[ $output == *'Issued / completed requests: 10, 10'* ]] || fail "$1 does not run restricted: $output"
     docker rm --force "$id" >/dev/null
