@@ -187,7 +187,7 @@ wait_for_line() {
 # --- builders ---------------------------------------------------------------------------------------------
 
 copy_sources() {
-    git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory "$work/context"
+    git ls-files -z --cached --others --exclude-standard | xargs -0 cp --no-dereference --parents --target-directory "$work/context"
 }
 
 # The one command of compose.yaml leaves the results of a run in which every request was answered.
