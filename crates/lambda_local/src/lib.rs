@@ -66,6 +66,7 @@
 
 mod backend;
 pub mod cli;
+mod client_grace;
 mod clock;
 mod config;
 mod env_vars;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use axum::http::{Method, Uri};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Backends, PrepareError};
+use crate::client_grace::client_grace_is_over;
 use crate::config::{Config, FunctionConfig, MAX_WAITING_BYTES};
 use crate::environment::Blueprint;
 use crate::events::Events;
@@ -23,9 +23,7 @@ use crate::service::Service;
 use crate::watch::watch;
 use crate::web_access::WebAccess;
 
-/// How long clients have to take their replies and go, once the server stops.
-const CLIENT_GRACE: Duration = Duration::from_secs(1);
-/// How long the environments have to end after that. Docker may be slow.
+/// How long the environments have to end after the clients have gone. Docker may be slow.
 const ENVIRONMENT_GRACE: Duration = Duration::from_secs(30);
 
 /// A local Lambda that is ready to serve.
@@ -111,7 +109,7 @@ impl LocalLambda {
         });
         let served = tokio::select! {
             served = server => served,
-            () = grace_is_over(&stopping) => Ok(()),
+            () = client_grace_is_over(&stopping) => Ok(()),
         };
         service.stop();
         service.tasks().close();
@@ -141,9 +139,4 @@ fn blueprint(
 
 async fn not_emulated(method: Method, uri: Uri) -> Refusal {
     Refusal::NotEmulated(format!("{method} {}", uri.path()))
-}
-
-async fn grace_is_over(stopping: &CancellationToken) {
-    stopping.cancelled().await;
-    tokio::time::sleep(CLIENT_GRACE).await;
 }

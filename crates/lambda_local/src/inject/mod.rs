@@ -24,7 +24,6 @@ use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -36,10 +35,8 @@ use self::model::Model;
 pub(crate) use self::plan::Plan;
 use self::routes::{Api, Function, routes};
 use self::truth::Truth;
+use crate::client_grace::client_grace_is_over;
 use crate::web_access::WebAccess;
-
-/// How long clients have to go, once the server stops.
-const CLIENT_GRACE: Duration = Duration::from_secs(1);
 
 /// Why functions cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -111,15 +108,10 @@ impl InjectedLambda {
         });
         let served = tokio::select! {
             served = server => served,
-            () = grace_is_over(&stopping) => Ok(()),
+            () = client_grace_is_over(&stopping) => Ok(()),
         };
         let written = tokio::task::spawn_blocking(move || api.truth.finish()).await;
         written.map_err(io::Error::other)?.map_err(|source| InjectError::Truth { path, source })?;
         Ok(served?)
     }
-}
-
-async fn grace_is_over(stopping: &CancellationToken) {
-    stopping.cancelled().await;
-    tokio::time::sleep(CLIENT_GRACE).await;
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
@@ -31,9 +31,8 @@ use self::list::ListQuery;
 pub(crate) use self::manager::Manager;
 use self::update::{MAX_BODY_BYTES, Update, read_provisioned, read_reserved};
 use crate::http_body::{BodyError, read_body};
+use crate::invoke_api::REQUEST_ID;
 use crate::refusal::Refusal;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 type Reference = Result<Path<String>, PathRejection>;
 type QualifierQuery = Result<Query<Qualified>, QueryRejection>;

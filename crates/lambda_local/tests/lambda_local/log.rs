@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::support::binary::{BINARY, LambdaLocal};
-use crate::support::terminal::Terminal;
+use crate::support::binary::{BINARY, LambdaLocal, serve_on_terminal};
 use crate::support::{client, eventually, example, invoke, payload};
 
 /// How many lines the function prints: more than a pipe and the backlog hold.
@@ -55,13 +54,8 @@ async fn a_log_that_is_not_read_does_not_keep_it_from_stopping() {
 
 #[tokio::test]
 async fn a_terminal_that_is_stopped_stops_nothing_else() {
-    let function = format!("test={}", example("test_function").display());
-    let mut command = Command::new(BINARY);
-    command.args(["--listen", "127.0.0.1:0", "--function", &function]);
-    let mut terminal = Terminal::start(command);
-    let shown = terminal.wait_for("\n").to_owned();
-    let address = shown.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{shown}"));
-    let client = client(address.parse().unwrap());
+    let (mut terminal, address) = serve_on_terminal();
+    let client = client(address);
     // Ctrl-S.
     terminal.press(b"\x13");
     for n in 1..=3 {

@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::docker::image_of;
 use super::example;
+use super::terminal::Terminal;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_lambda-local");
 
@@ -63,4 +64,15 @@ impl Drop for LambdaLocal {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A lambda-local that serves the test function on a terminal, and its address.
+pub fn serve_on_terminal() -> (Terminal, SocketAddr) {
+    let function = format!("test={}", example("test_function").display());
+    let mut command = Command::new(BINARY);
+    command.args(["--listen", "127.0.0.1:0", "--function", &function]);
+    let mut terminal = Terminal::start(command);
+    let shown = terminal.wait_for("\n").to_owned();
+    let address = shown.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{shown}"));
+    (terminal, address.parse().unwrap())
 }
