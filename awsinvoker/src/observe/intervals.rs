@@ -125,7 +125,7 @@ mod tests {
             Box::new(Intervals::new(file.sink(), vec!["f".to_owned()], SystemTime::UNIX_EPOCH));
         events.iter().for_each(|event| intervals.observe(event));
         intervals.finish().unwrap();
-        hlog::read(file.bytes().as_slice()).collect::<Result<_, _>>().unwrap()
+        hlog::read_all(file.bytes().as_slice()).unwrap().records
     }
 
     fn tick(second: u64) -> Event {

@@ -57,9 +57,9 @@ mod tests {
         samples.observe(&ended(0, 10, Outcome::Ok));
         samples.observe(&Event::Tick { end_ns: 1_000_000_000 });
         let read = samples_csv::read(file.bytes().as_slice(), &["f".to_owned()]).unwrap();
-        assert_eq!((read.len(), read[0].response_ns()), (1, Some(10_000_000)));
+        assert_eq!((read.records.len(), read.records[0].response_ns()), (1, Some(10_000_000)));
         samples.observe(&ended(1, 20, Outcome::Timeout));
         samples.finish().unwrap();
-        assert_eq!(samples_csv::read(file.bytes().as_slice(), &["f".to_owned()]).unwrap().len(), 2);
+        assert_eq!(samples_csv::read(file.bytes().as_slice(), &["f".to_owned()]).unwrap().records.len(), 2);
     }
 }

@@ -337,7 +337,7 @@ fn the_run_reads_back_as_it_was_published() {
         let p99 = endpoint.view(View::Response).quantile_ns(0.99).map(run_record::units::us);
         assert_eq!(p99, published.views.response.p99, "{}", published.name);
     }
-    let intervals = run_dir.read_intervals().unwrap();
+    let intervals = run_dir.read_intervals().unwrap().records;
     let logged = |tag: Tag| -> u64 {
         intervals
             .iter()

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::format::{FormatError, hlog, json, samples_csv};
+use crate::format::{FormatError, Records, hlog, json, samples_csv};
 use crate::run_info::{self, RunInfo};
 use crate::sample::Sample;
 use crate::sink::Sink;
@@ -131,16 +131,16 @@ impl RunDir {
     ///
     /// # Errors
     /// `samples.csv` cannot be read, or it names an endpoint that `info` lacks.
-    pub fn read_samples(&self, info: &RunInfo) -> Result<Vec<Sample>, RunDirError> {
+    pub fn read_samples(&self, info: &RunInfo) -> Result<Records<Sample>, RunDirError> {
         self.read(SAMPLES_CSV, |file| samples_csv::read(file, &info.endpoint_names()))
     }
 
-    /// All histograms by interval, each of which takes up to 264 KiB. [`hlog::read`] reads them one by one.
+    /// All histograms by interval, each of which takes up to 264 KiB. [`hlog::Reader`] reads them one by one.
     ///
     /// # Errors
     /// `latency.hlog` cannot be read.
-    pub fn read_intervals(&self) -> Result<Vec<hlog::Interval>, RunDirError> {
-        self.read(LATENCY_HLOG, |file| hlog::read(file).collect())
+    pub fn read_intervals(&self) -> Result<Records<hlog::Interval>, RunDirError> {
+        self.read(LATENCY_HLOG, hlog::read_all)
     }
 
     fn read<T>(

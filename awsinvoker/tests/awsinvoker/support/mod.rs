@@ -85,10 +85,10 @@ impl Bench {
         RunDir::open(&self.path("out"))
     }
 
-    /// The samples, in the order of the schedule.
+    /// The samples, in the order of the schedule. The last one of a killed run may be cut off.
     pub(crate) fn samples(&self) -> Vec<Sample> {
         let run_dir = self.run_dir();
-        let mut samples = run_dir.read_samples(&run_dir.read_info().unwrap()).unwrap();
+        let mut samples = run_dir.read_samples(&run_dir.read_info().unwrap()).unwrap().records;
         samples.sort_by_key(|sample| sample.arrival.sequence);
         samples
     }

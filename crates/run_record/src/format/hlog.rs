@@ -9,13 +9,12 @@ use flate2::read::ZlibDecoder;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 
-use super::FormatError;
+use super::whole_lines::WholeLines;
+use super::{FormatError, Records};
 use crate::histogram::{BOUNDS_NS, DIGITS, Histogram};
 use crate::names::Tag;
 use crate::{units, wall_clock};
 
-/// A longer line is cut, and then is no interval: a histogram of ours takes less.
-const MAX_LINE_BYTES: u64 = 1 << 20;
 /// A histogram that is larger without compression is refused.
 const MAX_HISTOGRAM_BYTES: u64 = 1 << 20;
 
@@ -88,58 +87,65 @@ impl std::fmt::Debug for Writer {
 
 /// Reads the intervals one by one, since each takes 264 KiB.
 ///
-/// # Errors
 /// An item is an error if the log cannot be read, or a line is not as written by [`Writer`]. No item follows it.
-pub fn read(mut from: impl BufRead) -> impl Iterator<Item = Result<Interval, FormatError>> {
-    let mut number = 0;
-    let mut failed = false;
-    let next = move || {
-        while !failed {
-            number += 1;
-            let interval = read_line(&mut from).and_then(|line| match line {
-                Some(line) => interval(&line).map_err(|problem| FormatError::line(number, problem)),
-                None => Ok(Line::End),
-            });
-            match interval {
-                Ok(Line::Interval(interval)) => return Some(Ok(interval)),
-                Ok(Line::Other) => {}
-                Ok(Line::End) => return None,
-                Err(error) => {
-                    failed = true;
-                    return Some(Err(error));
-                }
+#[derive(Debug)]
+pub struct Reader<R> {
+    lines: WholeLines<R>,
+    /// The number of the last line that was read, from 1.
+    line: usize,
+    has_failed: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the log `from`.
+    pub fn new(from: R) -> Self {
+        Self { lines: WholeLines::new(from), line: 0, has_failed: false }
+    }
+
+    /// Whether the log ends in half a line, which is no interval. False before its end.
+    pub fn is_cut_off(&self) -> bool {
+        self.lines.is_cut_off()
+    }
+
+    fn read(&mut self) -> Result<Option<Interval>, FormatError> {
+        while let Some(line) = self.lines.next_line()? {
+            self.line += 1;
+            if let Some(interval) = interval(line).map_err(|problem| FormatError::line(self.line, problem))? {
+                return Ok(Some(interval));
             }
         }
-        None
-    };
-    std::iter::from_fn(next)
-}
-
-/// What a line of the log is.
-enum Line {
-    Interval(Interval),
-    /// A comment, the base time or the legend.
-    Other,
-    End,
-}
-
-/// The next line, with its end, if there is one.
-fn read_line(from: &mut impl BufRead) -> Result<Option<Vec<u8>>, FormatError> {
-    let mut line = Vec::new();
-    from.take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
-    if line.is_empty() {
-        return Ok(None);
+        Ok(None)
     }
-    if !line.ends_with(b"\n") {
-        line.push(b'\n');
-    }
-    Ok(Some(line))
 }
 
-fn interval(line: &[u8]) -> Result<Line, String> {
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<Interval, FormatError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let read = self.read();
+        self.has_failed = read.is_err();
+        read.transpose()
+    }
+}
+
+/// Reads all intervals, each of which takes up to 264 KiB.
+///
+/// # Errors
+/// As [`Reader`].
+pub fn read_all(from: impl BufRead) -> Result<Records<Interval>, FormatError> {
+    let mut reader = Reader::new(from);
+    let records = reader.by_ref().collect::<Result<_, _>>()?;
+    Ok(Records { records, is_cut_off: reader.is_cut_off() })
+}
+
+/// The interval that the line describes. Comments, the base time and the legend describe none.
+fn interval(line: &[u8]) -> Result<Option<Interval>, String> {
     let entry = match IntervalLogIterator::new(line).next() {
         Some(Ok(LogEntry::Interval(entry))) => entry,
-        Some(Ok(_)) | None => return Ok(Line::Other),
+        Some(Ok(_)) | None => return Ok(None),
         Some(Err(_)) => {
             return Err("expected an interval, such as Tag=NAME:VIEW,0.000,1.000,2.5,HISTF...".to_owned());
         }
@@ -150,7 +156,7 @@ fn interval(line: &[u8]) -> Result<Line, String> {
     })?;
     let histogram =
         decode(entry.encoded_histogram()).ok_or("the histogram is damaged, or has other bounds than ours")?;
-    Ok(Line::Interval(Interval { tag, start: entry.start_timestamp(), length: entry.duration(), histogram }))
+    Ok(Some(Interval { tag, start: entry.start_timestamp(), length: entry.duration(), histogram }))
 }
 
 /// Decodes a histogram. The library would allocate whatever length a damaged one states, and panics on some, so the
@@ -208,10 +214,6 @@ mod tests {
         assert!(line.starts_with("Tag=f:response,3.000,0.500,2.501,HISTF"), "{line}");
     }
 
-    fn read_all(log: &[u8]) -> Result<Vec<Interval>, FormatError> {
-        read(log).collect()
-    }
-
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let message = |line: &str| {
@@ -265,6 +267,7 @@ mod tests {
                 (prop::sample::select(Outcome::ALL.to_vec()), prop::collection::vec(1..3_600_000_000_000_u64, 1..20)),
                 0..5,
             ),
+            end: prop::sample::Index,
         ) {
             let (mut out, mut writer, mut expected) = (Vec::new(), Writer::default(), Vec::new());
             write_header(&mut out, SystemTime::UNIX_EPOCH).unwrap();
@@ -275,7 +278,13 @@ mod tests {
                 let (start, length) = (Duration::from_secs(second), Duration::from_secs(1));
                 expected.push(Interval { tag, start, length, histogram });
             }
-            prop_assert_eq!(read_all(&out).unwrap(), expected);
+            let read = |log: &[u8]| read_all(log).unwrap();
+            prop_assert_eq!(read(&out), Records { records: expected.clone(), is_cut_off: false });
+            // Wherever the log ends, nothing is read that was not written.
+            let end = end.index(out.len());
+            let Records { records, is_cut_off } = read(&out[..end]);
+            prop_assert_eq!(&records, &expected[..records.len()]);
+            prop_assert_eq!(is_cut_off, end > 0 && out[end - 1] != b'\n');
         }
     }
 }

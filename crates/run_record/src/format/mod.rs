@@ -5,6 +5,7 @@ pub mod hlog;
 pub mod json;
 pub mod legacy;
 pub mod samples_csv;
+mod whole_lines;
 
 use std::io;
 
@@ -20,6 +21,15 @@ pub enum FormatError {
     Json(#[from] serde_json::Error),
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+/// What a file holds that grew while the run went on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Records<T> {
+    /// All whole records, in the order of the file.
+    pub records: Vec<T>,
+    /// Whether the file ends in half a record, which is left out: the run was killed, or the disk was full.
+    pub is_cut_off: bool,
 }
 
 impl FormatError {
