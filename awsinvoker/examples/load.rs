@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use awsinvoker::load::{self, Clock, Interrupts};
+use awsinvoker::Clock;
+use awsinvoker::load::{self, Interrupts};
 use awsinvoker::observe::Tally;
 use awsinvoker::plan::endpoints::Endpoint;
 use awsinvoker::plan::schedule::{Rate, Schedule};

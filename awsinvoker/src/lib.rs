@@ -4,6 +4,7 @@
 //! args ─► plan ─► load ─► platform ─► events ─► observers ─► run directory ─► report
 //! ```
 //!
+//! - [`Clock`]: the run's only clock.
 //! - [`cli`]: the command line, as inert data.
 //! - [`plan`]: whom to call and when. The schedule is pure arithmetic and never sees a clock.
 //! - [`platform`]: where functions are and how they are called. Nothing outside knows what a platform is.
@@ -15,6 +16,7 @@
 //! A module uses only modules above it in this list.
 
 pub mod cli;
+mod clock;
 mod config;
 mod describe;
 pub mod env_vars;
@@ -25,5 +27,6 @@ pub mod platform;
 mod run;
 mod text;
 
+pub use clock::Clock;
 pub use config::{Config, ConfigError};
 pub use run::{Ending, RunError, run};

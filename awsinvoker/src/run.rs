@@ -13,9 +13,9 @@ use run_record::sink::{Sink, SinkError};
 use run_record::summary::SumError;
 use run_record::{Summary, View, units};
 
+use crate::clock::{Clock, wall_now};
 use crate::config::Config;
 use crate::describe;
-use crate::load::clock::{Clock, wall_now};
 use crate::load::{self, Interrupt, Interrupts, LoadError};
 use crate::observe::{self, Observers, PartialFile, Tally};
 use crate::plan::Plan;

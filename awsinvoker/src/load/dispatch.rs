@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use run_record::{Arrival, Outcome, Reply, Sample, Timing};
+use run_record::{Arrival, Connection, Outcome, Reply, Sample, Timing};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::clock::Clock;
 use super::event::Event;
-use crate::platform::{Answer as _, Call};
+use crate::clock::Clock;
+use crate::platform::{Answer as _, Call, SocketTimes};
 
 /// Starts calls and lets each end as exactly one sample.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ struct Calls<P> {
     platform: Arc<P>,
     clock: Clock,
     /// Unbounded, so that no call waits for the observers. It holds at most what arrives while an observer waits for the
-    /// disk, some 150 bytes a call.
+    /// disk, some 400 bytes a call.
     events: Sender<Event>,
 }
 
@@ -78,13 +78,14 @@ async fn call<P: Call>(
     mut abandon: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
 ) {
-    let sent_ns = calls.clock.now_ns();
+    let issued_ns = calls.clock.now_ns();
     let answer = tokio::select! {
         biased;
         answer = calls.platform.call(arrival.endpoint) => Some(answer),
         _ = abandon.wait_for(|abandoned| *abandoned) => None,
     };
     let done_ns = calls.clock.now_ns();
+    let times = answer.as_ref().map(|answer| answer.socket_times()).unwrap_or_default();
     let reply = match answer {
         Some(answer) if answer.is_large() => {
             tokio::task::spawn_blocking(|| answer.read()).await.unwrap_or_else(|_| unreadable())
@@ -92,7 +93,21 @@ async fn call<P: Call>(
         Some(answer) => answer.read(),
         None => abandoned(),
     };
-    calls.send(arrival, Some(Timing { sent_ns, done_ns }), reply);
+    calls.send(arrival, Some(timing(calls.clock, issued_ns, times, done_ns)), reply);
+}
+
+fn timing(clock: Clock, issued_ns: u64, times: SocketTimes, done_ns: u64) -> Timing {
+    let connection = times.connection.map(|connection| Connection {
+        ready_ns: clock.ns_at(connection.ready),
+        handshake: connection.handshake,
+    });
+    Timing {
+        issued_ns,
+        connection,
+        written_ns: times.written.map(|moment| clock.ns_at(moment)),
+        first_byte_ns: times.first_byte.map(|moment| clock.ns_at(moment)),
+        done_ns,
+    }
 }
 
 impl<P> Calls<P> {
@@ -145,8 +160,12 @@ mod tests {
             false
         }
 
+        fn socket_times(&self) -> SocketTimes {
+            SocketTimes::default()
+        }
+
         fn read(self) -> Reply {
-            Reply { error: None, ..Reply::without_answer(Outcome::Ok, "") }
+            Reply::with_outcome(Outcome::Ok)
         }
     }
 

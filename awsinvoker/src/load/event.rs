@@ -8,7 +8,7 @@ use std::{io, thread};
 use run_record::Sample;
 use run_record::units::{NS_PER_MS, NS_PER_S};
 
-use super::clock::Clock;
+use crate::clock::Clock;
 
 /// The time between two ticks.
 pub(crate) const TICK_NS: u64 = NS_PER_S;
@@ -22,6 +22,7 @@ const BATCH: Duration = Duration::from_millis(10);
 /// What happens during a run, in this order: samples and ticks, once that the window is closed, and `Finished` at the end.
 /// Times are nanoseconds since the start of the run.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every event is a sample")]
 pub enum Event {
     /// An invocation ended.
     Ended(Sample),
@@ -153,7 +154,7 @@ mod tests {
     fn ended(sequence: u64, done_ms: Option<u64>) -> Event {
         Event::Ended(Sample {
             arrival: Arrival { sequence, endpoint: 0, intended_ns: 0 },
-            timing: done_ms.map(|done_ms| Timing { sent_ns: 0, done_ns: done_ms * MS }),
+            timing: done_ms.map(|done_ms| Timing::new(0, done_ms * MS)),
             reply: Reply::without_answer(Outcome::Timeout, ""),
         })
     }

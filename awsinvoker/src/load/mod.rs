@@ -8,7 +8,6 @@
 //! function does not slow the load down, and latencies count from the intended time. Every arrival ends as exactly one
 //! sample with exactly one outcome.
 
-pub(crate) mod clock;
 mod dispatch;
 mod event;
 mod interrupt;
@@ -24,12 +23,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-pub use clock::Clock;
 pub(crate) use event::TICK_NS;
 pub use event::{Event, Observer, Window};
 pub use interrupt::{Interrupt, Interrupts};
 pub(crate) use open_files::allow_connections;
 
+use crate::clock::Clock;
 use crate::plan::schedule::Schedule;
 use crate::platform::Call;
 use dispatch::Dispatcher;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use run_record::Arrival;
 
-use super::clock::SleepClock;
 use super::event::Window;
+use crate::clock::SleepClock;
 use crate::plan::schedule::Schedule;
 
 /// How long a sleep may last before the stop flag is looked at again.

@@ -29,9 +29,9 @@ impl Log {
             return None;
         }
         let (name, outcome) = (&self.names[arrival.endpoint], reply.outcome.name());
-        let error = reply.error.as_deref().unwrap_or("no message");
+        let cause = reply.cause.as_ref().map_or_else(|| "no message".to_owned(), ToString::to_string);
         let request_id = reply.request_id.as_deref().unwrap_or("unknown");
-        Some(format!("{name}: first {outcome}, request {} ({request_id}): {error}", arrival.sequence))
+        Some(format!("{name}: first {outcome}, request {} ({request_id}): {cause}", arrival.sequence))
     }
 
     /// A line for each kind of failure that happened more than once.

@@ -87,7 +87,7 @@ mod test_data {
     use std::sync::{Arc, Mutex};
 
     use run_record::sink::Sink;
-    use run_record::{Arrival, Outcome, Reply, Sample, Timing};
+    use run_record::{Arrival, Cause, Outcome, Reply, Sample, Timing};
 
     use crate::load::Event;
 
@@ -120,18 +120,17 @@ mod test_data {
         }
     }
 
-    /// An invocation of endpoint 0 that was sent after a microsecond. If it succeeded, its function reported 0.5 s.
+    /// An invocation of endpoint 0 that was issued after a microsecond. If it succeeded, its function reported 0.5 s.
     pub(super) fn ended(sequence: u64, done_ms: u64, outcome: Outcome) -> Event {
         Event::Ended(Sample {
             arrival: Arrival { sequence, endpoint: 0, intended_ns: 0 },
-            timing: Some(Timing { sent_ns: 1_000, done_ns: done_ms * 1_000_000 }),
+            timing: Some(Timing::new(1_000, done_ms * 1_000_000)),
             reply: Reply {
-                outcome,
                 request_id: Some(format!("id-{sequence}")),
                 function_latency_s: (outcome == Outcome::Ok).then_some(0.5),
-                cold: None,
-                init_ns: None,
-                error: (outcome != Outcome::Ok).then(|| "it failed".to_owned()),
+                cause: (outcome != Outcome::Ok)
+                    .then(|| Cause { message: "it failed".to_owned(), ..Cause::default() }),
+                ..Reply::with_outcome(outcome)
             },
         })
     }

@@ -55,7 +55,7 @@ impl Tally {
     fn record(&mut self, sample: &Sample) {
         self.totals.record(sample);
         if let Some(timing) = sample.timing {
-            self.sent_in_window += u64::from(timing.sent_ns < self.window_end_ns);
+            self.sent_in_window += u64::from(timing.issued_ns < self.window_end_ns);
             let in_window = sample.reply.outcome == Outcome::Ok && timing.done_ns < self.window_end_ns;
             self.ok_in_window += u64::from(in_window);
         }

@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
-use run_record::Reply;
+use run_record::{Handshake, Reply};
+
+use crate::clock::Moment;
 
 /// Something that can be called.
 pub trait Call: Send + Sync + 'static {
@@ -18,6 +20,29 @@ pub trait Answer: Send + 'static {
     /// Whether reading the answer takes so long that it would delay others on the same thread.
     fn is_large(&self) -> bool;
 
+    /// What happened at the socket.
+    fn socket_times(&self) -> SocketTimes;
+
     /// Reads the answer. This may take milliseconds of CPU for an answer of megabytes.
     fn read(self) -> Reply;
+}
+
+/// What happened at the socket of one call. What did not happen, or is not known, is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketTimes {
+    /// The connection that the call went over.
+    pub connection: Option<ReadyConnection>,
+    /// When the last byte of the request was handed to the system.
+    pub written: Option<Moment>,
+    /// When the first byte of the answer had come in.
+    pub first_byte: Option<Moment>,
+}
+
+/// A connection that a request can be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadyConnection {
+    /// When the request could be written.
+    pub ready: Moment,
+    /// How the connection was made, if it was made for this call.
+    pub handshake: Option<Handshake>,
 }

@@ -12,7 +12,7 @@ mod local;
 
 use run_record::Reply;
 
-pub use call::{Answer, Call};
+pub use call::{Answer, Call, ReadyConnection, SocketTimes};
 pub(crate) use description::Description;
 pub use error::{ConfigError, StartError};
 pub use local::Programs;
@@ -86,6 +86,12 @@ impl Answer for PlatformAnswer {
     fn is_large(&self) -> bool {
         match self {
             Self::Lambda(answer) => answer.is_large(),
+        }
+    }
+
+    fn socket_times(&self) -> SocketTimes {
+        match self {
+            Self::Lambda(answer) => answer.socket_times(),
         }
     }
 

@@ -162,7 +162,7 @@ fn what_is_reported_is_what_was_done() {
         let truth = &truth[sample.reply.request_id.as_ref().unwrap()];
         assert_eq!(outcome(truth), Outcome::Ok);
         assert_eq!(sample.function_ns(), truth.latency_ns, "{sample:?} {truth:?}");
-        assert_eq!(sample.reply.init_ns, truth.init_ns, "{sample:?} {truth:?}");
+        assert_eq!(sample.reply.report.init_ns, truth.init_ns, "{sample:?} {truth:?}");
         assert!(truth.really_ns >= truth.intended_ns, "{truth:?}");
         // What the client saw contains what the server did.
         let service_ns = sample.service_ns().unwrap();

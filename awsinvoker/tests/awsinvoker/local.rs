@@ -52,7 +52,7 @@ fn both_functions_on_the_local_lambda() {
     assert!(summary["endpoints"][1]["cold_starts"].as_u64() >= Some(1));
     let samples = bench.samples();
     let mut cold = samples.iter().filter(|sample| sample.reply.cold == Some(true));
-    assert!(cold.all(|sample| sample.reply.init_ns > Some(0)), "{samples:?}");
+    assert!(cold.all(|sample| sample.reply.report.init_ns > Some(0)), "{samples:?}");
     assert!(stderr(&output).contains("ResponseTooLarge"), "{}", stderr(&output));
     let run: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
     assert!(run.to_string().contains("CNN_SERVING_ASSETS="), "what was set is on record: {run}");

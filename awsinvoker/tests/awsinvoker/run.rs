@@ -54,16 +54,16 @@ fn a_sample_for_each_request_in_the_order_of_the_schedule() {
         let (arrival, timing, reply) = (sample.arrival, sample.timing.unwrap(), &sample.reply);
         assert_eq!((arrival.sequence, arrival.endpoint), (n, usize::from(n % 3 == 1)));
         assert_eq!(arrival.intended_ns, n * 1_000_000_000 / 300);
-        assert!(arrival.intended_ns <= timing.sent_ns && timing.sent_ns < timing.done_ns, "{sample:?}");
+        assert!(arrival.intended_ns <= timing.issued_ns && timing.issued_ns < timing.done_ns, "{sample:?}");
         assert_eq!((reply.request_id.as_ref().unwrap().len(), reply.outcome), (36, Outcome::Ok));
         assert_eq!(sample.function_ns(), Some(1_234_568));
         let start = if n % 3 == 1 { (Some(true), Some(110_100_000)) } else { (Some(false), None) };
-        assert_eq!((reply.cold, reply.init_ns), start);
+        assert_eq!((reply.cold, reply.report.init_ns), start);
     }
     let summary = bench.summary();
     assert_eq!(summary["endpoints"][0]["cold_starts"], 0);
     assert_eq!(summary["endpoints"][1]["cold_starts"], 50);
-    let in_time = samples.iter().filter(|sample| sample.timing.unwrap().sent_ns < 500_000_000).count();
+    let in_time = samples.iter().filter(|sample| sample.timing.unwrap().issued_ns < 500_000_000).count();
     assert_eq!(summary["sent_rps"].as_f64().unwrap().to_bits(), (in_time as f64 / 0.5).to_bits());
     assert_eq!(summary["interrupted_after_s"], Value::Null);
 }

@@ -37,7 +37,7 @@ mod test_data;
 pub use histogram::{Histogram, View};
 pub use outcomes::Outcomes;
 pub use run_info::RunInfo;
-pub use sample::{Arrival, Outcome, Reply, Sample, Timing};
+pub use sample::{Arrival, Cause, Connection, Handshake, Outcome, Reply, Report, Sample, Timing};
 pub use summary::Summary;
 pub use totals::Totals;
 pub use warning::Warning;

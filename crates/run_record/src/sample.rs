@@ -1,5 +1,7 @@
 //! One invocation as it was seen, before anything is computed from it.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +33,35 @@ pub struct Arrival {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     /// When it was handed to the client.
-    pub sent_ns: u64,
+    pub issued_ns: u64,
+    /// The connection that it went over; absent if none could be made, or if the client does not tell.
+    pub connection: Option<Connection>,
+    /// When the last byte of the request was handed to the system.
+    pub written_ns: Option<u64>,
+    /// When the first byte of the answer had come in.
+    pub first_byte_ns: Option<u64>,
     /// When it ended: the answer was complete, or the failure was known.
     pub done_ns: u64,
+}
+
+/// The connection of one invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// When the request could be written to it, in nanoseconds since the start of the run.
+    pub ready_ns: u64,
+    /// How it was made; absent if it was there before and is used again.
+    pub handshake: Option<Handshake>,
+}
+
+/// What making a connection took, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handshake {
+    /// Looking up the address; 0 if it was an address already.
+    pub dns_ns: u64,
+    /// From the first packet to an open connection.
+    pub tcp_ns: u64,
+    /// From there to an encrypted one; 0 without encryption.
+    pub tls_ns: u64,
 }
 
 /// What came back from an invocation.
@@ -48,10 +76,45 @@ pub struct Reply {
     pub function_latency_s: Option<f64>,
     /// Whether the invocation was a cold start; absent if the platform did not say.
     pub cold: Option<bool>,
-    /// How long the environment took to initialise.
+    /// What the platform measured.
+    pub report: Report,
+    /// Bytes of the answer's body; absent if there was none.
+    pub answer_bytes: Option<u64>,
+    /// Which environment answered, as the platform or the function names it.
+    pub environment: Option<String>,
+    /// What went wrong; absent if nothing did.
+    pub cause: Option<Cause>,
+}
+
+/// What the platform measured of an invocation. What it did not tell is absent. On Lambda this is the REPORT line of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// How long the environment took to initialise, in nanoseconds. Only a cold start has one.
     pub init_ns: Option<u64>,
-    /// What went wrong, for the log.
-    pub error: Option<String>,
+    /// How long the environment took to be restored from a snapshot, in nanoseconds. Only such a cold start has one.
+    pub restore_ns: Option<u64>,
+    /// From handing the event to the function's runtime to its answer, in nanoseconds.
+    pub duration_ns: Option<u64>,
+    /// What is paid for, in nanoseconds.
+    pub billed_ns: Option<u64>,
+    /// Memory that the function was given, in MiB.
+    pub memory_mib: Option<u64>,
+    /// The most memory that the environment has used so far, in MiB.
+    pub max_memory_mib: Option<u64>,
+}
+
+/// Why an invocation failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Cause {
+    /// HTTP status of the answer; null if there was no answer.
+    pub status: Option<u16>,
+    /// The name of the error, as the platform or the function gives it.
+    pub code: Option<String>,
+    /// Which limit was met, of those that the platform tells apart under one name.
+    pub reason: Option<String>,
+    /// What was said, shortened.
+    pub message: String,
 }
 
 /// How an invocation ended. Every invocation that was due has exactly one outcome.
@@ -119,9 +182,9 @@ impl Sample {
         self.timing.map(|timing| timing.done_ns.saturating_sub(self.arrival.intended_ns))
     }
 
-    /// From sending to the end: how long the platform took.
+    /// From handing it to the client to the end: the connection, the network, the platform and the function.
     pub fn service_ns(&self) -> Option<u64> {
-        self.timing.map(|timing| timing.done_ns.saturating_sub(timing.sent_ns))
+        self.timing.map(|timing| timing.done_ns.saturating_sub(timing.issued_ns))
     }
 
     /// The function's own latency.
@@ -129,23 +192,54 @@ impl Sample {
         self.reply.function_latency_s.map(units::ns_from_s)
     }
 
-    /// From the intended time to sending: how late the load generator was.
+    /// From the intended time to handing it to the client: how late the load generator was.
     pub fn lag_ns(&self) -> Option<u64> {
-        self.timing.map(|timing| timing.sent_ns.saturating_sub(self.arrival.intended_ns))
+        self.timing.map(|timing| timing.issued_ns.saturating_sub(self.arrival.intended_ns))
     }
 }
 
 impl Reply {
+    /// The reply to a call of which nothing is known but how it ended and why.
+    pub fn without_answer(outcome: Outcome, message: impl Into<String>) -> Self {
+        let cause = Cause { message: message.into(), ..Cause::default() };
+        Self { cause: Some(cause), ..Self::with_outcome(outcome) }
+    }
+
     /// The reply to a call that nothing is known of but how it ended.
-    pub fn without_answer(outcome: Outcome, error: impl Into<String>) -> Self {
+    pub fn with_outcome(outcome: Outcome) -> Self {
         Self {
             outcome,
             request_id: None,
             function_latency_s: None,
             cold: None,
-            init_ns: None,
-            error: Some(error.into()),
+            report: Report::default(),
+            answer_bytes: None,
+            environment: None,
+            cause: None,
         }
+    }
+}
+
+impl Timing {
+    /// The times of a call whose client tells nothing of what happened in between.
+    pub fn new(issued_ns: u64, done_ns: u64) -> Self {
+        Self { issued_ns, connection: None, written_ns: None, first_byte_ns: None, done_ns }
+    }
+}
+
+/// `HTTP 429, TooManyRequestsException (ReservedFunctionConcurrentInvocationLimitExceeded): Rate Exceeded.`, without what
+/// is not known.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, code, reason, message } = self;
+        let status = status.map(|status| format!("HTTP {status}"));
+        let head: Vec<&str> = status.as_deref().into_iter().chain(code.as_deref()).collect();
+        f.write_str(&head.join(", "))?;
+        if let Some(reason) = reason {
+            write!(f, " ({reason})")?;
+        }
+        let separator = if head.is_empty() && reason.is_none() { "" } else { ": " };
+        write!(f, "{separator}{message}")
     }
 }
 
@@ -157,8 +251,8 @@ mod tests {
     fn the_views_of_a_sample() {
         let mut sample = Sample {
             arrival: Arrival { sequence: 0, endpoint: 0, intended_ns: 10 },
-            timing: Some(Timing { sent_ns: 15, done_ns: 40 }),
-            reply: Reply::without_answer(Outcome::Ok, ""),
+            timing: Some(Timing::new(15, 40)),
+            reply: Reply::with_outcome(Outcome::Ok),
         };
         sample.reply.function_latency_s = Some(1.5e-8);
         assert_eq!(sample.response_ns(), Some(30));
@@ -167,6 +261,20 @@ mod tests {
         assert_eq!(sample.lag_ns(), Some(5));
         sample.timing = None;
         assert_eq!((sample.response_ns(), sample.service_ns(), sample.lag_ns()), (None, None, None));
+    }
+
+    #[test]
+    fn a_cause_says_what_is_known_of_it() {
+        let mut cause = Cause { message: "Rate Exceeded.".to_owned(), ..Cause::default() };
+        assert_eq!(cause.to_string(), "Rate Exceeded.");
+        cause.status = Some(429);
+        assert_eq!(cause.to_string(), "HTTP 429: Rate Exceeded.");
+        cause.code = Some("TooManyRequestsException".to_owned());
+        cause.reason = Some("CallerRateLimitExceeded".to_owned());
+        assert_eq!(
+            cause.to_string(),
+            "HTTP 429, TooManyRequestsException (CallerRateLimitExceeded): Rate Exceeded."
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use run_record::{Outcome, Reply};
+use run_record::{Cause, Outcome, Reply};
 
 use crate::text::{shortened, with_causes};
 
@@ -16,9 +16,8 @@ type Failure = SdkError<InvokeError, HttpResponse>;
 
 /// What a failed call says.
 pub(super) fn reply(failure: &Failure) -> Reply {
-    let message = shortened(&message(failure), MAX_MESSAGE_CHARS);
     let request_id = failure.request_id().map(str::to_owned);
-    Reply { request_id, ..Reply::without_answer(outcome(failure), message) }
+    Reply { request_id, cause: Some(cause(failure)), ..Reply::with_outcome(outcome(failure)) }
 }
 
 /// The status decides rather than the exception's name, on which services and their documentation disagree.
@@ -34,15 +33,19 @@ fn outcome(failure: &Failure) -> Outcome {
     }
 }
 
-fn message(failure: &Failure) -> String {
+fn cause(failure: &Failure) -> Cause {
+    let cause = |message: &str| Cause { message: shortened(message, MAX_MESSAGE_CHARS), ..Cause::default() };
     match failure {
         SdkError::ServiceError(service) => {
-            let (error, status) = (service.err().meta(), service.raw().status().as_u16());
-            let code = error.code().unwrap_or("no error code");
-            format!("HTTP {status}, {code}: {}", error.message().unwrap_or("no message"))
+            let error = service.err().meta();
+            Cause {
+                status: Some(service.raw().status().as_u16()),
+                code: error.code().map(str::to_owned),
+                ..cause(error.message().unwrap_or("no message"))
+            }
         }
         // The SDK's own words speak of retries, of which there are none.
-        other if outcome(other) == Outcome::Timeout => "no complete answer within --timeout".to_owned(),
-        other => with_causes(other),
+        other if outcome(other) == Outcome::Timeout => cause("no complete answer within --timeout"),
+        other => cause(&with_causes(other)),
     }
 }

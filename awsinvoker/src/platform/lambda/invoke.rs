@@ -7,7 +7,7 @@ use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use run_record::{Outcome, Reply, units};
+use run_record::{Cause, Outcome, Reply, Report, units};
 use serde::Deserialize;
 
 use super::client::{self, Connection};
@@ -15,7 +15,7 @@ use super::failure::{self, MAX_MESSAGE_CHARS};
 use super::log_tail;
 use crate::plan::endpoints::Endpoint;
 use crate::platform::answer;
-use crate::platform::call::{Answer, Call};
+use crate::platform::call::{Answer, Call, SocketTimes};
 use crate::platform::error::StartError;
 use crate::text::shortened;
 
@@ -93,6 +93,10 @@ impl Answer for LambdaAnswer {
         self.result.as_ref().is_ok_and(|output| payload(output).len() > LARGE_BYTES)
     }
 
+    fn socket_times(&self) -> SocketTimes {
+        SocketTimes::default()
+    }
+
     fn read(self) -> Reply {
         match &self.result {
             Ok(output) if self.asynchronous => reply(output, Ok(None)),
@@ -102,36 +106,44 @@ impl Answer for LambdaAnswer {
     }
 }
 
-fn reply(output: &InvokeOutput, latency: Result<Option<f64>, (Outcome, String)>) -> Reply {
+fn reply(output: &InvokeOutput, latency: Result<Option<f64>, (Outcome, Cause)>) -> Reply {
     let start = output.log_result().and_then(log_tail::start);
-    let (outcome, function_latency_s, error) = match latency {
+    let (outcome, function_latency_s, cause) = match latency {
         Ok(latency) => (Outcome::Ok, latency, None),
-        Err((outcome, message)) => (outcome, None, Some(shortened(&message, MAX_MESSAGE_CHARS))),
+        Err((outcome, cause)) => (outcome, None, Some(cause)),
     };
+    let init_ns = start.and_then(|start| start.init_ms).map(units::ns_from_ms);
     Reply {
-        outcome,
         request_id: output.request_id().map(str::to_owned),
         function_latency_s,
         cold: start.map(|start| start.cold),
-        init_ns: start.and_then(|start| start.init_ms).map(units::ns_from_ms),
-        error,
+        report: Report { init_ns, ..Report::default() },
+        cause,
+        ..Reply::with_outcome(outcome)
     }
 }
 
-fn sync_latency(output: &InvokeOutput) -> Result<f64, (Outcome, String)> {
+fn sync_latency(output: &InvokeOutput) -> Result<f64, (Outcome, Cause)> {
     match output.function_error() {
         Some(kind) => Err((Outcome::FunctionError, function_error(kind, payload(output)))),
-        None => answer::latency_s(payload(output)).map_err(|error| (Outcome::BadAnswer, error.to_string())),
+        None => answer::latency_s(payload(output)).map_err(|error| {
+            let message = shortened(&error.to_string(), MAX_MESSAGE_CHARS);
+            (Outcome::BadAnswer, Cause { message, ..Cause::default() })
+        }),
     }
 }
 
-fn function_error(kind: &str, payload: &[u8]) -> String {
-    match answer::object::<FunctionError>(payload) {
+fn function_error(kind: &str, payload: &[u8]) -> Cause {
+    let (code, message) = match answer::object::<FunctionError>(payload) {
         Ok(FunctionError { error_type, error_message }) => {
-            let error_type = error_type.unwrap_or_else(|| kind.to_owned());
-            format!("{error_type}: {}", error_message.unwrap_or_else(|| "no message".to_owned()))
+            (error_type, error_message.unwrap_or_else(|| "no message".to_owned()))
         }
-        Err(_) => format!("{kind}: {}", String::from_utf8_lossy(payload)),
+        Err(_) => (None, String::from_utf8_lossy(payload).into_owned()),
+    };
+    Cause {
+        code: Some(code.unwrap_or_else(|| kind.to_owned())),
+        message: shortened(&message, MAX_MESSAGE_CHARS),
+        ..Cause::default()
     }
 }
 
@@ -148,8 +160,9 @@ mod tests {
     #[test]
     fn function_errors_are_read_from_objects_alone() {
         let object = br#"{"errorType": "Exit", "errorMessage": "died"}"#;
-        assert_eq!(function_error("Unhandled", object), "Exit: died");
-        assert_eq!(function_error("Unhandled", br#"["Exit", "died"]"#), r#"Unhandled: ["Exit", "died"]"#);
+        assert_eq!(function_error("Unhandled", object).to_string(), "Exit: died");
+        let array = br#"["Exit", "died"]"#;
+        assert_eq!(function_error("Unhandled", array).to_string(), r#"Unhandled: ["Exit", "died"]"#);
     }
 
     #[test]
@@ -157,6 +170,6 @@ mod tests {
         let log = "INIT_REPORT Init Duration: 9.00 ms\tPhase: init\tStatus: error\t\nREPORT RequestId: a\tDuration: 3 ms\t\n";
         let log = base64::engine::general_purpose::STANDARD.encode(log);
         let reply = reply(&InvokeOutput::builder().log_result(log).build(), Ok(None));
-        assert_eq!((reply.cold, reply.init_ns), (Some(true), None));
+        assert_eq!((reply.cold, reply.report.init_ns), (Some(true), None));
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::whole_lines::WholeLines;
 use super::{FormatError, Records};
-use crate::sample::{Arrival, Outcome, Reply, Sample, Timing};
+use crate::sample::{Arrival, Connection, Handshake, Outcome, Reply, Report, Sample, Timing};
 use crate::units;
 
 /// A line of `samples.csv`. Times are nanoseconds since the start of the run, durations are nanoseconds.
@@ -25,35 +25,93 @@ pub struct Row<'a> {
     pub request_id: Option<Cow<'a, str>>,
     /// When the schedule wanted the request sent.
     pub intended_ns: u64,
-    /// When the request was handed to the client; empty if it was never sent.
-    pub sent_ns: Option<u64>,
-    /// When the invocation ended; empty if the request was never sent.
+    /// When the request was handed to the client; empty if it never was.
+    pub issued_ns: Option<u64>,
+    /// When the request had a connection that it could be written to.
+    pub ready_ns: Option<u64>,
+    /// When the last byte of the request was handed to the system.
+    pub written_ns: Option<u64>,
+    /// When the first byte of the answer had come in.
+    pub first_byte_ns: Option<u64>,
+    /// When the invocation ended; empty if the request was never handed to the client.
     pub done_ns: Option<u64>,
     /// How the invocation ended.
     pub outcome: Outcome,
+    /// Whether the connection was `fresh` or `reused`; empty if that is not known, or there was none.
+    pub connection: Option<ConnectionKind>,
+    /// What looking up the address took for a fresh connection.
+    pub dns_ns: Option<u64>,
+    /// What opening it took for a fresh connection.
+    pub tcp_ns: Option<u64>,
+    /// What encrypting it took for a fresh connection; 0 without encryption.
+    pub tls_ns: Option<u64>,
     /// Latency that the function reported.
     pub function_latency_ns: Option<u64>,
     /// Whether the invocation was a cold start; empty if the platform did not say.
     pub cold: Option<bool>,
     /// How long the environment took to initialise.
     pub init_ns: Option<u64>,
+    /// How long the environment took to be restored from a snapshot.
+    pub restore_ns: Option<u64>,
+    /// From handing the event to the function's runtime to its answer, as the platform measured it.
+    pub duration_ns: Option<u64>,
+    /// What is paid for.
+    pub billed_ns: Option<u64>,
+    /// Memory that the function was given, in MiB.
+    pub memory_mib: Option<u64>,
+    /// The most memory that the environment has used so far, in MiB.
+    pub max_memory_mib: Option<u64>,
+    /// Bytes of the answer's body.
+    pub answer_bytes: Option<u64>,
+    /// Which environment answered, as the platform or the function names it.
+    pub environment: Option<Cow<'a, str>>,
+}
+
+/// What `connection` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionKind {
+    /// It was made for this request.
+    Fresh,
+    /// It had been made before.
+    Reused,
 }
 
 impl<'a> Row<'a> {
     /// The line for a sample of the endpoint of this name.
     pub fn new(sample: &'a Sample, endpoint: &'a str) -> Self {
         let Sample { arrival, timing, reply } = sample;
+        let report = reply.report;
+        let connection = timing.and_then(|timing| timing.connection);
+        let handshake = connection.and_then(|connection| connection.handshake);
         Self {
             sequence: arrival.sequence,
             endpoint: Cow::Borrowed(endpoint),
             request_id: reply.request_id.as_deref().map(Cow::Borrowed),
             intended_ns: arrival.intended_ns,
-            sent_ns: timing.map(|timing| timing.sent_ns),
+            issued_ns: timing.map(|timing| timing.issued_ns),
+            ready_ns: connection.map(|connection| connection.ready_ns),
+            written_ns: timing.and_then(|timing| timing.written_ns),
+            first_byte_ns: timing.and_then(|timing| timing.first_byte_ns),
             done_ns: timing.map(|timing| timing.done_ns),
             outcome: reply.outcome,
+            connection: connection.map(|connection| match connection.handshake {
+                Some(_) => ConnectionKind::Fresh,
+                None => ConnectionKind::Reused,
+            }),
+            dns_ns: handshake.map(|handshake| handshake.dns_ns),
+            tcp_ns: handshake.map(|handshake| handshake.tcp_ns),
+            tls_ns: handshake.map(|handshake| handshake.tls_ns),
             function_latency_ns: sample.function_ns(),
             cold: reply.cold,
-            init_ns: reply.init_ns,
+            init_ns: report.init_ns,
+            restore_ns: report.restore_ns,
+            duration_ns: report.duration_ns,
+            billed_ns: report.billed_ns,
+            memory_mib: report.memory_mib,
+            max_memory_mib: report.max_memory_mib,
+            answer_bytes: reply.answer_bytes,
+            environment: reply.environment.as_deref().map(Cow::Borrowed),
         }
     }
 
@@ -70,31 +128,75 @@ impl<'a> Row<'a> {
                 request_id: self.request_id.map(Cow::into_owned),
                 function_latency_s: self.function_latency_ns.map(units::s),
                 cold: self.cold,
-                init_ns: self.init_ns,
-                error: None,
+                report: Report {
+                    init_ns: self.init_ns,
+                    restore_ns: self.restore_ns,
+                    duration_ns: self.duration_ns,
+                    billed_ns: self.billed_ns,
+                    memory_mib: self.memory_mib,
+                    max_memory_mib: self.max_memory_mib,
+                },
+                answer_bytes: self.answer_bytes,
+                environment: self.environment.map(Cow::into_owned),
+                cause: None,
             },
         })
     }
 
     fn timing(&self) -> Result<Option<Timing>, String> {
-        let Self { intended_ns, sent_ns, done_ns, outcome, .. } = self;
-        match (*sent_ns, *done_ns) {
+        let Self { intended_ns, issued_ns, written_ns, first_byte_ns, done_ns, outcome, .. } = self;
+        match (*issued_ns, *done_ns) {
             (None, None) if *outcome == Outcome::Dropped => Ok(None),
-            (Some(sent_ns), Some(done_ns)) if *intended_ns <= sent_ns && sent_ns <= done_ns => {
-                Ok(Some(Timing { sent_ns, done_ns }))
+            (Some(issued_ns), Some(done_ns)) if *intended_ns <= issued_ns && issued_ns <= done_ns => {
+                for (name, ns) in [
+                    ("ready_ns", self.ready_ns),
+                    ("written_ns", *written_ns),
+                    ("first_byte_ns", *first_byte_ns),
+                ] {
+                    if ns.is_some_and(|ns| !(issued_ns..=done_ns).contains(&ns)) {
+                        return Err(format!(
+                            "{name} is {}; expected a time from issued_ns {issued_ns} to done_ns {done_ns}",
+                            ns.unwrap_or_default()
+                        ));
+                    }
+                }
+                let (connection, written_ns, first_byte_ns) =
+                    (self.connection()?, *written_ns, *first_byte_ns);
+                Ok(Some(Timing { issued_ns, connection, written_ns, first_byte_ns, done_ns }))
             }
             _ => Err(format!(
-                "intended_ns is {intended_ns}, sent_ns {sent_ns:?} and done_ns {done_ns:?} with outcome {}; expected \
-                 times that do not decrease, and no sent_ns and done_ns for dropped only",
+                "intended_ns is {intended_ns}, issued_ns {issued_ns:?} and done_ns {done_ns:?} with outcome {}; expected \
+                 times that do not decrease, and no issued_ns and done_ns for dropped only",
                 outcome.name()
+            )),
+        }
+    }
+
+    fn connection(&self) -> Result<Option<Connection>, String> {
+        let Self { connection, ready_ns, dns_ns, tcp_ns, tls_ns, .. } = self;
+        let handshake = match (*dns_ns, *tcp_ns, *tls_ns) {
+            (Some(dns_ns), Some(tcp_ns), Some(tls_ns)) => Some(Handshake { dns_ns, tcp_ns, tls_ns }),
+            (None, None, None) => None,
+            _ => return Err("expected dns_ns, tcp_ns and tls_ns together".to_owned()),
+        };
+        match (*connection, *ready_ns, handshake) {
+            (None, None, None) => Ok(None),
+            (Some(ConnectionKind::Fresh), Some(ready_ns), Some(_))
+            | (Some(ConnectionKind::Reused), Some(ready_ns), None) => {
+                Ok(Some(Connection { ready_ns, handshake }))
+            }
+            _ => Err(format!(
+                "connection is {connection:?} and ready_ns {ready_ns:?}; expected ready_ns with each connection, and dns_ns, \
+                 tcp_ns and tls_ns with a fresh one"
             )),
         }
     }
 }
 
 /// The first line of the file, with its line end.
-pub const HEADER: &str =
-    "sequence,endpoint,request_id,intended_ns,sent_ns,done_ns,outcome,function_latency_ns,cold,init_ns\n";
+pub const HEADER: &str = "sequence,endpoint,request_id,intended_ns,issued_ns,ready_ns,written_ns,first_byte_ns,done_ns,\
+    outcome,connection,dns_ns,tcp_ns,tls_ns,function_latency_ns,cold,init_ns,restore_ns,duration_ns,billed_ns,memory_mib,\
+    max_memory_mib,answer_bytes,environment\n";
 
 /// Writes one sample of the endpoint of this name, without the header.
 ///
@@ -149,6 +251,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sample::Cause;
     use crate::test_data;
 
     fn written(samples: &[Sample], names: &[String]) -> Vec<u8> {
@@ -169,20 +272,45 @@ mod tests {
     fn complete_and_empty_fields() {
         let mut sample = Sample {
             arrival: Arrival { sequence: 7, endpoint: 0, intended_ns: 1 },
-            timing: Some(Timing { sent_ns: 2, done_ns: 3 }),
+            timing: Some(Timing {
+                issued_ns: 2,
+                connection: Some(Connection {
+                    ready_ns: 9,
+                    handshake: Some(Handshake { dns_ns: 3, tcp_ns: 4, tls_ns: 0 }),
+                }),
+                written_ns: Some(10),
+                first_byte_ns: Some(11),
+                done_ns: 12,
+            }),
             reply: Reply {
                 outcome: Outcome::Ok,
                 request_id: Some("a,\"b".to_owned()),
                 function_latency_s: Some(0.5),
                 cold: Some(false),
-                init_ns: Some(4),
-                error: Some("is not saved".to_owned()),
+                report: Report {
+                    init_ns: Some(13),
+                    restore_ns: Some(14),
+                    duration_ns: Some(15),
+                    billed_ns: Some(16),
+                    memory_mib: Some(17),
+                    max_memory_mib: Some(18),
+                },
+                answer_bytes: Some(19),
+                environment: Some("e".to_owned()),
+                cause: Some(Cause { message: "is not saved".to_owned(), ..Cause::default() }),
             },
         };
-        assert_eq!(line(&sample), "7,f,\"a,\"\"b\",1,2,3,ok,500000000,false,4\n");
+        let expected =
+            "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,fresh,3,4,0,500000000,false,13,14,15,16,17,18,19,e\n";
+        assert_eq!(line(&sample), expected);
+        sample.timing = sample
+            .timing
+            .map(|timing| Timing { connection: Some(Connection { ready_ns: 9, handshake: None }), ..timing });
+        let expected = "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,reused,,,,500000000,false,13,14,15,16,17,18,19,e\n";
+        assert_eq!(line(&sample), expected);
         sample.timing = None;
         sample.reply = Reply::without_answer(Outcome::Dropped, "");
-        assert_eq!(line(&sample), "7,f,,1,,,dropped,,,\n");
+        assert_eq!(line(&sample), "7,f,,1,,,,,,dropped,,,,,,,,,,,,,,\n");
         assert_eq!(HEADER.split(',').count(), line(&sample).split(',').count());
     }
 
@@ -192,16 +320,17 @@ mod tests {
             let text = format!("{HEADER}{line}\n");
             read(text.as_bytes(), &["f".to_owned()]).unwrap_err().to_string()
         };
-        insta::assert_snapshot!(read("1,g,,1,,,ok,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
-        insta::assert_snapshot!(read("1,f,,1,,,fine,,,"), @"CSV deserialize error: record 1 (line: 2, byte: 98): unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
-        insta::assert_snapshot!(read("1,f,,5,4,6,ok,,,"), @"line 2: intended_ns is 5, sent_ns Some(4) and done_ns Some(6) with outcome ok; expected times that do not decrease, and no sent_ns and done_ns for dropped only");
-        for times in ["5,6,", "5,,6", "5,,", "5,7,6"] {
-            assert!(
-                read(&format!("1,f,,{times},ok,,,")).contains("expected times that do not decrease"),
-                "{times}"
-            );
+        let times = |times: &str, outcome: &str| read(&format!("1,f,,{times},{outcome},,,,,,,,,,,,,,"));
+        insta::assert_snapshot!(read("1,g,,1,,,,,,ok,,,,,,,,,,,,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
+        insta::assert_snapshot!(times("1,,,,,", "fine"), @"CSV deserialize error: record 1 (line: 2, byte: 250): unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
+        insta::assert_snapshot!(times("5,4,,,,6", "ok"), @"line 2: intended_ns is 5, issued_ns Some(4) and done_ns Some(6) with outcome ok; expected times that do not decrease, and no issued_ns and done_ns for dropped only");
+        insta::assert_snapshot!(times("1,2,,,7,6", "ok"), @"line 2: first_byte_ns is 7; expected a time from issued_ns 2 to done_ns 6");
+        insta::assert_snapshot!(times("1,2,3,,,6", "ok"), @"line 2: connection is None and ready_ns Some(3); expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one");
+        insta::assert_snapshot!(read("1,f,,1,2,3,4,5,6,ok,fresh,1,,,,,,,,,,,,"), @"line 2: expected dns_ns, tcp_ns and tls_ns together");
+        for wrong in ["5,6,,,,", "5,,,,,6", "5,,,,,", "5,7,,,,6"] {
+            assert!(times(wrong, "ok").contains("expected times that do not decrease"), "{wrong}");
         }
-        insta::assert_snapshot!(read("1,f"), @"line 2: 2 fields; expected 10");
+        insta::assert_snapshot!(read("1,f"), @"line 2: 2 fields; expected 24");
     }
 
     proptest! {

@@ -29,12 +29,33 @@ impl Clock {
 
     /// Nanoseconds since zero; 0 before it.
     pub fn now_ns(&self) -> u64 {
-        u64::try_from(monotonic_ns() - self.origin_ns).unwrap_or(0)
+        self.ns_at(Moment::now())
+    }
+
+    /// Nanoseconds from zero to a moment; 0 before it.
+    pub fn ns_at(&self, moment: Moment) -> u64 {
+        u64::try_from(moment.0 - self.origin_ns).unwrap_or(0)
+    }
+}
+
+/// A moment on `CLOCK_MONOTONIC`, for those who do not know when the run started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Self {
+        Self(monotonic_ns())
+    }
+
+    /// Nanoseconds from an earlier moment to this one; 0 if it is a later one.
+    pub fn ns_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0 - earlier.0).unwrap_or(0)
     }
 }
 
 /// A clock that a thread can sleep by. Tests have one that costs no time.
-pub(super) trait SleepClock {
+pub(crate) trait SleepClock {
     /// Whether `deadline_ns` has come. Before the clock's zero, no deadline has.
     fn has_reached(&self, deadline_ns: u64) -> bool;
 
@@ -83,6 +104,7 @@ mod tests {
         assert_eq!((clock.now_ns(), clock.has_reached(0)), (0, false));
         clock.sleep_until(1_000_000);
         assert!(clock.now_ns() >= 1_000_000);
+        assert!(clock.ns_at(Moment::now()) >= 1_000_000);
         assert!(clock.has_reached(1_000_000) && !clock.has_reached(3_600_000_000_000));
         clock.sleep_until(0);
     }
