@@ -1,6 +1,7 @@
 //! The run's only clock: nanoseconds since the run's start, on `CLOCK_MONOTONIC`. Time comes into this crate here and
 //! nowhere else.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rustix::thread::clock_nanosleep_absolute;
@@ -51,6 +52,42 @@ impl Moment {
     /// Nanoseconds from an earlier moment to this one; 0 if it is a later one.
     pub fn ns_since(self, earlier: Self) -> u64 {
         u64::try_from(self.0 - earlier.0).unwrap_or(0)
+    }
+}
+
+/// A moment that one part of a call notes and another reads; none at first.
+#[derive(Debug)]
+pub(crate) struct NotedMoment(AtomicI64);
+
+impl NotedMoment {
+    const NONE: i64 = i64::MIN;
+
+    /// Without a moment.
+    pub(crate) const fn none() -> Self {
+        Self(AtomicI64::new(Self::NONE))
+    }
+
+    /// Notes this moment, instead of one that was noted before.
+    pub(crate) fn note(&self) {
+        self.0.store(monotonic_ns(), Ordering::Relaxed);
+    }
+
+    /// Notes this moment, unless one was noted before.
+    pub(crate) fn note_first(&self) {
+        if self.get().is_none() {
+            self.note();
+        }
+    }
+
+    /// Forgets the moment.
+    pub(crate) fn clear(&self) {
+        self.0.store(Self::NONE, Ordering::Relaxed);
+    }
+
+    /// The moment.
+    pub(crate) fn get(&self) -> Option<Moment> {
+        let ns = self.0.load(Ordering::Relaxed);
+        (ns != Self::NONE).then_some(Moment(ns))
     }
 }
 
@@ -107,5 +144,20 @@ mod tests {
         assert!(clock.ns_at(Moment::now()) >= 1_000_000);
         assert!(clock.has_reached(1_000_000) && !clock.has_reached(3_600_000_000_000));
         clock.sleep_until(0);
+    }
+
+    #[test]
+    fn a_noted_moment_is_the_first_or_the_last() {
+        let noted = NotedMoment::none();
+        assert_eq!(noted.get(), None);
+        noted.note_first();
+        let first = noted.get();
+        assert!(first.is_some_and(|moment| moment <= Moment::now()));
+        noted.note_first();
+        assert_eq!(noted.get(), first);
+        noted.note();
+        assert!(noted.get() >= first);
+        noted.clear();
+        assert_eq!(noted.get(), None);
     }
 }

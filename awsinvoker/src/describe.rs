@@ -38,6 +38,7 @@ pub(crate) fn run_info(
             expected_requests: plan.schedule.expected(),
             timeout_s: plan.timeout.as_secs_f64(),
             max_in_flight: plan.max_in_flight,
+            connection: platform.connection.clone(),
         },
         versions: BTreeMap::from_iter(platform.versions.iter().cloned().chain([own_version])),
         machine: machine(),

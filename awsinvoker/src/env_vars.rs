@@ -1,14 +1,19 @@
-//! The environment variables that awsinvoker reads itself. Those of AWS are read by its SDK. No other module of this crate
+//! The environment variables that awsinvoker reads itself. Most of AWS's are read by its SDK. No other module of this crate
 //! reads the environment.
 #![expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
+
+use hyper_util::client::proxy::matcher::Matcher;
 
 /// What is logged to stderr: `error`, `warn`, `info`, `debug`, or a list of `TARGET=LEVEL`.
 const AWSINVOKER_LOG: &str = "AWSINVOKER_LOG";
 /// Folders in which `--local` looks for programs.
 const PATH: &str = "PATH";
+/// A file of certificates, in PEM, that are trusted instead of the system's. The SDK does not know it.
+const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// The value of `AWSINVOKER_LOG`, if it is set and is Unicode.
 pub fn log() -> Option<String> {
@@ -18,4 +23,14 @@ pub fn log() -> Option<String> {
 /// The value of `PATH`.
 pub fn path() -> Option<OsString> {
     env::var_os(PATH)
+}
+
+/// The value of `AWS_CA_BUNDLE`, if it is set and not empty.
+pub(crate) fn ca_bundle() -> Option<PathBuf> {
+    env::var_os(AWS_CA_BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Which proxy is for which address, by `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capital or small letters.
+pub(crate) fn proxies() -> Matcher {
+    Matcher::from_env()
 }

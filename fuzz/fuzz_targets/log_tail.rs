@@ -15,6 +15,11 @@ fuzz_target!(|log: &[u8]| {
 });
 
 fn check(encoded: &str) {
-    let init_ms = fuzz::log_tail::start(encoded).and_then(|start| start.init_ms);
-    assert!(init_ms.is_none_or(|ms| (0.0..=3_600_000.0).contains(&ms)), "{init_ms:?}");
+    let Some(tail) = fuzz::log_tail::read(encoded, Some("a")) else { return };
+    let report = tail.report;
+    for ns in [report.init_ns, report.restore_ns, report.duration_ns, report.billed_ns].into_iter().flatten() {
+        assert!(ns <= 3_600_000_000_000, "{report:?}");
+    }
+    assert!(report.memory_mib.max(report.max_memory_mib).is_none_or(|mib| mib <= 1_000_000), "{report:?}");
+    assert!(tail.environment.is_none_or(|name| name.len() <= 70));
 }

@@ -21,7 +21,7 @@ Flags may be written with one dash or two, and with a space or `=` before the va
 AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (default: info).
 
 A function reports its own latency: its answer is a JSON object with a number `latency` in seconds, or a JSON string \
-that holds such an object. An answer without it counts as bad_answer.";
+that holds such an object. JSON without it is a success whose function latency is not known.";
 
 /// The name of the endpoints file that is read if none is given.
 pub const DEFAULT_ENDPOINTS_FILE: &str = "endpoints.json";
@@ -91,6 +91,22 @@ pub struct PlatformArgs {
     /// Profile in AWS's configuration files [default: as AWS's own tools]
     #[arg(long)]
     pub profile: Option<String>,
+    /// Whether connections are used again
+    #[arg(long, value_enum, default_value_t = ConnectionsArg::Pooled)]
+    pub connections: ConnectionsArg,
+    /// Connections to make before the start, so that the first calls need not wait for them
+    #[arg(long, value_name = "CONNECTIONS", default_value_t = 0)]
+    pub warm_connections: u32,
+}
+
+/// Whether connections are used again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ConnectionsArg {
+    /// A call takes an idle connection, or makes one
+    #[default]
+    Pooled,
+    /// A call makes a connection, and closes it
+    PerCall,
 }
 
 /// Time between requests.

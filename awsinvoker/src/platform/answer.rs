@@ -1,41 +1,63 @@
 //! What functions answer on any platform: the latency that they report.
 
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, Error as _, Unexpected};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, Unexpected};
+use serde::{Deserialize, Deserializer};
 
 /// A longer latency is taken for a mistake; no function may run for longer than a quarter of it.
 const MAX_LATENCY_S: f64 = 3600.0;
 
 /// All that is read of an answer; the rest is checked to be JSON and skipped without being stored.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Answer {
-    latency: f64,
+    #[serde(default, deserialize_with = "number")]
+    latency: Option<f64>,
 }
 
 /// Why an answer is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
-    /// Not JSON, or without a number `latency`.
-    #[error("expected an object with a number `latency`, or a string that holds one: {0}")]
+    /// Not JSON, or with a `latency` that is no number.
+    #[error("expected JSON, and a number as its `latency`: {0}")]
     Json(#[from] serde_json::Error),
     /// A latency that cannot be.
     #[error("`latency` is {0}, expected seconds from 0 to {MAX_LATENCY_S}")]
     Latency(f64),
 }
 
-/// The latency in seconds that an answer reports. The answer is an object, or a JSON string that holds one.
+/// The latency in seconds that an answer reports, if it reports one. It does in an object, or in a JSON string that holds
+/// one.
 ///
 /// # Errors
-/// The answer is not JSON, or has no `latency` that is a number of seconds from 0 to 3600.
-pub fn latency_s(payload: &[u8]) -> Result<f64, AnswerError> {
-    let is_string = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'"');
-    let answer: Answer = if is_string {
-        object(serde_json::from_slice::<String>(payload)?.as_bytes())?
-    } else {
-        object(payload)?
+/// The answer is not JSON, or its `latency` is not a number of seconds from 0 to 3600.
+pub fn latency_s(payload: &[u8]) -> Result<Option<f64>, AnswerError> {
+    let answer: Answer = match payload.trim_ascii_start().first() {
+        Some(b'{') => serde_json::from_slice(payload)?,
+        Some(b'"') => within(&serde_json::from_slice::<String>(payload)?)?,
+        _ => {
+            let _: IgnoredAny = serde_json::from_slice(payload)?;
+            Answer::default()
+        }
     };
-    let latency = answer.latency;
-    if (0.0..=MAX_LATENCY_S).contains(&latency) { Ok(latency) } else { Err(AnswerError::Latency(latency)) }
+    match answer.latency {
+        Some(latency) if !(0.0..=MAX_LATENCY_S).contains(&latency) => Err(AnswerError::Latency(latency)),
+        latency => Ok(latency),
+    }
+}
+
+/// What a string says. It may be any text.
+fn within(text: &str) -> serde_json::Result<Answer> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return Ok(Answer::default());
+    }
+    match serde_json::from_str(text) {
+        Err(error) if !error.is_data() => Ok(Answer::default()),
+        read => read,
+    }
+}
+
+/// A key that is there has a number.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    f64::deserialize(deserializer).map(Some)
 }
 
 /// Reads a JSON object. Serde would also take an array of a struct's fields.
@@ -61,15 +83,14 @@ mod tests {
             " \"{\\\"latency\\\":2.5e-1}\" ",
         ];
         for form in forms {
-            assert_eq!(latency_s(form.as_bytes()).unwrap().to_bits(), 0.25_f64.to_bits(), "{form}");
+            assert_eq!(latency_s(form.as_bytes()).unwrap().unwrap().to_bits(), 0.25_f64.to_bits(), "{form}");
         }
-        assert_eq!(latency_s(br#"{"latency": 0}"#).unwrap().to_bits(), 0.0_f64.to_bits());
+        assert_eq!(latency_s(br#"{"latency": 0}"#).unwrap().unwrap().to_bits(), 0.0_f64.to_bits());
     }
 
     #[test]
-    fn refuses_the_rest() {
-        let refused = [
-            "",
+    fn json_without_the_key_reports_nothing() {
+        let silent = [
             "null",
             "3",
             "[]",
@@ -78,10 +99,26 @@ mod tests {
             "\"[1.0]\"",
             "\" [1.0]\"",
             "{}",
+            r#"{"statusCode": 200, "body": "{\"latency\": 1}"}"#,
             "\"\"",
             "\"text\"",
+            r#""{\"latency\": 1""#,
+            r#""\"{\\\"latency\\\": 1}\"""#,
+        ];
+        for answer in silent {
+            assert!(matches!(latency_s(answer.as_bytes()), Ok(None)), "{answer}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        let refused = [
+            "",
+            " ",
+            "text",
             r#"{"latency": null}"#,
             r#"{"latency": "1"}"#,
+            r#""{\"latency\": \"1\"}""#,
             r#"{"latency": true}"#,
             r#"{"latency": -1e-9}"#,
             r#"{"latency": 3600.1}"#,
@@ -89,7 +126,8 @@ mod tests {
             r#"{"latency": NaN}"#,
             r#"{"latency": 1"#,
             r#"{"latency": 1} x"#,
-            r#""\"{\\\"latency\\\": 1}\"""#,
+            "[1",
+            "null x",
         ];
         for answer in refused {
             assert!(latency_s(answer.as_bytes()).is_err(), "{answer}");
@@ -107,8 +145,8 @@ mod tests {
         fn a_string_of_json_says_what_the_object_says(latency in 0.0_f64..3600.0, data in ".*") {
             let object = serde_json::json!({"data": data, "latency": latency}).to_string();
             let string = serde_json::to_string(&object).unwrap();
-            prop_assert_eq!(latency_s(object.as_bytes()).unwrap().to_bits(), latency.to_bits());
-            prop_assert_eq!(latency_s(string.as_bytes()).unwrap().to_bits(), latency.to_bits());
+            prop_assert_eq!(latency_s(object.as_bytes()).unwrap().unwrap().to_bits(), latency.to_bits());
+            prop_assert_eq!(latency_s(string.as_bytes()).unwrap().unwrap().to_bits(), latency.to_bits());
         }
     }
 }

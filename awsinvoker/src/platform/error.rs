@@ -28,6 +28,18 @@ pub enum StartError {
         "no AWS credentials were found; configure a profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ({0})"
     )]
     NoCredentials(String),
+    #[error("--profile {name}: there is no such profile in AWS's configuration files; they have: {known}")]
+    NoProfile { name: String, known: String },
+    #[error("AWS's configuration files cannot be used: {0}")]
+    Profiles(String),
+    #[error("there is nothing to call: the list of endpoints is empty")]
+    NoEndpoint,
+    #[error("{address}: no call can be made: {reason}")]
+    Request { address: String, reason: String },
+    #[error("{address}: TLS cannot be used: {reason}")]
+    Tls { address: String, reason: String },
+    #[error("--warm-connections: {0}")]
+    NotWarmed(String),
     #[error("{}: cannot be started: {source}", program.display())]
     Program { program: PathBuf, source: io::Error },
     #[error("{}: not ready: {reason}", program.display())]

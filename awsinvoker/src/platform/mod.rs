@@ -7,6 +7,7 @@ pub mod answer;
 mod call;
 mod description;
 mod error;
+mod http;
 pub mod lambda;
 mod local;
 

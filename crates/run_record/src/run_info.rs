@@ -53,6 +53,30 @@ pub struct Configuration {
     pub timeout_s: f64,
     /// Calls in flight at once.
     pub max_in_flight: u32,
+    /// How the platform was connected to.
+    pub connection: ConnectionInfo,
+}
+
+/// How a platform was connected to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ConnectionInfo {
+    /// The version of HTTP.
+    pub http: String,
+    /// Whether connections were used again.
+    pub reuse: Connections,
+    /// Connections that were made before the start.
+    pub warm_connections: u32,
+}
+
+/// Whether connections are used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connections {
+    /// A call takes an idle connection, or makes one.
+    Pooled,
+    /// A call makes a connection, and closes it.
+    PerCall,
 }
 
 /// How requests follow one another.
@@ -166,6 +190,11 @@ pub(crate) fn test_run_info() -> RunInfo {
             expected_requests: 3000,
             timeout_s: 60.0,
             max_in_flight: 1000,
+            connection: ConnectionInfo {
+                http: "1.1".to_owned(),
+                reuse: Connections::Pooled,
+                warm_connections: 2,
+            },
         },
         versions: BTreeMap::from([("awsinvoker".to_owned(), "0.1.0".to_owned())]),
         machine: Machine { cpu: None, cores: Some(2), memory_kib: Some(1), kernel: "Linux".to_owned() },

@@ -1,34 +1,35 @@
-//! The SDK client: configured so that it measures, neither retrying nor waiting without end.
+//! What AWS's SDK finds in flags, variables and files: the region, the credentials, the address, and whom to trust.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::{
     Credentials as AwsCredentials, ProvideCredentials as _, SharedHttpClient, StalledStreamProtectionConfig,
 };
-use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::os_shim_internal::{Env, Fs};
 
+use crate::env_vars;
 use crate::platform::error::StartError;
+use crate::platform::http::{Settings, Trust};
 use crate::text::with_causes;
-
-/// A connection that takes longer to be made counts as timed out, whatever the whole call is allowed.
-const MAX_CONNECT: Duration = Duration::from_secs(10);
-
-/// Idle connections are kept for this long. Servers of AWS close them sooner or later; the client notices.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// The region that requests to a server on this machine are signed for, if none is configured.
 const LOCAL_REGION: Region = Region::from_static("us-east-1");
+
+/// For the sources of credentials, and for calls of other operations.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a call may take unless it is configured.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -46,8 +47,21 @@ pub(super) struct Connection {
     pub(super) profile: Option<String>,
     /// What a call may take altogether.
     pub(super) timeout: Duration,
-    /// How many connections may be open at once.
-    pub(super) connections: usize,
+    /// Whether connections are used again.
+    pub(super) pooled: bool,
+    /// How many connections are made before the start.
+    pub(super) warm_connections: u32,
+}
+
+/// What the SDK found.
+#[derive(Debug)]
+pub(super) struct Sdk {
+    /// All of it, also for calls of other operations.
+    pub(super) config: SdkConfig,
+    /// Who calls at first.
+    pub(super) credentials: AwsCredentials,
+    /// Which servers are trusted.
+    pub(super) trust: Trust,
 }
 
 /// Where credentials and a default region come from.
@@ -70,27 +84,53 @@ impl Connection {
             region: None,
             profile: None,
             timeout: TIMEOUT,
-            connections: 100,
+            pooled: true,
+            warm_connections: 0,
         }
     }
-}
 
-/// Makes the client and checks that it has a region and credentials, so that a run does not fail call by call. Also
-/// says where the client sends its calls.
-pub(super) async fn connect(config: &Connection) -> Result<(Client, String), StartError> {
-    let sdk_config = load(config).await;
-    let region = sdk_config.region().ok_or(StartError::NoRegion)?;
-    // The address may come from AWS_ENDPOINT_URL or a profile.
-    let address = sdk_config.endpoint_url().map_or_else(|| format!("AWS Lambda in {region}"), str::to_owned);
-    if let Some(provider) = sdk_config.credentials_provider() {
-        let credentials = provider.provide_credentials().await;
-        credentials.map_err(|error| StartError::NoCredentials(with_causes(&error)))?;
+    /// How calls are made.
+    pub(super) fn http(&self, trust: Trust) -> Settings {
+        Settings { timeout: self.timeout, pooled: self.pooled, trust }
     }
-    Ok((Client::new(&sdk_config), address))
 }
 
-async fn load(config: &Connection) -> SdkConfig {
-    let http_client = http_client(config);
+/// Finds the configuration, and checks that it has a region and credentials, so that a run does not fail call by call.
+pub(super) async fn load(config: &Connection) -> Result<Sdk, StartError> {
+    let profiles = profiles(config).await?;
+    let trust = trust(&profiles);
+    let config = sdk_config(config, &trust).await;
+    config.region().ok_or(StartError::NoRegion)?;
+    let provider = config.credentials_provider();
+    let provider = provider.ok_or_else(|| StartError::NoCredentials("no source is configured".to_owned()))?;
+    let credentials = provider.provide_credentials().await;
+    let credentials = credentials.map_err(|error| StartError::NoCredentials(with_causes(&error)))?;
+    Ok(Sdk { config, credentials, trust })
+}
+
+/// AWS's configuration files, in which the profile that was asked for has to be.
+async fn profiles(config: &Connection) -> Result<ProfileSet, StartError> {
+    let name = config.profile.clone().map(Into::into);
+    let loaded = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), name).await;
+    let profiles = loaded.map_err(|error| StartError::Profiles(with_causes(&error)))?;
+    match &config.profile {
+        Some(name) if profiles.get_profile(name).is_none() => {
+            let mut known: Vec<&str> = profiles.profiles().collect();
+            known.sort_unstable();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Err(StartError::NoProfile { name: name.clone(), known })
+        }
+        _ => Ok(profiles),
+    }
+}
+
+fn trust(profiles: &ProfileSet) -> Trust {
+    let file = env_vars::ca_bundle().or_else(|| profiles.get("ca_bundle").map(PathBuf::from));
+    file.map_or(Trust::System, Trust::File)
+}
+
+async fn sdk_config(config: &Connection, trust: &Trust) -> SdkConfig {
+    let http_client = http_client(config, trust);
     let loader = common(config, http_client.clone());
     let given = config.region.clone().map(Region::new);
     let loader = match config.credentials {
@@ -111,10 +151,8 @@ async fn load(config: &Connection) -> SdkConfig {
 }
 
 fn common(config: &Connection, http_client: SharedHttpClient) -> ConfigLoader {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(config.timeout.min(MAX_CONNECT))
-        .operation_timeout(config.timeout)
-        .build();
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(config.timeout).build();
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http_client)
         .retry_config(RetryConfig::disabled())
@@ -129,17 +167,26 @@ fn common(config: &Connection, http_client: SharedHttpClient) -> ConfigLoader {
     loader
 }
 
-fn http_client(config: &Connection) -> SharedHttpClient {
-    let builder = Builder::new()
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(config.connections)
-        .tls_provider(Provider::Rustls(CryptoMode::Ring));
+/// For the sources of credentials, and for calls of other operations.
+fn http_client(config: &Connection, trust: &Trust) -> SharedHttpClient {
     let plain = config.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
-    // Reading the system's certificates takes milliseconds of the first call, for nothing if there is no TLS.
-    match TlsContext::builder().with_trust_store(TrustStore::empty()).build() {
-        Ok(no_roots) if plain => builder.tls_context(no_roots).build_https(),
-        _ => builder.build_https(),
-    }
+    let store = match trust {
+        // Reading the system's certificates takes milliseconds, for nothing if there is no TLS.
+        _ if plain => TrustStore::empty(),
+        Trust::System => TrustStore::default(),
+        // A file that cannot be read, or holds no certificate, is told where calls are made.
+        Trust::File(path) => {
+            TrustStore::empty().with_pem_certificate(std::fs::read(path).unwrap_or_default())
+        }
+    };
+    let context = TlsContext::builder().with_trust_store(store).build().unwrap_or_default();
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
+        builder.set_connector_settings(settings.cloned());
+        builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        let builder = builder.tls_provider(Provider::Rustls(CryptoMode::Ring));
+        builder.tls_context(context.clone()).build()
+    })
 }
 
 /// The given region, or the one that the environment or the profile configures, or else any: nothing depends on it on

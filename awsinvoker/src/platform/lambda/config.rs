@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use run_record::run_info::{FunctionInfo, ProgramInfo};
+use run_record::run_info::{ConnectionInfo, Connections, FunctionInfo, ProgramInfo};
 
 use super::client::{Connection, Credentials};
 use super::function_name;
 use super::invoke::Lambda;
-use crate::cli::PlatformArgs;
+use crate::cli::{ConnectionsArg, PlatformArgs};
 use crate::plan::Plan;
 use crate::plan::endpoints::{Endpoint, Endpoints};
 use crate::platform::description::Description;
@@ -17,6 +17,9 @@ use crate::text::shortened;
 
 /// A longer host name is cut in messages.
 const MAX_HOSTNAME_CHARS: usize = 100;
+
+/// The version of HTTP that calls are made with.
+const HTTP_VERSION: &str = "1.1";
 
 /// A Lambda to call.
 #[derive(Clone, Debug)]
@@ -34,6 +37,7 @@ impl Config {
         programs: &Programs,
     ) -> Result<Self, ConfigError> {
         let names = function_names(&plan.endpoints)?;
+        check_warm_connections(args, plan.max_in_flight)?;
         Ok(Self {
             connection: Connection {
                 endpoint_url: args.endpoint_url.clone().map(checked_url).transpose()?,
@@ -41,7 +45,8 @@ impl Config {
                 region: args.region.clone(),
                 profile: args.profile.clone(),
                 timeout: plan.timeout,
-                connections: plan.max_in_flight as usize,
+                pooled: args.connections == ConnectionsArg::Pooled,
+                warm_connections: args.warm_connections,
             },
             local: args.local.then(|| LocalConfig::resolve(args, &names, programs)).transpose()?,
         })
@@ -67,8 +72,15 @@ impl Config {
 
     fn description(&self, lambda: &Lambda, local: Option<&LocalLambda>) -> Description {
         let sdk = ("aws_sdk_lambda".to_owned(), aws_sdk_lambda::meta::PKG_VERSION.to_owned());
-        let mut description =
-            Description { target: lambda.address.clone(), versions: vec![sdk], ..Description::default() };
+        let reuse = if self.connection.pooled { Connections::Pooled } else { Connections::PerCall };
+        let warm_connections = self.connection.warm_connections;
+        let mut description = Description {
+            target: lambda.address.clone(),
+            functions: Vec::new(),
+            env: Vec::new(),
+            connection: ConnectionInfo { http: HTTP_VERSION.to_owned(), reuse, warm_connections },
+            versions: vec![sdk],
+        };
         if let Some((config, local)) = self.local.as_ref().zip(local) {
             description.target = format!("lambda-local at {}", local.url());
             description.env.clone_from(&config.env);
@@ -99,6 +111,20 @@ fn function_names(endpoints: &Endpoints) -> Result<Vec<&str>, ConfigError> {
         })
     });
     names.collect()
+}
+
+fn check_warm_connections(args: &PlatformArgs, max_in_flight: u32) -> Result<(), ConfigError> {
+    let expected = match args.connections {
+        ConnectionsArg::PerCall if args.warm_connections > 0 => {
+            "0, since --connections per-call uses no connection again".to_owned()
+        }
+        _ if args.warm_connections > max_in_flight => {
+            format!("at most {max_in_flight}, as many as --max-in-flight can use")
+        }
+        _ => return Ok(()),
+    };
+    let value = args.warm_connections.to_string();
+    Err(ConfigError::Value { flag: "--warm-connections", value, expected })
 }
 
 fn checked_url(url: String) -> Result<String, ConfigError> {
@@ -196,6 +222,8 @@ mod tests {
     fn messages_name_flag_value_and_what_was_expected() {
         let message = |line: &str, endpoints: &str| resolve(line, endpoints).unwrap_err();
         insta::assert_snapshot!(message("--endpoint-url 127.0.0.1:9000", ONE), @"--endpoint-url is `127.0.0.1:9000`, expected an address like http://127.0.0.1:9000");
+        insta::assert_snapshot!(message("--warm-connections 3 --max-in-flight 2", ONE), @"--warm-connections is 3, expected at most 2, as many as --max-in-flight can use");
+        insta::assert_snapshot!(message("--warm-connections 1 --connections per-call", ONE), @"--warm-connections is 1, expected 0, since --connections per-call uses no connection again");
         insta::assert_snapshot!(message("--local --env =x", ONE), @"--env is `=x`, expected KEY=VALUE");
         insta::assert_snapshot!(message("--local", ONE), @"--local: there is no program `f` in DIR; for a function of your own, start `lambda-local --function f=PROGRAM` and give --endpoint-url");
         insta::assert_snapshot!(message("--local", r#"[{"hostname": "chameleon"}]"#), @"--local: there is no program `chameleon` in DIR or in PATH; build it with `cargo build --release -p chameleon`, or install it with `cargo install --path chameleon`");

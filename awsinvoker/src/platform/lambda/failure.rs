@@ -1,51 +1,104 @@
-//! Calls that the client reports as failed, sorted into outcomes.
+//! Calls that have no answer, or one of the service that is an error, sorted into outcomes.
 
-use aws_sdk_lambda::error::SdkError;
-use aws_sdk_lambda::operation::RequestId as _;
-use aws_sdk_lambda::operation::invoke::InvokeError;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-
+use http::{HeaderMap, StatusCode};
 use run_record::{Cause, Outcome, Reply};
+use serde_json::{Map, Value};
 
-use crate::text::{shortened, with_causes};
+use crate::platform::http::{Answer, CallError};
+use crate::text::shortened;
 
 /// Longer messages are cut: they are for a line of the log.
 pub(super) const MAX_MESSAGE_CHARS: usize = 300;
 
-type Failure = SdkError<InvokeError, HttpResponse>;
+const ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// What a failed call says.
-pub(super) fn reply(failure: &Failure) -> Reply {
-    let request_id = failure.request_id().map(str::to_owned);
-    Reply { request_id, cause: Some(cause(failure)), ..Reply::with_outcome(outcome(failure)) }
+/// What a call without an answer says.
+pub(super) fn without_answer(error: &CallError) -> Reply {
+    let outcome = match error {
+        error if error.is_timeout() => Outcome::Timeout,
+        // The service answered, though not as it may.
+        CallError::TooLarge(_) => Outcome::ServiceError,
+        _ => Outcome::Transport,
+    };
+    Reply::without_answer(outcome, shortened(&error.to_string(), MAX_MESSAGE_CHARS))
 }
 
-/// The status decides rather than the exception's name, on which services and their documentation disagree.
-fn outcome(failure: &Failure) -> Outcome {
-    let status = failure.raw_response().map(|response| response.status().as_u16());
-    match (failure, status) {
-        (SdkError::TimeoutError(_), _) => Outcome::Timeout,
-        (SdkError::DispatchFailure(dispatch), _) if dispatch.is_timeout() => Outcome::Timeout,
-        (_, Some(429)) => Outcome::Throttled,
-        (SdkError::ServiceError(_), _) | (_, Some(400..)) => Outcome::ServiceError,
-        // What is left never became a complete answer: no connection, a broken one, or a request that could not be made.
-        _ => Outcome::Transport,
+/// The outcome of an answer that is an error. Its status decides rather than the exception's name, on which services and
+/// their documentation disagree.
+pub(super) fn outcome(status: StatusCode) -> Outcome {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Throttled,
+        _ => Outcome::ServiceError,
     }
 }
 
-fn cause(failure: &Failure) -> Cause {
-    let cause = |message: &str| Cause { message: shortened(message, MAX_MESSAGE_CHARS), ..Cause::default() };
-    match failure {
-        SdkError::ServiceError(service) => {
-            let error = service.err().meta();
-            Cause {
-                status: Some(service.raw().status().as_u16()),
-                code: error.code().map(str::to_owned),
-                ..cause(error.message().unwrap_or("no message"))
-            }
-        }
-        // The SDK's own words speak of retries, of which there are none.
-        other if outcome(other) == Outcome::Timeout => cause("no complete answer within --timeout"),
-        other => cause(&with_causes(other)),
+/// What an answer that is an error says.
+pub(super) fn cause(answer: &Answer) -> Cause {
+    let body = serde_json::from_slice::<Map<String, Value>>(&answer.body);
+    let text = |keys: &[&str]| {
+        let body = body.as_ref().ok()?;
+        keys.iter().find_map(|key| body.get(*key)?.as_str()).map(str::to_owned)
+    };
+    let message = match &body {
+        Ok(_) => text(&["message", "Message", "errorMessage"]),
+        Err(_) => one_line(&answer.body),
+    };
+    Cause {
+        status: Some(answer.status.as_u16()),
+        code: error_type(&answer.headers)
+            .or_else(|| text(&["__type", "code", "Code"]))
+            .map(|name| bare(&name)),
+        reason: text(&["Reason", "reason"]),
+        message: shortened(message.as_deref().unwrap_or("no message"), MAX_MESSAGE_CHARS),
+    }
+}
+
+fn error_type(headers: &HeaderMap) -> Option<String> {
+    headers.get(ERROR_TYPE)?.to_str().ok().map(str::to_owned)
+}
+
+/// The name in `com.amazonaws.lambda#NAME:http://...`.
+fn bare(name: &str) -> String {
+    let name = name.split(':').next().unwrap_or_default();
+    name.rsplit('#').next().unwrap_or_default().to_owned()
+}
+
+/// What a proxy or another server says in text or HTML; `None` if it is nothing.
+fn one_line(body: &[u8]) -> Option<String> {
+    // Enough for what is shown, whatever the indentation.
+    let start = &body[..body.len().min(8 * MAX_MESSAGE_CHARS)];
+    let text = String::from_utf8_lossy(start);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!line.is_empty()).then_some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn said(status: u16, error_type: Option<&'static str>, body: &str) -> String {
+        let headers = error_type
+            .map(|name| (http::HeaderName::from_static(ERROR_TYPE), HeaderValue::from_static(name)));
+        let status = StatusCode::from_u16(status).unwrap();
+        let answer =
+            Answer { status, headers: headers.into_iter().collect(), body: body.as_bytes().to_vec() };
+        format!("{}: {}", outcome(status).name(), cause(&answer))
+    }
+
+    #[test]
+    fn errors_are_told_with_all_that_the_service_says() {
+        let throttled =
+            r#"{"Reason": "CallerRateLimitExceeded", "Type": "User", "message": "Rate Exceeded."}"#;
+        insta::assert_snapshot!(said(429, Some("TooManyRequestsException"), throttled), @"throttled: HTTP 429, TooManyRequestsException (CallerRateLimitExceeded): Rate Exceeded.");
+        let expired = r#"{"message": "The security token included in the request is expired"}"#;
+        insta::assert_snapshot!(said(403, Some("ExpiredTokenException:http://internal.amazon.com/"), expired), @"service_error: HTTP 403, ExpiredTokenException: The security token included in the request is expired");
+        insta::assert_snapshot!(said(400, None, r#"{"__type": "com.amazonaws#ValidationException", "Message": "bad"}"#), @"service_error: HTTP 400, ValidationException: bad");
+        insta::assert_snapshot!(said(500, None, r#"{"code": 7, "message": null}"#), @"service_error: HTTP 500: no message");
+        insta::assert_snapshot!(said(503, None, "<html>\r\n  <h1>503 Service\tUnavailable</h1>\r\n</html>\r\n"), @"service_error: HTTP 503: <html> <h1>503 Service Unavailable</h1> </html>");
+        insta::assert_snapshot!(said(502, None, ""), @"service_error: HTTP 502: no message");
+        insta::assert_snapshot!(said(302, None, "[]"), @"service_error: HTTP 302: []");
+        assert!(said(500, None, &"x".repeat(5000)).len() < 400);
     }
 }

@@ -1,169 +1,299 @@
-//! The reports in an invocation's log: whether the function had to be started for it.
+//! The reports in an invocation's log: what the platform measured, and whether the function had to be started.
 
 use base64::Engine as _;
+use run_record::{Report, units};
 use serde::Deserialize;
 
-/// A longer start is taken for a mistake; Lambda gives none longer than 15 minutes.
-const MAX_INIT_MS: f64 = 3_600_000.0;
+/// A longer duration is taken for a mistake. Lambda lets no invocation and no start take longer than 15 minutes.
+const MAX_MS: f64 = 3_600_000.0;
+/// More memory than this is taken for a mistake. Lambda gives 32 GiB at most.
+const MAX_MIB: f64 = 1_000_000.0;
+/// `YYYY/MM/DD/` before the version in the name of a log stream.
+const DATE: &[u8] = b"0000/00/00/";
+/// Hexadecimal digits after the version.
+const STREAM_DIGITS: usize = 32;
+/// A version is `$LATEST` or a number.
+const MAX_VERSION_BYTES: usize = 20;
 
-/// What the reports say about the start.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Start {
-    /// Whether there was one: the REPORT line gives its duration, or an INIT_REPORT says that it failed or was tried
-    /// again.
-    pub cold: bool,
-    /// The time in milliseconds that the environment took to initialise, or to be restored from a snapshot; absent if it
-    /// was warm, or if the first attempt failed.
-    pub init_ms: Option<f64>,
+/// What the end of a log says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tail {
+    /// Whether the function had to be started: its report gives the duration of that, or an INIT_REPORT says that it failed
+    /// or was tried again. Absent if there is no report.
+    pub cold: Option<bool>,
+    /// What the platform measured.
+    pub report: Report,
+    /// The name of the log stream, if the function wrote it: it names the environment.
+    pub environment: Option<String>,
 }
 
-/// What a line of the log reports.
-enum Report {
-    /// How an attempt to initialise ended.
-    Init,
-    /// How the invocation ended.
-    Invocation { init_ms: Option<f64> },
+/// A report about an invocation.
+#[derive(Clone, Copy)]
+struct Invocation<'a> {
+    request_id: &'a str,
+    report: Report,
 }
 
 #[derive(Deserialize)]
-struct PlatformEvent {
-    #[serde(rename = "type")]
-    kind: String,
-    record: Option<Record>,
-}
-
-#[derive(Deserialize)]
-struct Record {
-    metrics: Option<Metrics>,
+struct PlatformEvent<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: &'a str,
+    #[serde(borrow)]
+    record: Option<Record<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    #[serde(borrow)]
+    request_id: Option<&'a str>,
+    metrics: Option<Metrics>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metrics {
+    duration_ms: Option<f64>,
+    billed_duration_ms: Option<f64>,
+    #[serde(rename = "memorySizeMB")]
+    memory_size_mb: Option<f64>,
+    #[serde(rename = "maxMemoryUsedMB")]
+    max_memory_used_mb: Option<f64>,
     init_duration_ms: Option<f64>,
     restore_duration_ms: Option<f64>,
 }
 
-/// Finds the reports in a log tail as the service sends it, in base64. `None` if there is none: the log was cut off, or
-/// the header is missing.
-pub fn start(log_result: &str) -> Option<Start> {
+/// Reads a log tail as the service sends it, in base64. If there are reports about several requests, as from an environment
+/// that handles some at a time, the one about `request_id` counts, and else the last. `None` if the tail is not base64.
+pub fn read(log_result: &str, request_id: Option<&str>) -> Option<Tail> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(log_result).ok()?;
     // The tail is cut at a byte, possibly within a character.
     let text = String::from_utf8_lossy(&bytes);
-    let reports: Vec<Report> =
-        text.lines().rev().filter_map(|line| from_text(line).or_else(|| from_json(line))).collect();
-    let init = reports.iter().any(|report| matches!(report, Report::Init));
-    let last = reports.iter().find_map(|report| match report {
-        Report::Invocation { init_ms } => Some(*init_ms),
-        Report::Init => None,
-    });
-    let init_ms = last.flatten();
-    (!reports.is_empty()).then_some(Start { cold: init || init_ms.is_some(), init_ms })
+    let invocations: Vec<Invocation<'_>> = text.lines().rev().filter_map(invocation).collect();
+    let own = invocations.iter().find(|invocation| Some(invocation.request_id) == request_id);
+    let report = own.or(invocations.first()).map(|invocation| invocation.report);
+    let init = text.lines().any(is_init_report);
+    let started = report.is_some_and(|report| report.init_ns.or(report.restore_ns).is_some());
+    Some(Tail {
+        cold: (init || report.is_some()).then_some(init || started),
+        report: report.unwrap_or_default(),
+        environment: log_stream(&text).map(str::to_owned),
+    })
 }
 
-fn from_text(line: &str) -> Option<Report> {
-    if line.starts_with("INIT_REPORT ") {
-        return Some(Report::Init);
-    }
+fn is_init_report(line: &str) -> bool {
+    line.starts_with("INIT_REPORT ") || event(line).is_some_and(|event| event.kind == "platform.initReport")
+}
+
+fn invocation(line: &str) -> Option<Invocation<'_>> {
+    from_text(line).or_else(|| from_json(line))
+}
+
+/// `REPORT RequestId: ID\tDuration: 3.01 ms\tBilled Duration: 4 ms\t...`
+fn from_text(line: &str) -> Option<Invocation<'_>> {
     let mut fields = line.strip_prefix("REPORT RequestId:")?.split('\t');
-    let init_ms = fields.find_map(|field| {
-        let value =
-            field.strip_prefix("Init Duration: ").or_else(|| field.strip_prefix("Restore Duration: "))?;
-        value.trim().strip_suffix(" ms")?.parse().ok().filter(is_duration)
-    });
-    Some(Report::Invocation { init_ms })
+    let request_id = fields.next().unwrap_or_default().trim();
+    let mut metrics = Metrics::default();
+    for (name, value) in fields.filter_map(|field| field.split_once(": ")) {
+        let number = |unit: &str| value.trim().strip_suffix(unit)?.trim_end().parse::<f64>().ok();
+        match name {
+            "Duration" => metrics.duration_ms = number("ms"),
+            "Billed Duration" => metrics.billed_duration_ms = number("ms"),
+            "Memory Size" => metrics.memory_size_mb = number("MB"),
+            "Max Memory Used" => metrics.max_memory_used_mb = number("MB"),
+            "Init Duration" => metrics.init_duration_ms = number("ms"),
+            "Restore Duration" => metrics.restore_duration_ms = number("ms"),
+            _ => {}
+        }
+    }
+    Some(Invocation { request_id, report: metrics.report() })
 }
 
-fn from_json(line: &str) -> Option<Report> {
-    let event: PlatformEvent = serde_json::from_str(line).ok()?;
-    match event.kind.as_str() {
-        "platform.initReport" => Some(Report::Init),
-        "platform.report" => {
-            let metrics = event.record?.metrics?;
-            let init_ms = metrics.init_duration_ms.or(metrics.restore_duration_ms).filter(is_duration);
-            Some(Report::Invocation { init_ms })
+fn from_json(line: &str) -> Option<Invocation<'_>> {
+    let event = event(line).filter(|event| event.kind == "platform.report")?;
+    let Record { request_id, metrics } = event.record?;
+    Some(Invocation { request_id: request_id.unwrap_or_default(), report: metrics?.report() })
+}
+
+fn event(line: &str) -> Option<PlatformEvent<'_>> {
+    line.starts_with('{').then(|| serde_json::from_str(line).ok())?
+}
+
+impl Metrics {
+    /// Functions write into the same log. What they write may look like a report with values that cannot be.
+    fn report(&self) -> Report {
+        let ns = |ms: Option<f64>| ms.filter(|ms| (0.0..=MAX_MS).contains(ms)).map(units::ns_from_ms);
+        let mib = |mb: Option<f64>| mb.filter(|mb| (0.0..=MAX_MIB).contains(mb)).map(units::rounded);
+        Report {
+            init_ns: ns(self.init_duration_ms),
+            restore_ns: ns(self.restore_duration_ms),
+            duration_ns: ns(self.duration_ms),
+            billed_ns: ns(self.billed_duration_ms),
+            memory_mib: mib(self.memory_size_mb),
+            max_memory_mib: mib(self.max_memory_used_mb),
         }
-        _ => None,
     }
 }
 
-/// Functions write into the same log. What they write may look like a report with a duration that cannot be.
-fn is_duration(ms: &f64) -> bool {
-    (0.0..=MAX_INIT_MS).contains(ms)
+/// `2026/01/31/[$LATEST]0123456789abcdef0123456789abcdef`
+fn log_stream(text: &str) -> Option<&str> {
+    text.match_indices("/[").find_map(|(slash, _)| {
+        let start = (slash + 1).checked_sub(DATE.len())?;
+        let version = text.get(slash + 2..)?;
+        let length = version.bytes().take(MAX_VERSION_BYTES + 1).position(|byte| byte == b']')?;
+        let end = slash + 2 + length + 1 + STREAM_DIGITS;
+        let name = text.get(start..end)?;
+        let is_name = is_date(&name.as_bytes()[..DATE.len()])
+            && version[..length].bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'$')
+            && name.bytes().rev().take(STREAM_DIGITS).all(|byte| byte.is_ascii_hexdigit());
+        is_name.then_some(name)
+    })
+}
+
+fn is_date(bytes: &[u8]) -> bool {
+    bytes
+        .iter()
+        .zip(DATE)
+        .all(|(byte, form)| if *form == b'/' { byte == form } else { byte.is_ascii_digit() })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn parse(log: &[u8]) -> Option<Start> {
-        start(&base64::engine::general_purpose::STANDARD.encode(log))
+    const WARM: &str = "START RequestId: a Version: $LATEST\nhello\nEND RequestId: a\n\
+        REPORT RequestId: a\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n";
+    const STREAM: &str = "2026/01/31/[$LATEST]0123456789abcdef0123456789abcdef";
+
+    fn parse(log: &[u8]) -> Tail {
+        read(&base64::engine::general_purpose::STANDARD.encode(log), Some("a")).unwrap()
     }
 
-    const WARM: Start = Start { cold: false, init_ms: None };
-    const RETRIED: Start = Start { cold: true, init_ms: None };
+    fn report() -> Report {
+        Report {
+            duration_ns: Some(3_010_000),
+            billed_ns: Some(4_000_000),
+            memory_mib: Some(128),
+            max_memory_mib: Some(36),
+            ..Report::default()
+        }
+    }
 
-    fn cold(init_ms: f64) -> Option<Start> {
-        Some(Start { cold: true, init_ms: Some(init_ms) })
+    fn tail(cold: bool, report: Report) -> Tail {
+        Tail { cold: Some(cold), report, environment: None }
     }
 
     #[test]
-    fn cold_and_warm_in_text() {
-        let warm = "START RequestId: a Version: $LATEST\nhello\nEND RequestId: a\n\
-            REPORT RequestId: a\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 36 MB\t\n";
-        assert_eq!(parse(warm.as_bytes()), Some(WARM));
-        let started = warm.replace("36 MB\t", "36 MB\tInit Duration: 110.10 ms\t");
-        assert_eq!(parse(started.as_bytes()), cold(110.1));
+    fn all_that_is_measured_in_text() {
+        assert_eq!(parse(WARM.as_bytes()), tail(false, report()));
+        let started = WARM.replace("36 MB\t", "36 MB\tInit Duration: 110.10 ms\t");
+        let cold = Report { init_ns: Some(110_100_000), ..report() };
+        assert_eq!(parse(started.as_bytes()), tail(true, cold));
         let traced = started + "XRAY TraceId: 1-5f\tSegmentId: 3\tSampled: true\n";
-        assert_eq!(parse(traced.as_bytes()), cold(110.1));
+        assert_eq!(parse(traced.as_bytes()), tail(true, cold));
         let restored =
-            warm.replace("36 MB\t", "36 MB\tRestore Duration: 250.5 ms\tBilled Restore Duration: 9 ms\t");
-        assert_eq!(parse(restored.as_bytes()), cold(250.5));
+            WARM.replace("36 MB\t", "36 MB\tRestore Duration: 250.5 ms\tBilled Restore Duration: 9 ms\t");
+        assert_eq!(
+            parse(restored.as_bytes()),
+            tail(true, Report { restore_ns: Some(250_500_000), ..report() })
+        );
+        let failed = WARM.replace("36 MB\t", "36 MB\tStatus: error\tError Type: Runtime.ExitError");
+        assert_eq!(parse(failed.as_bytes()), tail(false, report()));
     }
 
     #[test]
-    fn cold_and_warm_in_json() {
-        let report = |metrics: &str| {
+    fn all_that_is_measured_in_json() {
+        let event = |metrics: &str| {
+            let start = r#"{"type":"platform.start","record":{}}"#;
             format!(
-                r#"{{"time":"t","type":"platform.report","record":{{"requestId":"a","metrics":{metrics}}}}}"#
+                r#"{start}{}{{"time":"t","type":"platform.report","record":{{"requestId":"a","metrics":{metrics}}}}}"#,
+                "\n"
             )
         };
-        let warm =
-            format!("{}\n{}\n", r#"{"type":"platform.start","record":{}}"#, report(r#"{"durationMs":1.2}"#));
-        assert_eq!(parse(warm.as_bytes()), Some(WARM));
-        let started = report(r#"{"durationMs":1.2,"initDurationMs":33.25}"#);
-        assert_eq!(parse(started.as_bytes()), cold(33.25));
+        let metrics = r#"{"durationMs":3.01,"billedDurationMs":4,"memorySizeMB":128.0,"maxMemoryUsedMB":36"#;
+        assert_eq!(parse(event(&format!("{metrics}}}")).as_bytes()), tail(false, report()));
+        let started = event(&format!("{metrics},\"initDurationMs\":33.25}}"));
+        assert_eq!(parse(started.as_bytes()), tail(true, Report { init_ns: Some(33_250_000), ..report() }));
+        let restored = event(&format!("{metrics},\"restoreDurationMs\":1}}"));
+        assert_eq!(
+            parse(restored.as_bytes()),
+            tail(true, Report { restore_ns: Some(1_000_000), ..report() })
+        );
     }
 
     #[test]
     fn a_start_that_failed_or_was_tried_again_is_cold() {
         let init = "INIT_REPORT Init Duration: 10008.00 ms\tPhase: init\tStatus: timeout\t\n";
-        let report = "REPORT RequestId: a\tDuration: 3.01 ms\tBilled Duration: 4 ms\t\n";
-        assert_eq!(parse(format!("{init}hello\n{report}").as_bytes()), Some(RETRIED));
-        assert_eq!(parse(init.as_bytes()), Some(RETRIED));
+        assert_eq!(parse(format!("{init}{WARM}").as_bytes()), tail(true, report()));
+        assert_eq!(parse(init.as_bytes()), tail(true, Report::default()));
         let init = r#"{"type":"platform.initReport","record":{"phase":"init","status":"error","metrics":{"durationMs":9}}}"#;
-        let report = r#"{"type":"platform.report","record":{"metrics":{"durationMs":1.2}}}"#;
-        assert_eq!(parse(format!("{init}\n{report}\n").as_bytes()), Some(RETRIED));
+        assert_eq!(parse(format!("{init}\n{WARM}").as_bytes()), tail(true, report()));
     }
 
     #[test]
-    fn a_duration_that_cannot_be_is_no_start() {
-        for duration in ["NaN", "inf", "-1", "-inf", "1e300", "3600000.1"] {
-            let report = format!("REPORT RequestId: a\tInit Duration: {duration} ms\t\n");
-            assert_eq!(parse(report.as_bytes()), Some(WARM), "{duration}");
+    fn the_report_of_the_request_counts_and_else_the_last() {
+        let other = "REPORT RequestId: b\tDuration: 9 ms\t\n";
+        let ns = |log: String, id: Option<&str>| {
+            let log = base64::engine::general_purpose::STANDARD.encode(log);
+            read(&log, id).unwrap().report.duration_ns
+        };
+        assert_eq!(ns(format!("{WARM}{other}"), Some("a")), Some(3_010_000));
+        assert_eq!(ns(format!("{WARM}{other}"), Some("c")), Some(9_000_000));
+        assert_eq!(ns(format!("{other}{WARM}"), None), Some(3_010_000));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_not_taken() {
+        for value in ["NaN", "inf", "-1", "-inf", "1e300", "3600000.1", ""] {
+            let line = format!("REPORT RequestId: a\tInit Duration: {value} ms\tMemory Size: {value} MB\t\n");
+            assert_eq!(parse(line.as_bytes()).cold, Some(false), "{value}");
+            assert_eq!(parse(line.as_bytes()).report.init_ns, None, "{value}");
         }
-        for duration in ["-1", "1e300"] {
-            let metrics = format!(r#"{{"initDurationMs":{duration}}}"#);
-            let report = format!(r#"{{"type":"platform.report","record":{{"metrics":{metrics}}}}}"#);
-            assert_eq!(parse(report.as_bytes()), Some(WARM), "{duration}");
+        for value in ["-1", "1e300"] {
+            let metrics = format!(r#"{{"initDurationMs":{value},"memorySizeMB":{value}}}"#);
+            let line = format!(r#"{{"type":"platform.report","record":{{"metrics":{metrics}}}}}"#);
+            assert_eq!(parse(line.as_bytes()), tail(false, Report::default()), "{value}");
         }
-        assert_eq!(parse(b"REPORT RequestId: a\tInit Duration: 3600000 ms\t"), cold(3_600_000.0));
+        let longest = parse(b"REPORT RequestId: a\tInit Duration: 3600000 ms\t");
+        assert_eq!(longest.report.init_ns, Some(3_600_000_000_000));
     }
 
     #[test]
     fn says_nothing_when_the_log_does_not() {
-        assert_eq!(parse(b"\xffpanicked\n"), None);
-        assert_eq!(start("not base64"), None);
-        assert_eq!(parse(br#"{"type":"platform.report"}"#), None);
+        assert_eq!(parse(b"\xffpanicked\n"), Tail::default());
+        assert_eq!(read("not base64", None), None);
+        assert_eq!(parse(br#"{"type":"platform.report"}"#), Tail::default());
+    }
+
+    #[test]
+    fn a_function_that_writes_the_name_of_its_log_stream_names_its_environment() {
+        let environment = |log: &str| parse(log.as_bytes()).environment;
+        assert_eq!(environment(&format!("in {STREAM}, hello\n{WARM}")).as_deref(), Some(STREAM));
+        assert_eq!(environment(&STREAM.replace("$LATEST", "17")), Some(STREAM.replace("$LATEST", "17")));
+        let others = [
+            "2026/01/31/[$LATEST]0123456789abcdef",
+            "/[",
+            "é/[1]0123456789abcdef0123456789abcdef",
+            "2026-01-31/[1]0123456789abcdef0123456789abcdef",
+            "2026/01/31/[]é123456789abcdef0123456789abcdef",
+            "2026/01/31/[a b]0123456789abcdef0123456789abcdef",
+        ];
+        for other in others {
+            assert_eq!(environment(other), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_tail_that_is_cut_says_the_same_or_nothing(cut in 0_usize..400) {
+            let log = format!("{STREAM}\n{}", WARM.replace("36 MB\t", "36 MB\tInit Duration: 110.10 ms\t"));
+            let tail = parse(&log.as_bytes()[cut.min(log.len())..]);
+            let whole = parse(log.as_bytes());
+            prop_assert!(tail.report == whole.report || tail.report == Report::default());
+            prop_assert!(tail.cold == whole.cold || tail.cold.is_none());
+            prop_assert!(tail.environment == whole.environment || tail.environment.is_none());
+        }
     }
 }

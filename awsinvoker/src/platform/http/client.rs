@@ -1,0 +1,169 @@
+//! A client of one server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use run_record::Handshake;
+use tokio::task::JoinSet;
+
+pub(in crate::platform) use super::connection::Answer;
+use super::connection::{Connection, ExchangeError, FullRequest};
+use super::connector::Connector;
+use super::error::CallError;
+use super::marks::Marks;
+use super::origin::Origin;
+use super::pool::Pool;
+use super::tls::{TlsError, Trust};
+use crate::clock::Moment;
+use crate::platform::call::{ReadyConnection, SocketTimes};
+
+/// How many connections are made at once before the start.
+const WARMED_AT_ONCE: u32 = 64;
+
+/// How a client calls.
+#[derive(Clone, Debug)]
+pub(in crate::platform) struct Settings {
+    /// What a call may take, from connecting to the last byte.
+    pub(in crate::platform) timeout: Duration,
+    /// Whether connections are used again.
+    pub(in crate::platform) pooled: bool,
+    /// Whose certificates are taken.
+    pub(in crate::platform) trust: Trust,
+}
+
+/// A client of one server.
+#[derive(Debug)]
+pub(in crate::platform) struct Client {
+    connector: Connector,
+    pool: Option<Pool>,
+    timeout: Duration,
+}
+
+/// What to send, by POST.
+#[derive(Clone, Debug)]
+pub(in crate::platform) struct Request {
+    /// Path and query.
+    pub(in crate::platform) uri: Uri,
+    /// All headers.
+    pub(in crate::platform) headers: HeaderMap,
+    /// The body.
+    pub(in crate::platform) body: Bytes,
+}
+
+/// A call that is made, and what is known of it so far.
+#[derive(Debug, Default)]
+pub(in crate::platform) struct Exchange {
+    connection: Option<ReadyConnection>,
+    marks: Option<Arc<Marks>>,
+}
+
+impl Client {
+    /// A client that has not connected yet.
+    pub(in crate::platform) fn new(origin: Origin, settings: &Settings) -> Result<Self, TlsError> {
+        Ok(Self {
+            connector: Connector::new(origin, &settings.trust, settings.timeout)?,
+            pool: settings.pooled.then(Pool::default),
+            timeout: settings.timeout,
+        })
+    }
+
+    /// Makes connections that wait for calls.
+    pub(in crate::platform) async fn warm(self: &Arc<Self>, mut connections: u32) -> Result<(), CallError> {
+        let Some(pool) = &self.pool else { return Ok(()) };
+        while connections > 0 {
+            let mut batch = JoinSet::new();
+            for _ in 0..connections.min(WARMED_AT_ONCE) {
+                let client = Arc::clone(self);
+                batch.spawn(async move { client.connector.connect().await });
+            }
+            connections -= connections.min(WARMED_AT_ONCE);
+            for connected in batch.join_all().await {
+                pool.keep(connected?.0).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a call. What is known of it stands in `exchange` at any time.
+    pub(in crate::platform) async fn call(
+        &self,
+        request: Request,
+        exchange: &mut Exchange,
+    ) -> Result<Answer, CallError> {
+        match tokio::time::timeout(self.timeout, self.send(request, exchange)).await {
+            Ok(answered) => answered,
+            Err(_) => Err(CallError::Timeout),
+        }
+    }
+
+    async fn send(&self, request: Request, exchange: &mut Exchange) -> Result<Answer, CallError> {
+        let Some(pool) = &self.pool else {
+            let mut request = request.full();
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return self.send_on_fresh(request, exchange).await.map(|(answer, _)| answer);
+        };
+        let mut request = request.full();
+        if let Some(mut connection) = pool.take().await {
+            exchange.start(&connection, None);
+            match connection.exchange(request).await {
+                Ok(answer) => {
+                    pool.keep(connection).await;
+                    return Ok(answer);
+                }
+                // The server closed the connection in this very moment. Nothing was processed, so nothing is sent twice.
+                Err(ExchangeError::Unsent(unsent, _)) => request = *unsent,
+                Err(ExchangeError::Failed(error)) => return Err(error),
+            }
+        }
+        let (answer, connection) = self.send_on_fresh(request, exchange).await?;
+        pool.keep(connection).await;
+        Ok(answer)
+    }
+
+    async fn send_on_fresh(
+        &self,
+        request: FullRequest,
+        exchange: &mut Exchange,
+    ) -> Result<(Answer, Connection), CallError> {
+        *exchange = Exchange::default();
+        let (mut connection, handshake) = self.connector.connect().await?;
+        exchange.start(&connection, Some(handshake));
+        match connection.exchange(request).await {
+            Ok(answer) => Ok((answer, connection)),
+            Err(ExchangeError::Unsent(_, error) | ExchangeError::Failed(error)) => Err(error),
+        }
+    }
+}
+
+impl Request {
+    fn full(self) -> FullRequest {
+        let mut request = http::Request::new(Full::new(self.body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri;
+        *request.headers_mut() = self.headers;
+        request
+    }
+}
+
+impl Exchange {
+    fn start(&mut self, connection: &Connection, handshake: Option<Handshake>) {
+        self.connection = Some(ReadyConnection { ready: Moment::now(), handshake });
+        // What an earlier call left must not be taken for this one's, should this one end before it is sent.
+        connection.marks.clear();
+        self.marks = Some(Arc::clone(&connection.marks));
+    }
+
+    /// What happened at the socket.
+    pub(in crate::platform) fn socket_times(&self) -> SocketTimes {
+        let marks = self.marks.as_ref();
+        SocketTimes {
+            connection: self.connection,
+            written: marks.and_then(|marks| marks.written.get()),
+            first_byte: marks.and_then(|marks| marks.first_byte.get()),
+        }
+    }
+}

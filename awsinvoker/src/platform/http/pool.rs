@@ -1,0 +1,50 @@
+//! Connections that wait for their next call.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::connection::Connection;
+use crate::clock::Moment;
+
+/// A connection that waited for longer is not used again: something between here and the server may have forgotten it
+/// without a word. Nanoseconds.
+const MAX_IDLE_NS: u64 = 60 * run_record::units::NS_PER_S;
+
+/// Idle connections. There are never more than calls were in flight at once.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Mutex<Vec<Connection>>);
+
+impl Pool {
+    /// The connection that was used last, if there is one that can be used.
+    pub(super) async fn take(&self) -> Option<Connection> {
+        loop {
+            let mut connection = self.pop()?;
+            if connection.is_usable().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Keeps a connection for the next call, unless its server closes it.
+    pub(super) async fn keep(&self, mut connection: Connection) {
+        if connection.is_usable().await {
+            connection.idle_since = Moment::now();
+            self.idle().push(connection);
+        }
+    }
+
+    fn pop(&self) -> Option<Connection> {
+        let mut idle = self.idle();
+        let connection = idle.pop()?;
+        if Moment::now().ns_since(connection.idle_since) > MAX_IDLE_NS {
+            // The others have waited for even longer.
+            idle.clear();
+            return None;
+        }
+        Some(connection)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // A list of connections is whole at any time.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

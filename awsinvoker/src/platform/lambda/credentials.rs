@@ -1,0 +1,124 @@
+//! Who calls: known before the run, and renewed beside it. No call waits for credentials.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_lambda::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::identity::Identity;
+use tokio::task::JoinSet;
+
+use crate::clock::wall_now;
+use crate::text::with_causes;
+
+/// New credentials are asked for this long before the old ones expire, or after half the time that is left.
+const LEAD: Duration = Duration::from_secs(5 * 60);
+/// The least time between two attempts.
+const MIN_WAIT: Duration = Duration::from_secs(5);
+/// The most time between two attempts: the wall clock may be set, and this machine may sleep.
+const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
+
+/// The credentials that calls are signed with.
+#[derive(Debug)]
+pub(super) struct Caller {
+    identity: Arc<RwLock<Arc<Identity>>>,
+    /// Ends when this is dropped.
+    _renewal: JoinSet<()>,
+}
+
+impl Caller {
+    /// Has these credentials, and renews them if they expire.
+    pub(super) fn new(credentials: Credentials, provider: Option<SharedCredentialsProvider>) -> Self {
+        let expiry = credentials.expiry();
+        let identity = Arc::new(RwLock::new(Arc::new(Identity::from(credentials))));
+        let mut renewal = JoinSet::new();
+        if let (Some(expiry), Some(provider)) = (expiry, provider) {
+            renewal.spawn(renew(provider, expiry, Arc::clone(&identity)));
+        }
+        Self { identity, _renewal: renewal }
+    }
+
+    /// Who calls now.
+    pub(super) fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current: Arc<RwLock<Arc<Identity>>>) {
+    let mut expiry = Some(expiry);
+    let mut told = false;
+    while let Some(at) = expiry {
+        let left = at.duration_since(wall_now()).unwrap_or_default();
+        tokio::time::sleep(wait(left)).await;
+        match provider.provide_credentials().await {
+            Ok(credentials) => {
+                expiry = credentials.expiry();
+                *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials.into());
+            }
+            Err(error) if !told => {
+                told = true;
+                tracing::warn!(
+                    "the AWS credentials expire and could not be renewed, which is tried again: {}",
+                    with_causes(&error)
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// How long to wait before new credentials are asked for.
+fn wait(left: Duration) -> Duration {
+    let early = left.saturating_sub(LEAD);
+    early.max(left / 2).clamp(MIN_WAIT, MAX_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::future;
+    use aws_sdk_lambda::config::ProvideCredentials;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn credentials_are_renewed_well_before_they_expire() {
+        let cases = [(0, 5), (8, 5), (60, 30), (600, 300), (900, 600), (3600, 600)];
+        for (left, waited) in cases {
+            assert_eq!(wait(Duration::from_secs(left)), Duration::from_secs(waited), "{left}");
+        }
+    }
+
+    /// Fails once, and then gives credentials that do not expire.
+    #[derive(Debug, Default)]
+    struct Source(AtomicU32);
+
+    impl ProvideCredentials for Source {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(CredentialsError::unhandled("away")),
+                _ => Ok(Credentials::new("new", "secret", None, None, "test")),
+            })
+        }
+    }
+
+    fn name(caller: &Caller) -> String {
+        caller.identity().data::<Credentials>().unwrap().access_key_id().to_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_have_the_old_credentials_until_there_are_new_ones() {
+        let old = Credentials::new("old", "secret", None, Some(wall_now() + HOUR / 6), "test");
+        let caller = Caller::new(old, Some(SharedCredentialsProvider::new(Source::default())));
+        tokio::time::sleep(Duration::from_secs(299)).await;
+        assert_eq!(name(&caller), "old");
+        tokio::time::sleep(HOUR).await;
+        assert_eq!(name(&caller), "new");
+    }
+}

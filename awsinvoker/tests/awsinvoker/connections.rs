@@ -1,0 +1,121 @@
+//! Connections: reused or not, made before the start, and the times at the socket.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use run_record::{Outcome, Sample};
+use serde_json::Value;
+
+use crate::support::{Bench, stderr};
+
+/// Whether each sample went over a fresh connection.
+fn fresh(samples: &[Sample]) -> Vec<bool> {
+    let connections = samples.iter().map(|sample| sample.timing.unwrap().connection.unwrap());
+    connections.map(|connection| connection.handshake.is_some()).collect()
+}
+
+/// Fails unless everything happened, and in this order.
+fn check_order(sample: &Sample) {
+    let timing = sample.timing.unwrap();
+    let ready = timing.connection.unwrap().ready_ns;
+    let (written, first) = (timing.written_ns.unwrap(), timing.first_byte_ns.unwrap());
+    let times = [timing.issued_ns, ready, written, first, timing.done_ns];
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+fn connection(bench: &Bench) -> Value {
+    let info: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
+    info["configuration"]["connection"].clone()
+}
+
+#[test]
+fn a_pool_uses_its_connections_again() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    assert_eq!(bench.run("-rps 20 -time 0.5").status.code(), Some(0));
+    let samples = bench.samples();
+    let expected: Vec<bool> = (0..10).map(|n| n == 0).collect();
+    assert_eq!(fresh(&samples), expected);
+    samples.iter().for_each(check_order);
+    let handshake = samples[0].timing.unwrap().connection.unwrap().handshake.unwrap();
+    assert!(handshake.tcp_ns > 0 && (handshake.dns_ns, handshake.tls_ns) == (0, 0), "{handshake:?}");
+    assert_eq!(samples[0].reply.answer_bytes.unwrap(), 62);
+    let expected = serde_json::json!({"http": "1.1", "reuse": "pooled", "warm_connections": 0});
+    assert_eq!(connection(&bench), expected);
+}
+
+#[test]
+fn each_call_has_a_connection_of_its_own_if_that_is_asked_for() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    assert_eq!(bench.run("-rps 20 -time 0.5 --connections per-call").status.code(), Some(0));
+    let samples = bench.samples();
+    assert_eq!(fresh(&samples), [true; 10]);
+    samples.iter().for_each(check_order);
+    assert_eq!(connection(&bench)["reuse"], "per_call");
+}
+
+#[test]
+fn connections_are_made_before_the_start_if_that_is_asked_for() {
+    let bench = Bench::new(r#"[{"hostname": "slow"}]"#);
+    // A call takes 0.2 s, so that some four are in flight at once.
+    assert_eq!(bench.run("-rps 20 -time 0.5 --warm-connections 10").status.code(), Some(0));
+    assert_eq!(fresh(&bench.samples()), [false; 10]);
+    assert_eq!(connection(&bench)["warm_connections"], 10);
+}
+
+#[test]
+fn connections_that_cannot_be_made_before_the_start_are_an_error() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let command = "--warm-connections 1 --endpoint-url http://127.0.0.1:1";
+    let output = bench.bare_command(command).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(stderr(&output).trim_end(), @"error: --warm-connections: http://127.0.0.1:1: cannot connect: Connection refused (os error 111)");
+}
+
+#[test]
+fn a_connection_that_the_server_closed_is_not_used_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            // Without a word that it is the last answer on this connection.
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        }
+    });
+    let bench = Bench::new(r#"[{"hostname": "f"}]"#);
+    let command = format!("-rps 20 -time 0.5 --out out --endpoint-url http://{address}");
+    assert_eq!(bench.bare_command(&command).output().unwrap().status.code(), Some(0));
+    let samples = bench.samples();
+    assert!(samples.iter().all(|sample| sample.reply.outcome == Outcome::Ok), "{samples:?}");
+    assert_eq!(fresh(&samples), [true; 10]);
+}
+
+#[test]
+fn a_call_that_times_out_has_the_times_until_then() {
+    let bench = Bench::new(r#"[{"hostname": "hang"}]"#);
+    assert_eq!(bench.run("-rps 1 -time 1 --timeout 0.3").status.code(), Some(3));
+    let sample = bench.samples().remove(0);
+    let timing = sample.timing.unwrap();
+    assert_eq!(sample.reply.outcome, Outcome::Timeout);
+    assert!(timing.connection.unwrap().ready_ns <= timing.written_ns.unwrap());
+    assert_eq!(timing.first_byte_ns, None);
+}
+
+#[test]
+fn what_is_wrong_with_a_connection_is_told_in_a_sentence() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let plain_behind_https = bench.url().replace("http://", "https://");
+    let message = |line: &str| {
+        let output = bench.bare_command(line).env("AWS_REGION", "eu-west-1").output().unwrap();
+        let log = stderr(&output).to_owned();
+        let line = log.lines().find(|line| line.contains("request 0") || line.starts_with("error"));
+        let line = line.unwrap_or_else(|| panic!("{log}")).to_owned();
+        let start = line.find("string: first").unwrap_or(0);
+        line[start..].replace(bench.url().trim_start_matches("http://"), "ADDRESS")
+    };
+    let once = "-rps 1 -time 1 --endpoint-url";
+    insta::assert_snapshot!(message(&format!("{once} {plain_behind_https}")), @"string: first transport, request 0 (unknown): https://ADDRESS: no TLS connection: the server does not speak TLS; if it speaks plain HTTP, its address starts with http://");
+    insta::assert_snapshot!(message(&format!("{once} http://127.0.0.1:1")), @"string: first transport, request 0 (unknown): http://127.0.0.1:1: cannot connect: Connection refused (os error 111)");
+    insta::assert_snapshot!(message("--profile wrong"), @"error: --profile wrong: there is no such profile in AWS's configuration files; they have: none");
+}
