@@ -1,5 +1,6 @@
 //! The whole comparison on one machine: the real binary, the real local Lambda and the real functions.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -53,6 +54,12 @@ fn both_functions_on_the_local_lambda() {
     let samples = bench.samples();
     let mut cold = samples.iter().filter(|sample| sample.reply.cold == Some(true));
     assert!(cold.all(|sample| sample.reply.report.init_ns > Some(0)), "{samples:?}");
+    // Each environment has a name, and was started once.
+    let environments: BTreeSet<&str> =
+        samples.iter().map(|sample| sample.reply.environment.as_deref().unwrap()).collect();
+    let cold = samples.iter().filter(|sample| sample.reply.cold == Some(true)).count();
+    assert_eq!(environments.len(), cold, "{environments:?}");
+    assert!(samples.iter().all(|sample| sample.reply.report.billed_ns.is_some()), "{samples:?}");
     assert!(stderr(&output).contains("ResponseTooLarge"), "{}", stderr(&output));
     let run: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
     assert!(run.to_string().contains("CNN_SERVING_ASSETS="), "what was set is on record: {run}");

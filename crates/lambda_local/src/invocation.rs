@@ -54,6 +54,8 @@ pub(crate) struct Reply {
     pub(crate) outcome: Outcome,
     /// The end of the environment's log; empty if the client did not ask for it.
     pub(crate) log_tail: Bytes,
+    /// The log stream of the environment, which no other has; absent if there was no environment.
+    pub(crate) log_stream: Option<String>,
 }
 
 /// There is no room for a request.

@@ -24,6 +24,11 @@ pub(crate) struct Blueprint {
     pub(crate) backend: Arc<dyn Backend>,
 }
 
+/// The name of an environment's log stream. There is no such stream, but each environment has a name of its own.
+pub(super) fn log_stream(id: EnvironmentId) -> String {
+    format!("local/[{VERSION}]{:032x}", id.0)
+}
+
 impl Blueprint {
     /// How many requests an environment serves at a time.
     pub(crate) fn slots(&self) -> usize {
@@ -55,7 +60,7 @@ impl Blueprint {
             ("AWS_LAMBDA_FUNCTION_VERSION", VERSION.to_owned()),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", initialisation.to_owned()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", format!("local/[{VERSION}]{:032x}", id.0)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream(id)),
             ("AWS_REGION", region.clone()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             ("TZ", ":UTC".to_owned()),

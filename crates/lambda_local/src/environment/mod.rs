@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::blueprint::Blueprint;
+use self::blueprint::log_stream;
 use self::sandbox::{Occurrence, Timed};
 use self::work::{Due, Serving, Work};
 use self::worker::Worker;
@@ -192,7 +193,8 @@ impl Environment {
         let log_tail = self.worker.report(&serving, &timed, self.work.is_busy());
         tell(&self.lease);
         // If the client has left, nobody needs the reply.
-        let _ = serving.reply_to.send(Reply { outcome: timed.result, log_tail });
+        let log_stream = Some(log_stream(self.lease.id()));
+        let _ = serving.reply_to.send(Reply { outcome: timed.result, log_tail, log_stream });
     }
 
     /// Does what is due.

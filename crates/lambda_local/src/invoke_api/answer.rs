@@ -16,6 +16,8 @@ use crate::refusal::Refusal;
 
 pub(super) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
+/// Which environment served the request. AWS has no such header.
+const ENVIRONMENT: HeaderName = HeaderName::from_static("lambda-local-environment");
 const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
 
 /// What Lambda calls every error of a function.
@@ -67,6 +69,9 @@ pub(crate) fn respond(reply: Reply, request_id: &str, wants_log: bool) -> Respon
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     headers.insert(EXECUTED_VERSION, HeaderValue::from_static(VERSION));
+    if let Some(Ok(log_stream)) = reply.log_stream.map(HeaderValue::try_from) {
+        headers.insert(ENVIRONMENT, log_stream);
+    }
     if failed {
         headers.insert(FUNCTION_ERROR, HeaderValue::from_static(UNHANDLED));
     }
@@ -176,7 +181,8 @@ mod tests {
             ),
         ] {
             for log in [None, Some("bG9n")] {
-                let reply_of = Reply { outcome: outcome.clone(), log_tail: Bytes::from("log") };
+                let reply_of =
+                    Reply { outcome: outcome.clone(), log_tail: Bytes::from("log"), log_stream: None };
                 let complete = Complete {
                     error_code: code.map(str::to_owned),
                     error_details: details.map(str::to_owned),
@@ -186,7 +192,7 @@ mod tests {
                 assert_eq!(ending(reply_of, "ID", log.is_some()), Ok(expected));
             }
         }
-        let stopping = Reply { outcome: Err(Failure::Stopping), log_tail: Bytes::new() };
+        let stopping = Reply { outcome: Err(Failure::Stopping), log_tail: Bytes::new(), log_stream: None };
         assert_eq!(ending(stopping, "ID", true), Err(Refusal::Stopping));
     }
 }
