@@ -10,3 +10,4 @@ mod local_process;
 mod run;
 mod support;
 mod terminal;
+mod tls;

@@ -2,6 +2,7 @@
 pub(crate) mod stub;
 #[path = "../../../../crates/lambda_local/tests/support/terminal.rs"]
 pub(crate) mod terminal;
+pub(crate) mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,11 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("endpoints.json"), endpoints).unwrap();
         Self { folder, address: stub::start() }
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The server's address.
