@@ -169,9 +169,14 @@ check_restricted_run() {
         --listen 127.0.0.1:9000 --function "$1=/var/task/$1")
     wait_for_line "$id" 'listening on'
     output=$(docker exec --workdir /tmp "$id" /tools/usr/bin/awsinvoker --rps 10 --time 1 \
-        --endpoint-url http://127.0.0.1:9000 --endpoints-file /tools/endpoints.json 2>&1) || fail "$1: $output"
+        --endpoint-url http://127.0.0.1:9000 --endpoints-file /tools/endpoints.json 2>&1) || is_late $? || fail "$1: $output"
     [[ $output == *'Issued / completed requests: 10, 10'* ]] || fail "$1 does not run restricted: $output"
     docker rm --force "$id" >/dev/null
+}
+
+# Whether awsinvoker's exit code says that it was late, as it may be on a busy machine: is_late CODE
+is_late() {
+    [[ $1 == 4 ]]
 }
 
 # wait_for_line CONTAINER TEXT
@@ -195,7 +200,7 @@ check_compose() {
     local output
     printf '    %s up\n' "${compose[0]}"
     output=$(RPS=10 TIME=3 "${compose[@]}" up --no-color --abort-on-container-exit --exit-code-from awsinvoker 2>&1) ||
-        fail "compose: $output"
+        is_late $? || fail "compose: $output"
     "${compose[@]}" down >/dev/null 2>&1
     [[ $output == *'Issued / completed requests: 30, 30'* ]] || fail "not every request was answered: $output"
     [[ -n $(find "$work/context/runs" -name summary.json) ]] || fail "compose left no results: $output"

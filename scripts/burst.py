@@ -49,7 +49,10 @@ def main():
             endpoints.write_text(json.dumps([{"hostname": "f", "payload": EVENT}]))
             load = [args.awsinvoker, "--endpoints-file", endpoints, "--endpoint-url", url, "--rps", str(args.rps),
                     "--time", str(args.time), "--out", folder / "run", "--latf", folder / "latencies.csv"]
-            subprocess.run(load, check=True, stdout=subprocess.DEVNULL)
+            code = subprocess.run(load, stdout=subprocess.DEVNULL).returncode
+            # 4: the load generator was late. How much so is printed.
+            if code not in (0, 4):
+                sys.exit(code)
             summary = json.loads((folder / "run" / "summary.json").read_text())
         # Environments that were started for requests which others have served are still on their way.
         time.sleep(1)
@@ -59,8 +62,9 @@ def main():
         server.terminate()
         server.wait()
     outcomes = {name: count for name, count in summary["endpoints"][0]["outcomes"].items() if count}
-    p99 = summary["endpoints"][0]["views"]["response"]["p99"]
-    p99 = float("inf") if p99 is None else p99 / 1e6
+    response = summary["endpoints"][0]["views"]["response"]
+    # Too few answers carry no p99. The slowest one is no faster.
+    p99 = float("inf") if response["max"] is None else (response["p99"] or response["max"]) / 1e6
     print(f"{args.rps} requests/s for {args.time} s: {environments} environments, outcomes {outcomes}, "
           f"response p99 {p99:.3f} s (p99 of the load generator's own lag: {summary['schedule_lag_us']['p99'] / 1e6:.3f} s)")
     sys.exit(environments >= MAX_ENVIRONMENTS or set(outcomes) != {"ok"} or p99 >= MAX_P99_S)

@@ -22,8 +22,8 @@ use aws_sdk_lambda::types::LogType;
 use awsinvoker::plan::endpoints::Endpoint;
 use awsinvoker::platform::Call as _;
 use awsinvoker::platform::lambda::Lambda;
+use run_record::latency::Lag;
 use run_record::run_dir::RunDir;
-use run_record::summary::Lag;
 
 const RATES: [u32; 4] = [300, 1000, 1001, 3000];
 const SECONDS: u32 = 8;
@@ -110,7 +110,8 @@ fn measure(rate: u32, seconds: u32, address: &str) -> Figures {
     let mut command = Command::new(env!("CARGO_BIN_EXE_awsinvoker"));
     command.args(line.split(' ')).current_dir(folder.path()).stdout(Stdio::null());
     let before = children_cpu();
-    assert!(command.status().unwrap().success());
+    // 4: the machine was too busy for a valid run, as the figures show.
+    assert!(matches!(command.status().unwrap().code(), Some(0 | 4)));
     let cpu = children_cpu() - before;
     let summary = RunDir::open(&folder.path().join("out")).read_summary().unwrap();
     Figures {

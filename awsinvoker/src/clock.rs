@@ -33,6 +33,14 @@ impl Clock {
         self.ns_at(Moment::now())
     }
 
+    /// How far the wall clock has moved against this one since its making, in nanoseconds: below zero if it was set back.
+    pub fn wall_jump_ns(&self) -> i64 {
+        let elapsed_ns = monotonic_ns() - self.origin_ns;
+        let ns = |elapsed: Duration| i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX);
+        let wall_ns = wall_now().duration_since(self.start).map_or_else(|error| -ns(error.duration()), ns);
+        wall_ns.saturating_sub(elapsed_ns)
+    }
+
     /// Nanoseconds from zero to a moment; 0 before it.
     pub fn ns_at(&self, moment: Moment) -> u64 {
         u64::try_from(moment.0 - self.origin_ns).unwrap_or(0)
@@ -159,5 +167,15 @@ mod tests {
         assert!(noted.get() >= first);
         noted.clear();
         assert_eq!(noted.get(), None);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_during_a_run_is_noticed() {
+        let mut clock = Clock::starting_in(Duration::from_secs(1));
+        assert!(clock.wall_jump_ns().abs() < NS_PER_S, "{}", clock.wall_jump_ns());
+        clock.start += Duration::from_secs(100);
+        assert!((-101 * NS_PER_S..-99 * NS_PER_S).contains(&clock.wall_jump_ns()));
+        clock.start -= Duration::from_secs(200);
+        assert!((99 * NS_PER_S..101 * NS_PER_S).contains(&clock.wall_jump_ns()));
     }
 }

@@ -19,6 +19,8 @@ const DEFAULT_LOG: &str = "info,aws_config=error,aws_runtime=error,aws_smithy_ru
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 const EXIT_NOTHING_SUCCEEDED: u8 = 3;
+const EXIT_INVALID: u8 = 4;
+const EXIT_THRESHOLD_BROKEN: u8 = 5;
 
 fn main() -> ExitCode {
     let args = match Args::parse_from_go_style(std::env::args_os()) {
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(Ending::Complete) => ExitCode::SUCCESS,
         Ok(Ending::NothingSucceeded) => ExitCode::from(EXIT_NOTHING_SUCCEEDED),
+        Ok(Ending::Invalid) => ExitCode::from(EXIT_INVALID),
+        Ok(Ending::ThresholdBroken) => ExitCode::from(EXIT_THRESHOLD_BROKEN),
         Ok(Ending::Interrupted(interrupt)) => ExitCode::from(interrupt.exit_code()),
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the last word of a command")]

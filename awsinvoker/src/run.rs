@@ -54,6 +54,10 @@ pub enum Ending {
     Complete,
     /// As planned, but without a single success.
     NothingSucceeded,
+    /// As planned, but what was measured is not what was asked for.
+    Invalid,
+    /// As planned, but a threshold is broken.
+    ThresholdBroken,
     /// Early, by a signal.
     Interrupted(Interrupt),
 }
@@ -98,15 +102,30 @@ async fn run_on(
     let (observers, interrupted) =
         load::run(schedule, plan.max_in_flight, platform, clock, interrupts, observers).await?;
     let (tally, failures) = observers.finish();
-    let summary = tally.summary(&plan.endpoints.list, schedule.rate.rps(), interrupted)?;
+    let summary = tally.summary(
+        &plan.endpoints.list,
+        schedule.rate.rps(),
+        interrupted,
+        clock.wall_jump_ns(),
+        &plan.thresholds,
+    )?;
     let saved = save(&run_dir, latency_file, &tally, &summary, &failures);
     say(out, &format!("{}\nresults: {}", run_report::text(&summary), run_dir.path().display()));
     saved?;
-    Ok(match interrupted {
-        Some(interrupted) => Ending::Interrupted(interrupted.by),
-        None if summary.completed == 0 => Ending::NothingSucceeded,
-        None => Ending::Complete,
-    })
+    Ok(interrupted.map_or_else(|| ending(&summary), |interrupted| Ending::Interrupted(interrupted.by)))
+}
+
+/// How a run ended that was not interrupted. What is worse comes first.
+fn ending(summary: &Summary) -> Ending {
+    if summary.completed == 0 {
+        Ending::NothingSucceeded
+    } else if !summary.verdict.valid {
+        Ending::Invalid
+    } else if summary.thresholds.iter().any(|result| !result.passed) {
+        Ending::ThresholdBroken
+    } else {
+        Ending::Complete
+    }
 }
 
 /// The folder of a run and the file of latencies, both new.
@@ -149,13 +168,13 @@ fn save(
     );
     let names: Vec<_> = summary.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
     for (name, endpoint) in file_names(&names).iter().zip(&tally.totals.endpoints) {
-        if let Some(distribution) = hgrm::Distribution::new(endpoint.view(View::Response)) {
+        if let Some(distribution) = hgrm::Distribution::new(&endpoint.view(View::Response)) {
             let written = run_dir.write(&format!("{name}.hgrm"), distribution.to_string().as_bytes());
             keep(written.map_err(Into::into));
         }
     }
     let path = latency_file.path().to_owned();
-    let renamed = latency_file.finish(summary.completed_rps);
+    let renamed = latency_file.finish(summary.real_rps);
     keep(renamed.map(|_| ()).map_err(|source| RunError::LatencyFile { path, source }));
     if failures.is_empty() { Ok(()) } else { Err(RunError::NotSaved(failures)) }
 }

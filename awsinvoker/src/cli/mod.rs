@@ -13,6 +13,8 @@ Exit codes:
   1    the run could not be made or saved
   2    the command line, or a file that it names, is wrong
   3    the run is complete and saved, but not a single call succeeded
+  4    the run is complete and saved, but it is not valid: the load was not the one that was asked for
+  5    the run is complete, saved and valid, but a threshold is broken
   130  ended early by Ctrl-C, all saved
   143  ended early by SIGTERM, all saved
 After a signal, calls in flight have 5 seconds to end; a second signal ends the wait.
@@ -66,6 +68,10 @@ pub struct Args {
     /// Seed that random arrivals are drawn from
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// What the results have to keep, as in 'chameleon.response.p99<250ms' or 'ok>99%'; without an endpoint, or with *, for
+    /// every endpoint; may be repeated
+    #[arg(long, value_name = "THRESHOLD", action = ArgAction::Append)]
+    pub threshold: Vec<String>,
 }
 
 /// Where the functions are. Without any of these flags they are on AWS, as AWS's own tools are configured.

@@ -43,7 +43,7 @@ impl Output for Latencies {
     }
 }
 
-/// The file under the name that it has while the run goes on: its final name holds the rate of completed requests.
+/// The file under the name that it has while the run goes on: its final name holds the rate of successful requests.
 #[derive(Debug)]
 pub(crate) struct PartialFile {
     path: PathBuf,
@@ -77,9 +77,9 @@ impl PartialFile {
     ///
     /// # Errors
     /// The file cannot be renamed.
-    pub(crate) fn finish(self, completed_rps: f64) -> io::Result<PathBuf> {
+    pub(crate) fn finish(self, real_rps: f64) -> io::Result<PathBuf> {
         let LatencyFile { folder, name } = &self.destination;
-        let path = folder.join(legacy::file_name(completed_rps, name));
+        let path = folder.join(legacy::file_name(real_rps, name));
         fs::rename(&self.path, &path).map(|()| path)
     }
 

@@ -1,7 +1,7 @@
 //! Counts and histograms of a run, and the requests within its window.
 
 use run_record::summary::{Course, SumError};
-use run_record::{Outcome, Sample, Summary, Totals};
+use run_record::{Sample, Summary, Threshold, Totals};
 
 use crate::load::{Event, Interrupted, Observer};
 use crate::plan::endpoints::Endpoint;
@@ -17,8 +17,6 @@ pub struct Tally {
     pub window_end_ns: u64,
     /// Requests that were sent before the end of the window.
     pub sent_in_window: u64,
-    /// Requests that ended with outcome `ok` before the end of the window.
-    pub ok_in_window: u64,
 }
 
 impl Tally {
@@ -26,10 +24,10 @@ impl Tally {
     /// stopped closes its window earlier. Samples that ended in the microseconds between the stop and this event count
     /// as within the window.
     pub fn new(endpoints: usize, window_end_ns: u64) -> Self {
-        Self { totals: Totals::new(endpoints), issued: 0, window_end_ns, sent_in_window: 0, ok_in_window: 0 }
+        Self { totals: Totals::new(endpoints), issued: 0, window_end_ns, sent_in_window: 0 }
     }
 
-    /// Sums up the run.
+    /// Sums up the run, whose wall clock moved by `wall_jump_ns` against the monotonic one.
     ///
     /// # Errors
     /// Not every invocation that was due has ended exactly once.
@@ -38,6 +36,8 @@ impl Tally {
         endpoints: &[Endpoint],
         target_rps: f64,
         interrupted: Option<Interrupted>,
+        wall_jump_ns: i64,
+        thresholds: &[Threshold],
     ) -> Result<Summary, SumError> {
         let endpoints = endpoints.iter().map(|endpoint| (endpoint.name.as_str(), endpoint.asynchronous));
         let course = Course {
@@ -47,7 +47,8 @@ impl Tally {
             window_ns: self.window_end_ns,
             interrupted_ns: interrupted.map(|interrupted| interrupted.at_ns),
             sent_in_window: self.sent_in_window,
-            ok_in_window: self.ok_in_window,
+            wall_jump_ns,
+            thresholds,
         };
         Summary::new(&course, &self.totals)
     }
@@ -56,8 +57,6 @@ impl Tally {
         self.totals.record(sample);
         if let Some(timing) = sample.timing {
             self.sent_in_window += u64::from(timing.issued_ns < self.window_end_ns);
-            let in_window = sample.reply.outcome == Outcome::Ok && timing.done_ns < self.window_end_ns;
-            self.ok_in_window += u64::from(in_window);
         }
     }
 }
@@ -74,12 +73,14 @@ impl Observer for Tally {
 
 #[cfg(test)]
 mod tests {
+    use run_record::Outcome;
+
     use super::super::test_data::ended;
     use super::*;
     use crate::load::Window;
 
     #[test]
-    fn rates_count_what_happens_before_the_window_ends() {
+    fn rates_count_what_is_sent_in_the_window_and_what_becomes_of_it() {
         let mut tally = Tally::new(1, 2_000_000_000);
         tally.observe(&ended(0, 10, Outcome::Ok));
         tally.observe(&ended(1, 1_999, Outcome::Timeout));
@@ -87,15 +88,17 @@ mod tests {
         // The run is stopped.
         tally.observe(&Event::WindowClosed(Window { issued: 4, end_ns: 1_500_000_000 }));
         tally.observe(&ended(3, 1_600, Outcome::Ok));
-        assert_eq!((tally.sent_in_window, tally.ok_in_window), (4, 1));
-        assert_eq!((tally.issued, tally.totals.samples()), (4, 4));
-        assert!(tally.summary(&[], 1.0, None).is_ok());
+        assert_eq!((tally.issued, tally.sent_in_window), (4, 4));
+        let summary = tally.summary(&[], 1.0, None, 0, &[]).unwrap();
+        assert_eq!((summary.completed, summary.window_s.to_bits()), (3, 1.5_f64.to_bits()));
+        assert_eq!((summary.real_rps.to_bits(), summary.run_s.to_bits()), (2_f64.to_bits(), 2_f64.to_bits()));
+        assert_eq!(summary.completed_rps.to_bits(), 1.5_f64.to_bits());
     }
 
     #[test]
     fn an_invocation_that_did_not_end_is_an_error() {
         let mut tally = Tally::new(1, 1);
         tally.observe(&Event::WindowClosed(Window { issued: 1, end_ns: 1 }));
-        assert_eq!(tally.summary(&[], 1.0, None).unwrap_err(), SumError { issued: 1, recorded: 0 });
+        assert_eq!(tally.summary(&[], 1.0, None, 0, &[]).unwrap_err(), SumError { issued: 1, recorded: 0 });
     }
 }

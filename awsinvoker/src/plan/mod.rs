@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use run_record::run_info::Arrivals;
-use run_record::units;
+use run_record::threshold::ThresholdError;
+use run_record::{Threshold, units};
 
 use crate::cli::{Args, ArrivalsArg};
 use endpoints::{Endpoints, EndpointsError};
@@ -36,9 +37,11 @@ pub struct Plan {
     pub latency_file: LatencyFile,
     /// Whether to print a line for each request.
     pub print_requests: bool,
+    /// What is demanded of the results.
+    pub thresholds: Vec<Threshold>,
 }
 
-/// Where the file of latencies goes. Its name is known at the end, since it holds the rate of completed requests.
+/// Where the file of latencies goes. Its name is known at the end, since it holds the rate of successful requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatencyFile {
     /// The folder; empty for the working directory.
@@ -53,6 +56,10 @@ pub struct LatencyFile {
 pub enum PlanError {
     #[error("{flag} is {value}, expected {expected}")]
     Value { flag: &'static str, value: String, expected: String },
+    #[error("--threshold {threshold}: {source}")]
+    Threshold { threshold: String, source: ThresholdError },
+    #[error("--threshold {threshold}: there is no endpoint `{name}`, expected one of {known}")]
+    ThresholdEndpoint { threshold: String, name: String, known: String },
     #[error(transparent)]
     Endpoints(#[from] EndpointsError),
 }
@@ -76,6 +83,7 @@ impl Plan {
             ArrivalsArg::Constant => Arrivals::Constant,
             ArrivalsArg::Poisson => Arrivals::Poisson,
         };
+        let thresholds = thresholds(&args.threshold, &endpoints.names())?;
         let slots = endpoints.slots.clone();
         Ok(Self {
             schedule: Schedule { rate, duration_ns, arrivals, seed: args.seed, slots },
@@ -85,6 +93,7 @@ impl Plan {
             out: args.out.clone(),
             latency_file,
             print_requests: args.dbg,
+            thresholds,
         })
     }
 }
@@ -111,6 +120,23 @@ fn seconds_within(flag: &'static str, seconds: f64, max: f64) -> Result<f64, Pla
     }
     let expected = format!("seconds from {MIN_TIME_S} to {max}");
     Err(PlanError::Value { flag, value: seconds.to_string(), expected })
+}
+
+/// Reads thresholds, which may be about these endpoints.
+fn thresholds(texts: &[String], names: &[String]) -> Result<Vec<Threshold>, PlanError> {
+    let read = |text: &String| {
+        let parsed: Result<Threshold, _> = text.parse();
+        let threshold = parsed.map_err(|source| PlanError::Threshold { threshold: text.clone(), source })?;
+        match threshold.endpoint().filter(|name| !names.iter().any(|known| known == name)) {
+            None => Ok(threshold),
+            Some(name) => Err(PlanError::ThresholdEndpoint {
+                threshold: text.clone(),
+                name: name.to_owned(),
+                known: names.join(", "),
+            }),
+        }
+    };
+    texts.iter().map(read).collect()
 }
 
 fn max_in_flight(calls: u32) -> Result<u32, PlanError> {
@@ -146,6 +172,8 @@ mod tests {
         insta::assert_snapshot!(message("-time inf", ONE), @"--time is inf, expected seconds from 0.001 to 604800");
         insta::assert_snapshot!(message("--timeout 0", ONE), @"--timeout is 0, expected seconds from 0.001 to 3600");
         insta::assert_snapshot!(message("--max-in-flight 0", ONE), @"--max-in-flight is 0, expected a number from 1 to 100000");
+        insta::assert_snapshot!(message("--threshold g.ok>1%", ONE), @"--threshold g.ok>1%: there is no endpoint `g`, expected one of f");
+        insta::assert_snapshot!(message("--threshold response.p99<9", ONE), @"--threshold response.p99<9: the bound is `9`, expected a duration from 0 on with its unit: ns, us, ms or s, as in 250ms");
         insta::assert_snapshot!(message("", "[]"), @r#"--endpoints-file DIR/e.json: the array is empty, expected at least one entry like {"hostname": "chameleon"}"#);
     }
 

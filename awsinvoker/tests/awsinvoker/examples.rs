@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Bench, program, stderr};
+use crate::support::{Bench, assert_complete, program, stderr};
 
 /// A local Lambda that ends with its standard input, so with the test.
 struct Server {
@@ -57,7 +57,7 @@ fn functions_of_ones_own_in_three_languages_report_their_latency() {
     );
     let output =
         bench.bare_command("-rps 15 -time 2 --out out --endpoint-url").arg(&server.url).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_complete(&output);
     let summary = bench.run_dir().read_summary().unwrap();
     assert_eq!((summary.issued, summary.completed), (30, 30), "{}", stderr(&output));
     for endpoint in &summary.endpoints {

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, stderr};
+use crate::support::{Bench, assert_complete, stderr};
 
 /// Both functions as in the demo, with a cold start each.
 const ENDPOINTS: &str = r#"[
@@ -37,7 +37,7 @@ fn command(bench: &Bench, line: &str) -> Command {
 fn both_functions_on_the_local_lambda() {
     let bench = Bench::new(ENDPOINTS);
     let output = run(&bench, "--rps 30 --time 3");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_complete(&output);
 
     let summary = bench.summary();
     assert_eq!((&summary["issued"], &summary["completed"]), (&json!(90), &json!(60)), "{}", stderr(&output));
@@ -71,7 +71,7 @@ fn both_functions_on_the_local_lambda() {
 fn both_functions_from_their_images() {
     let bench = Bench::new(r#"[{"hostname": "chameleon"}, {"hostname": "cnn_serving", "payload": {}}]"#);
     let output = command(&bench, "--images --rps 10 --time 3").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_complete(&output);
     let (summary, run) = (bench.summary(), bench.read("out/run.json"));
     assert_eq!((&summary["issued"], &summary["completed"]), (&json!(30), &json!(30)), "{}", stderr(&output));
     let run: Value = serde_json::from_str(&run).unwrap();

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::support::{Bench, stderr, stdout};
+use crate::support::{Bench, assert_complete, stderr, stdout};
 
 /// A folder with awsinvoker, a function, and a `lambda-local` that is this script.
 struct Installed {
@@ -47,7 +47,7 @@ fn starts_it_with_the_functions_and_lets_it_end_by_closing_its_stdin() {
         format!("echo \"$@\" >{seen}; echo listening on {url}; cat >/dev/null; echo ended >>{seen}")
     });
     let output = installed.run("--local --env A=1 --env B=2=3 -rps 20 -time 0.2 --out out");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_complete(&output);
     let function = installed.path("string");
     let expected = format!(
         "--listen 127.0.0.1:0 --exit-with-stdin --function string={} --env A=1 --env B=2=3\nended\n",
@@ -74,7 +74,7 @@ fn with_images_it_is_told_their_names_and_tells_their_ids() {
     });
     std::fs::remove_file(installed.path("string")).unwrap();
     let output = installed.run("--local --images -rps 20 -time 0.2 --out out");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_complete(&output);
     let expected = "--listen 127.0.0.1:0 --exit-with-stdin --image string=string:latest\n";
     assert_eq!(installed.bench.read("seen"), expected);
     let run: serde_json::Value = serde_json::from_str(&installed.bench.read("out/run.json")).unwrap();

@@ -89,6 +89,17 @@ impl Histogram {
         self.recorded().map(|histogram| histogram.value_at_quantile(share))
     }
 
+    /// The values in ascending order, to find many ranks at once.
+    pub(crate) fn steps(&self) -> Steps {
+        let mut count = 0;
+        let recorded = self.recorded().into_iter().flat_map(Hdr::iter_recorded);
+        let steps = recorded.map(|step| {
+            count += step.count_at_value();
+            (count, step.value_iterated_to())
+        });
+        Steps(steps.collect())
+    }
+
     /// The greatest value.
     pub fn max_ns(&self) -> Option<u64> {
         self.recorded().map(Hdr::max)
@@ -121,6 +132,18 @@ impl Histogram {
     }
 }
 
+/// How many values do not exceed a value, and that value in nanoseconds.
+#[derive(Debug)]
+pub(crate) struct Steps(Vec<(u64, u64)>);
+
+impl Steps {
+    /// The value of this rank, from 1; 0 without values, and the greatest value beyond the last rank.
+    pub(crate) fn at_rank(&self, rank: u64) -> u64 {
+        let at = self.0.partition_point(|(count, _)| *count < rank);
+        self.0.get(at).or(self.0.last()).map_or(0, |(_, value)| *value)
+    }
+}
+
 fn empty() -> Hdr<u64> {
     Hdr::new_with_bounds(BOUNDS_NS.0, BOUNDS_NS.1, DIGITS).expect("the bounds are valid")
 }
@@ -147,6 +170,16 @@ mod tests {
         for histogram in [Histogram::default(), empty] {
             assert_eq!((histogram.count(), histogram.quantile_ns(0.5), histogram.max_ns()), (0, None, None));
         }
+    }
+
+    #[test]
+    fn ranks_and_quantiles_are_the_same_values() {
+        let histogram = histogram(&[5_000, 70_000, 70_000, 900_000]);
+        let steps = histogram.steps();
+        for (rank, share) in [(1, 0.25), (2, 0.5), (3, 0.75), (4, 1.0)] {
+            assert_eq!(Some(steps.at_rank(rank)), histogram.quantile_ns(share), "{rank}");
+        }
+        assert_eq!((steps.at_rank(9), Histogram::default().steps().at_rank(1)), (steps.at_rank(4), 0));
     }
 
     proptest! {

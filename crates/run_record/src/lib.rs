@@ -10,15 +10,24 @@
 //!
 //! - [`sample`]: one invocation as it was seen. [`units`]: times are nanoseconds in `u64` inside; only the edges convert.
 //! - [`histogram`], [`totals`]: what is counted and recorded of many samples. Both can be merged.
-//! - [`summary`], [`warning`]: the published result, and why it may mislead. [`run_info`]: how the run was made.
+//! - [`latency`], [`budget`], [`environments`], [`failures`]: the parts of the published result, with what they are made
+//!   from.
+//! - [`summary`], [`warning`]: the published result, and why it may mislead. [`verdict`]: whether it may be published at
+//!   all. [`threshold`]: whether it is what a user demanded.
+//! - [`run_info`]: how the run was made.
 //! - [`mod@format`]: each file format, its writer beside its reader.
 //! - [`run_dir`]: the folder of a run, written while it runs and read afterwards.
 //!
 //! Nothing here reads a clock, the environment or the network.
 
+pub mod budget;
+pub mod environments;
+pub mod failures;
 pub mod format;
 pub mod histogram;
+pub mod latency;
 pub mod names;
+mod order_statistics;
 mod outcomes;
 pub mod run_dir;
 pub mod run_info;
@@ -26,8 +35,10 @@ pub mod sample;
 pub mod schema;
 pub mod sink;
 pub mod summary;
+pub mod threshold;
 pub mod totals;
 pub mod units;
+pub mod verdict;
 pub mod wall_clock;
 pub mod warning;
 
@@ -39,5 +50,6 @@ pub use outcomes::Outcomes;
 pub use run_info::RunInfo;
 pub use sample::{Arrival, Cause, Connection, Handshake, Outcome, Reply, Report, Sample, Timing};
 pub use summary::Summary;
+pub use threshold::Threshold;
 pub use totals::Totals;
 pub use warning::Warning;

@@ -20,6 +20,12 @@ impl Outcomes {
         self.0[outcome as usize]
     }
 
+    /// The share of invocations with this outcome, in percent; `None` if there were no invocations.
+    pub fn percent(&self, outcome: Outcome) -> Option<f64> {
+        let all: u64 = self.0.iter().sum();
+        (all > 0).then(|| self.get(outcome) as f64 / all as f64 * 100.0)
+    }
+
     /// The outcomes but `ok` that occurred, with their counts.
     pub fn failures(&self) -> impl Iterator<Item = (Outcome, u64)> {
         let counts = Outcome::ALL.into_iter().zip(self.0);

@@ -3,20 +3,22 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::budget::BudgetSummary;
+use crate::environments::EnvironmentsSummary;
+use crate::failures::FailuresSummary;
 use crate::histogram::{Histogram, View};
+use crate::latency::{Lag, Latency, Views};
+use crate::order_statistics;
 use crate::outcomes::Outcomes;
 use crate::sample::Outcome;
-use crate::totals::{EndpointTotals, Totals};
+use crate::threshold::{Threshold, ThresholdResult};
+use crate::totals::{EndpointTotals, Start, Totals};
 use crate::units;
+use crate::verdict::{Facts, LAG_TO_TRUST_US, Reason, Verdict};
 use crate::warning::Warning;
 
 /// The version of the layout of `summary.json`. It changes when a key changes its meaning or goes.
-pub const SCHEMA: u32 = 1;
-
-/// Above this schedule lag (p99), in microseconds, latencies say something about the load generator's machine as well.
-const LAG_TO_TRUST_US: f64 = 1000.0;
-/// Below this share of requests sent within the window, the load was not the one that was asked for.
-const SENT_TO_TRUST: f64 = 0.999;
+pub const SCHEMA: u32 = 2;
 
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,22 +26,29 @@ const SENT_TO_TRUST: f64 = 0.999;
 pub struct Summary {
     /// Version of this layout.
     pub schema: u32,
+    /// Whether the numbers may be published.
+    pub verdict: Verdict,
     /// Invocations that were due. Each has exactly one outcome: this is the sum of all outcomes of all endpoints.
     pub issued: u64,
-    /// Invocations with outcome `ok`.
+    /// Invocations with outcome `ok`, whenever they ended.
     pub completed: u64,
     /// Rate that was asked for, over all endpoints, in requests a second.
     pub target_rps: f64,
     /// Requests sent within the window, divided by its length. Dropped invocations are not sent.
     pub sent_rps: f64,
-    /// Requests that ended with outcome `ok` within the window, divided by its length. Answers that come after the window
-    /// do not count. This is the rate that is printed as real, and that is in the name of the file of `--latf`.
+    /// `completed`, divided by the length of the window: the rate of those requests that were due and succeeded. It does not
+    /// depend on how long they took. This is the rate that is printed as real, and that is in the name of the file of
+    /// `--latf`.
+    pub real_rps: f64,
+    /// `completed`, divided by `run_s`: the rate at which successes came, with the wait for the last one.
     pub completed_rps: f64,
     /// Seconds from the start of the run to the end of its schedule. The wait for the last answers is not part of it. With
     /// constant arrivals each arrival stands for one period, so the end is the due time of the first arrival that is not
     /// part of the run. If the schedule was interrupted, the end is the interruption or the due time of the first arrival
     /// that was left out, whichever is later; so it may lie after the end of the run.
     pub window_s: f64,
+    /// Seconds from the start of the run to the end of the window or of the last invocation, whichever is later.
+    pub run_s: f64,
     /// Whether a signal ended the run early.
     pub interrupted: bool,
     /// Seconds from the start of the run to the signal that ended it early; null if none did.
@@ -51,19 +60,12 @@ pub struct Summary {
     pub schedule_lag_us: Lag,
     /// By endpoint.
     pub endpoints: Vec<EndpointSummary>,
+    /// Failures by cause.
+    pub failures: FailuresSummary,
+    /// Whether each endpoint kept each of the thresholds that were given.
+    pub thresholds: Vec<ThresholdResult>,
     /// Why numbers of this run should not be taken at face value.
     pub warnings: Vec<Warning>,
-}
-
-/// Schedule lag in microseconds; null if nothing was sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the fields are the percentiles that they are named after")]
-pub struct Lag {
-    pub p50: Option<f64>,
-    pub p99: Option<f64>,
-    pub p999: Option<f64>,
-    pub max: Option<f64>,
 }
 
 /// The result of one endpoint.
@@ -78,35 +80,36 @@ pub struct EndpointSummary {
     pub outcomes: Outcomes,
     /// Invocations, of any outcome, that were a cold start; null if no answer told.
     pub cold_starts: Option<u64>,
+    /// The share that these are of the invocations of which it is known, in percent; null if no answer told.
+    pub cold_percent: Option<f64>,
+    /// How long environments took to initialise, as the platform reported, for invocations of any outcome.
+    pub init: Latency,
+    /// How long environments took to be restored from a snapshot, as the platform reported, for invocations of any outcome.
+    pub restore: Latency,
+    /// Which environments answered; null if no answer told.
+    pub environments: Option<EnvironmentsSummary>,
+    /// The most memory that an environment used, in MiB; null if no answer told.
+    pub max_memory_mib: Option<u64>,
+    /// Bytes of the bodies of answers, of any outcome; null if there was none.
+    pub answer_bytes: Option<Bytes>,
     /// Latencies of invocations with outcome `ok`.
     pub views: Views,
+    /// Those by an environment that was already running.
+    pub warm: Views,
+    /// Those of cold starts.
+    pub cold: Views,
+    /// Where the time of invocations with outcome `ok` went.
+    pub budget: BudgetSummary,
 }
 
-/// Latencies in microseconds, with three significant digits from a nanosecond to an hour.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Numbers of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Views {
-    /// From the intended time to the end.
-    pub response: Latency,
-    /// From sending to the end.
-    pub service: Latency,
-    /// As the function reported.
-    pub function: Latency,
-}
-
-/// A distribution in microseconds; null where there is no value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the fields are the statistics that they are named after")]
-pub struct Latency {
-    pub count: u64,
-    pub min: Option<f64>,
-    pub mean: Option<f64>,
-    pub p50: Option<f64>,
-    pub p90: Option<f64>,
-    pub p99: Option<f64>,
-    pub p999: Option<f64>,
-    pub max: Option<f64>,
+pub struct Bytes {
+    /// The fewest.
+    pub min: u64,
+    /// The most.
+    pub max: u64,
 }
 
 /// The course of a run, which its summary follows from.
@@ -124,8 +127,10 @@ pub struct Course<'a> {
     pub interrupted_ns: Option<u64>,
     /// Requests that were sent within the window.
     pub sent_in_window: u64,
-    /// Requests that ended with outcome `ok` within the window.
-    pub ok_in_window: u64,
+    /// How far the wall clock moved against the monotonic one during the run.
+    pub wall_jump_ns: i64,
+    /// What is demanded of the run.
+    pub thresholds: &'a [Threshold],
 }
 
 /// The sums do not agree: an invocation was lost or counted twice, and no number can be trusted.
@@ -149,21 +154,31 @@ impl Summary {
         if totals.samples() != course.issued {
             return Err(SumError { issued: course.issued, recorded: totals.samples() });
         }
-        let window_s = units::s(course.window_ns);
-        let per_second = |count: u64| if count == 0 { 0.0 } else { count as f64 / window_s };
+        let run_ns = course.window_ns.max(totals.last_end_ns);
+        let (window_s, run_s) = (units::s(course.window_ns), units::s(run_ns));
+        let rate = |count: u64, seconds: f64| if count == 0 { 0.0 } else { count as f64 / seconds };
+        let completed = totals.outcome(Outcome::Ok);
+        let names: Vec<&str> = course.endpoints.iter().map(|(name, _)| *name).collect();
+        let endpoints: Vec<_> =
+            course.endpoints.iter().zip(&totals.endpoints).map(EndpointSummary::new).collect();
         let mut summary = Self {
             schema: SCHEMA,
+            verdict: Verdict::new(&facts(course, totals)),
             issued: course.issued,
-            completed: totals.endpoints.iter().map(|endpoint| endpoint.outcome(Outcome::Ok)).sum(),
+            completed,
             target_rps: course.target_rps,
-            sent_rps: per_second(course.sent_in_window),
-            completed_rps: per_second(course.ok_in_window),
+            sent_rps: rate(course.sent_in_window, window_s),
+            real_rps: rate(completed, window_s),
+            completed_rps: rate(completed, run_s),
             window_s,
+            run_s,
             interrupted: course.interrupted_ns.is_some(),
             interrupted_after_s: course.interrupted_ns.map(units::s),
             saturated: totals.saturated,
             schedule_lag_us: Lag::new(&totals.lag),
-            endpoints: course.endpoints.iter().zip(&totals.endpoints).map(EndpointSummary::new).collect(),
+            thresholds: check(course.thresholds, &endpoints),
+            endpoints,
+            failures: totals.failures.summary(&names),
             warnings: Vec::new(),
         };
         summary.warnings = summary.find_warnings();
@@ -171,18 +186,16 @@ impl Summary {
     }
 
     fn find_warnings(&self) -> Vec<Warning> {
-        let dropped: u64 =
-            self.endpoints.iter().map(|endpoint| endpoint.outcomes.get(Outcome::Dropped)).sum();
-        let lag_us = self.schedule_lag_us.p99.filter(|lag_us| *lag_us > LAG_TO_TRUST_US);
-        let sent = self.sent_rps * self.window_s / self.issued as f64;
+        // A lag that makes the run invalid is told there.
+        let is_reason =
+            self.verdict.reasons.iter().any(|reason| matches!(reason, Reason::ScheduleLag { .. }));
+        let lag_us = self.schedule_lag_us.p99.filter(|lag_us| *lag_us > LAG_TO_TRUST_US && !is_reason);
+        let inconsistent: u64 = self.endpoints.iter().map(|endpoint| endpoint.budget.inconsistent).sum();
         let mut warnings = Vec::new();
         warnings.extend(self.interrupted_after_s.map(|after_s| Warning::Interrupted { after_s }));
         warnings.extend(lag_us.map(|p99_us| Warning::ScheduleLag { p99_us }));
-        if dropped > 0 {
-            warnings.push(Warning::Dropped { requests: dropped });
-        }
-        if self.issued > 0 && sent < SENT_TO_TRUST {
-            warnings.push(Warning::SentLate { sent_percent: sent * 100.0 });
+        if inconsistent > 0 {
+            warnings.push(Warning::InconsistentBudgets { requests: inconsistent });
         }
         if self.saturated > 0 {
             warnings.push(Warning::Saturated { values: self.saturated });
@@ -194,47 +207,63 @@ impl Summary {
     }
 }
 
+fn facts(course: &Course<'_>, totals: &Totals) -> Facts {
+    let p99_us = |histogram: &Histogram| histogram.quantile_ns(0.99).map(units::us);
+    let responses = totals.endpoints.iter().filter_map(|endpoint| p99_us(&endpoint.view(View::Response)));
+    Facts {
+        lag_p99_us: p99_us(&totals.lag),
+        lag_p99_low_us: order_statistics::lower_rank(totals.lag.count(), 0.99)
+            .map(|rank| units::us(totals.lag.steps().at_rank(rank))),
+        response_p99_us: responses.reduce(f64::min),
+        issued: course.issued,
+        dropped: totals.outcome(Outcome::Dropped),
+        sent_in_window: course.sent_in_window,
+        wall_jump_s: course.wall_jump_ns as f64 / units::NS_PER_S as f64,
+        run_s: units::s(course.window_ns.max(totals.last_end_ns)),
+    }
+}
+
+/// Checks each threshold on each endpoint that it is about.
+fn check(thresholds: &[Threshold], endpoints: &[EndpointSummary]) -> Vec<ThresholdResult> {
+    let pairs =
+        thresholds.iter().flat_map(|threshold| endpoints.iter().map(move |endpoint| (threshold, endpoint)));
+    let results = pairs.filter_map(|(threshold, endpoint)| {
+        threshold.check(&endpoint.name, &endpoint.views, endpoint.outcomes.percent(Outcome::Ok))
+    });
+    results.collect()
+}
+
 impl EndpointSummary {
     fn new(((name, asynchronous), totals): (&(&str, bool), &EndpointTotals)) -> Self {
+        let views = |start: Start| {
+            let latency = |view: View| Latency::new(totals.view_with(start, view));
+            Views {
+                response: latency(View::Response),
+                service: latency(View::Service),
+                function: latency(View::Function),
+            }
+        };
+        let is_known = totals.starts_known > 0;
+        let cold_share = totals.cold_starts as f64 / totals.starts_known as f64;
         Self {
             name: (*name).to_owned(),
             asynchronous: *asynchronous,
             outcomes: Outcomes(totals.outcomes),
-            cold_starts: (totals.starts_known > 0).then_some(totals.cold_starts),
+            cold_starts: is_known.then_some(totals.cold_starts),
+            cold_percent: is_known.then_some(cold_share * 100.0),
+            init: Latency::new(&totals.init),
+            restore: Latency::new(&totals.restore),
+            environments: totals.environments.summary(),
+            max_memory_mib: totals.max_memory_mib,
+            answer_bytes: totals.answer_bytes.map(|(min, max)| Bytes { min, max }),
             views: Views {
-                response: Latency::new(totals.view(View::Response)),
-                service: Latency::new(totals.view(View::Service)),
-                function: Latency::new(totals.view(View::Function)),
+                response: Latency::new(&totals.view(View::Response)),
+                service: Latency::new(&totals.view(View::Service)),
+                function: Latency::new(&totals.view(View::Function)),
             },
-        }
-    }
-}
-
-impl Lag {
-    fn new(lag: &Histogram) -> Self {
-        let quantile = |share: f64| lag.quantile_ns(share).map(units::us);
-        Self {
-            p50: quantile(0.5),
-            p99: quantile(0.99),
-            p999: quantile(0.999),
-            max: lag.max_ns().map(units::us),
-        }
-    }
-}
-
-impl Latency {
-    fn new(histogram: &Histogram) -> Self {
-        let quantile = |share: f64| histogram.quantile_ns(share).map(units::us);
-        Self {
-            count: histogram.count(),
-            min: histogram.min_ns().map(units::us),
-            // To the nanosecond, as all other values are.
-            mean: histogram.mean_ns().map(|ns| units::us(units::rounded(ns))),
-            p50: quantile(0.5),
-            p90: quantile(0.9),
-            p99: quantile(0.99),
-            p999: quantile(0.999),
-            max: histogram.max_ns().map(units::us),
+            warm: views(Start::Warm),
+            cold: views(Start::Cold),
+            budget: BudgetSummary::new(&totals.budgets),
         }
     }
 }
@@ -257,7 +286,8 @@ mod tests {
             window_ns: 10_000_000_000,
             interrupted_ns: None,
             sent_in_window: 3000,
-            ok_in_window: 3000,
+            wall_jump_ns: 0,
+            thresholds: &[],
         };
         Summary::new(&course, &totals).unwrap()
     }
@@ -270,7 +300,8 @@ mod tests {
             window_ns: 10_000_000_000,
             interrupted_ns: None,
             sent_in_window: issued,
-            ok_in_window: issued,
+            wall_jump_ns: 0,
+            thresholds: &[],
         }
     }
 
@@ -307,28 +338,58 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_function_that_answers_everything_keeps_its_rate() {
+        let mut totals = Totals::new(1);
+        for n in 0..250 {
+            totals.record(&sample(0, Outcome::Ok, n * 20_000_000 + 2_000_000_000));
+        }
+        let course = Course { target_rps: 50.0, window_ns: 5_000_000_000, ..course(250) };
+        let summary = Summary::new(&course, &totals).unwrap();
+        assert_eq!(
+            (summary.real_rps.to_bits(), summary.run_s.to_bits()),
+            (50_f64.to_bits(), 6.98_f64.to_bits())
+        );
+        assert!((summary.completed_rps - 250.0 / 6.98).abs() < 1e-9, "{}", summary.completed_rps);
+    }
+
+    #[test]
     fn what_may_mislead_is_found() {
         assert_eq!(test_summary().warnings, []);
         let mut summary = Summary {
-            sent_rps: 290.0,
             interrupted_after_s: Some(2.0),
             saturated: 1,
             schedule_lag_us: Lag { p50: Some(9.0), p99: Some(1234.0), p999: None, max: None },
             ..test_summary()
         };
         summary.endpoints[0].asynchronous = true;
-        summary.endpoints[0].outcomes.0[Outcome::Dropped as usize] = 7;
+        summary.endpoints[0].budget.inconsistent = 7;
         summary.warnings = summary.find_warnings();
-        let kinds: Vec<_> = summary.warnings.iter().map(std::mem::discriminant).collect();
         let expected = [
             Warning::Interrupted { after_s: 2.0 },
             Warning::ScheduleLag { p99_us: 1234.0 },
-            Warning::Dropped { requests: 7 },
-            Warning::SentLate { sent_percent: 0.0 },
+            Warning::InconsistentBudgets { requests: 7 },
             Warning::Saturated { values: 1 },
             Warning::Asynchronous { endpoint: "f".to_owned() },
         ];
-        assert_eq!(kinds, expected.each_ref().map(std::mem::discriminant));
+        assert_eq!(summary.warnings, expected);
+    }
+
+    #[test]
+    fn a_full_summary_reads_back_with_its_verdict_and_thresholds() {
+        let mut totals = Totals::new(1);
+        let mut dropped = sample(0, Outcome::Dropped, 0);
+        dropped.timing = None;
+        for sample in [sample(0, Outcome::Ok, 3_000_000), sample(0, Outcome::Throttled, 2_000_000), dropped] {
+            totals.record(&sample);
+        }
+        let thresholds = ["f.response.max<1ms", "g.ok>1%", "ok>33%"].map(|text| text.parse().unwrap());
+        let course = Course { thresholds: &thresholds, wall_jump_ns: -1_500_000_000, ..course(3) };
+        let summary = Summary::new(&course, &totals).unwrap();
+        let reasons = [Reason::Dropped { requests: 1 }, Reason::ClockJumped { by_s: -1.5 }];
+        assert_eq!((summary.verdict.valid, summary.verdict.reasons.as_slice()), (false, reasons.as_slice()));
+        let passed: Vec<_> = summary.thresholds.iter().map(|result| result.passed).collect();
+        assert_eq!(passed, [false, true]);
+        assert_eq!(summary.failures.causes.len(), 2);
         let json = serde_json::to_string(&summary).unwrap();
         assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
     }

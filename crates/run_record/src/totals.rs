@@ -1,5 +1,8 @@
 //! Counts and histograms over all samples of a run.
 
+use crate::budget::BudgetTotals;
+use crate::environments::Environments;
+use crate::failures::Failures;
 use crate::histogram::{Histogram, View};
 use crate::sample::{Outcome, Sample};
 
@@ -12,9 +15,37 @@ pub struct Totals {
     pub lag: Histogram,
     /// Values above an hour, which were recorded as an hour.
     pub saturated: u64,
+    /// When the last invocation ended, in nanoseconds since the start of the run.
+    pub last_end_ns: u64,
+    /// Failures of all endpoints by cause.
+    pub failures: Failures,
 }
 
-/// What is known of one endpoint over the whole run.
+/// Which environment an invocation had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// One that was already running.
+    Warm,
+    /// One that was started for it.
+    Cold,
+    /// The platform did not say.
+    Unknown,
+}
+
+impl Start {
+    /// All starts.
+    pub const ALL: [Self; 3] = [Self::Warm, Self::Cold, Self::Unknown];
+
+    fn new(cold: Option<bool>) -> Self {
+        match cold {
+            Some(false) => Self::Warm,
+            Some(true) => Self::Cold,
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// What is known of one endpoint over the whole run. It takes up to 6 MiB: 23 histograms.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EndpointTotals {
     /// Invocations by outcome, in the order of [`Outcome::ALL`].
@@ -23,8 +54,20 @@ pub struct EndpointTotals {
     pub starts_known: u64,
     /// Invocations that were a cold start.
     pub cold_starts: u64,
-    /// Latencies of successful invocations, in the order of [`View::ALL`].
-    pub views: [Histogram; View::ALL.len()],
+    /// How long environments took to initialise.
+    pub init: Histogram,
+    /// How long environments took to be restored from a snapshot.
+    pub restore: Histogram,
+    /// The environments that answered.
+    pub environments: Environments,
+    /// The most memory that an environment used, in MiB.
+    pub max_memory_mib: Option<u64>,
+    /// The fewest and the most bytes of an answer.
+    pub answer_bytes: Option<(u64, u64)>,
+    /// Where the time of successful invocations went.
+    pub budgets: BudgetTotals,
+    /// Latencies of successful invocations, in the orders of [`Start::ALL`] and [`View::ALL`].
+    views: [[Histogram; View::ALL.len()]; Start::ALL.len()],
 }
 
 /// Two parts do not belong to the same run.
@@ -45,17 +88,12 @@ impl Totals {
 
     /// Counts a sample and records its latencies.
     pub fn record(&mut self, sample: &Sample) {
-        let endpoint = &mut self.endpoints[sample.arrival.endpoint];
-        endpoint.outcomes[sample.reply.outcome as usize] += 1;
-        endpoint.starts_known += u64::from(sample.reply.cold.is_some());
-        endpoint.cold_starts += u64::from(sample.reply.cold == Some(true));
-        if sample.reply.outcome == Outcome::Ok {
-            for (view, histogram) in View::ALL.into_iter().zip(&mut endpoint.views) {
-                let saturated = view.latency_ns(sample).is_some_and(|value| histogram.record(value));
-                self.saturated += u64::from(saturated);
-            }
-        }
+        self.saturated += self.endpoints[sample.arrival.endpoint].record(sample);
         self.saturated += u64::from(sample.lag_ns().is_some_and(|lag| self.lag.record(lag)));
+        self.failures.record(sample);
+        if let Some(timing) = sample.timing {
+            self.last_end_ns = self.last_end_ns.max(timing.done_ns);
+        }
     }
 
     /// Adds the totals of another part of the same run.
@@ -72,7 +110,14 @@ impl Totals {
         }
         self.lag.merge(&other.lag);
         self.saturated += other.saturated;
+        self.last_end_ns = self.last_end_ns.max(other.last_end_ns);
+        self.failures.merge(&other.failures);
         Ok(())
+    }
+
+    /// The number of invocations of all endpoints with this outcome.
+    pub fn outcome(&self, outcome: Outcome) -> u64 {
+        self.endpoints.iter().map(|endpoint| endpoint.outcome(outcome)).sum()
     }
 
     /// How many samples were recorded.
@@ -87,9 +132,42 @@ impl EndpointTotals {
         self.outcomes[outcome as usize]
     }
 
-    /// The latencies of successful invocations in a view.
-    pub fn view(&self, view: View) -> &Histogram {
-        &self.views[view as usize]
+    /// The latencies of all successful invocations in a view.
+    pub fn view(&self, view: View) -> Histogram {
+        let mut all = Histogram::default();
+        Start::ALL.into_iter().for_each(|start| all.merge(self.view_with(start, view)));
+        all
+    }
+
+    /// The latencies of successful invocations with such an environment in a view.
+    pub fn view_with(&self, start: Start, view: View) -> &Histogram {
+        &self.views[start as usize][view as usize]
+    }
+
+    /// Counts a sample. Returns how many values were above an hour.
+    fn record(&mut self, sample: &Sample) -> u64 {
+        let reply = &sample.reply;
+        self.outcomes[reply.outcome as usize] += 1;
+        self.starts_known += u64::from(reply.cold.is_some());
+        self.cold_starts += u64::from(reply.cold == Some(true));
+        let starts = [(reply.report.init_ns, &mut self.init), (reply.report.restore_ns, &mut self.restore)];
+        let mut saturated = 0;
+        for (value, histogram) in starts {
+            saturated += u64::from(value.is_some_and(|value| histogram.record(value)));
+        }
+        if let Some(environment) = &reply.environment {
+            self.environments.record(environment);
+        }
+        self.max_memory_mib = self.max_memory_mib.max(reply.report.max_memory_mib);
+        self.answer_bytes = widest(self.answer_bytes, reply.answer_bytes.map(|bytes| (bytes, bytes)));
+        if reply.outcome == Outcome::Ok {
+            saturated += self.budgets.record(sample);
+            let views = &mut self.views[Start::new(reply.cold) as usize];
+            for (view, histogram) in View::ALL.into_iter().zip(views) {
+                saturated += u64::from(view.latency_ns(sample).is_some_and(|value| histogram.record(value)));
+            }
+        }
+        saturated
     }
 
     fn merge(&mut self, other: &Self) {
@@ -98,10 +176,21 @@ impl EndpointTotals {
         }
         self.starts_known += other.starts_known;
         self.cold_starts += other.cold_starts;
-        for (view, other) in self.views.iter_mut().zip(&other.views) {
+        self.init.merge(&other.init);
+        self.restore.merge(&other.restore);
+        self.environments.merge(&other.environments);
+        self.max_memory_mib = self.max_memory_mib.max(other.max_memory_mib);
+        self.answer_bytes = widest(self.answer_bytes, other.answer_bytes);
+        self.budgets.merge(&other.budgets);
+        for (view, other) in self.views.iter_mut().flatten().zip(other.views.iter().flatten()) {
             view.merge(other);
         }
     }
+}
+
+/// The range that covers both.
+fn widest(one: Option<(u64, u64)>, other: Option<(u64, u64)>) -> Option<(u64, u64)> {
+    one.into_iter().chain(other).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 #[cfg(test)]
@@ -124,6 +213,28 @@ mod tests {
         // Once as response, once as service.
         assert_eq!(totals.saturated, 2);
         assert_eq!(endpoint.view(View::Function).count(), 0);
+        assert_eq!(totals.last_end_ns, 4_000_000_000_000);
+    }
+
+    #[test]
+    fn warm_and_cold_are_apart_and_what_the_platform_told_is_kept() {
+        let mut totals = Totals::new(1);
+        for (cold, init_ns, memory, bytes) in [
+            (Some(true), Some(7), Some(40), Some(9)),
+            (Some(false), None, Some(50), Some(3)),
+            (None, None, None, None),
+        ] {
+            let mut sample = sample(0, Outcome::Ok, 1_000_000);
+            sample.reply.cold = cold;
+            sample.reply.report.init_ns = init_ns;
+            sample.reply.report.max_memory_mib = memory;
+            sample.reply.answer_bytes = bytes;
+            totals.record(&sample);
+        }
+        let endpoint = &totals.endpoints[0];
+        assert_eq!(Start::ALL.map(|start| endpoint.view_with(start, View::Response).count()), [1, 1, 1]);
+        assert_eq!((endpoint.view(View::Response).count(), endpoint.init.count()), (3, 1));
+        assert_eq!((endpoint.max_memory_mib, endpoint.answer_bytes), (Some(50), Some((3, 9))));
     }
 
     #[test]

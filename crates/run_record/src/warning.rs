@@ -22,15 +22,10 @@ pub enum Warning {
         /// The schedule lag that 99 % of the requests did not exceed, in microseconds.
         p99_us: f64,
     },
-    /// Requests were not sent, because `--max-in-flight` calls were in flight.
-    Dropped {
-        /// How many.
+    /// What the platform and the function reported contradicts itself or the latencies.
+    InconsistentBudgets {
+        /// Invocations.
         requests: u64,
-    },
-    /// Too few requests were sent within the window.
-    SentLate {
-        /// The share that was sent within the window, in percent.
-        sent_percent: f64,
     },
     /// Values above an hour were recorded as an hour.
     Saturated {
@@ -53,14 +48,10 @@ impl fmt::Display for Warning {
                 "the load generator itself was late (schedule lag p99 {}): response latencies include it",
                 duration_text(*p99_us)
             ),
-            Self::Dropped { requests } => write!(
+            Self::InconsistentBudgets { requests } => write!(
                 f,
-                "{requests} requests were not sent, because --max-in-flight calls were in flight: the load was lower \
-                 than asked for"
+                "what was reported of {requests} requests takes longer than they did: they are not in the table of parts"
             ),
-            Self::SentLate { sent_percent } => {
-                write!(f, "only {sent_percent:.2} % of the requests were sent in time")
-            }
             Self::Saturated { values } => {
                 write!(f, "values above an hour that were recorded as an hour: {values}")
             }
@@ -80,16 +71,14 @@ mod tests {
         let warnings = [
             Warning::Interrupted { after_s: 2.0 },
             Warning::ScheduleLag { p99_us: 1234.0 },
-            Warning::Dropped { requests: 7 },
-            Warning::SentLate { sent_percent: 96.666 },
+            Warning::InconsistentBudgets { requests: 7 },
             Warning::Saturated { values: 1 },
             Warning::Asynchronous { endpoint: "f".to_owned() },
         ];
         insta::assert_snapshot!(warnings.each_ref().map(ToString::to_string).join("\n"), @"
         the run was ended early, after 2.0 s
         the load generator itself was late (schedule lag p99 1.23 ms): response latencies include it
-        7 requests were not sent, because --max-in-flight calls were in flight: the load was lower than asked for
-        only 96.67 % of the requests were sent in time
+        what was reported of 7 requests takes longer than they did: they are not in the table of parts
         values above an hour that were recorded as an hour: 1
         f is called asynchronously: ok means accepted, not completed
         ");

@@ -2,172 +2,182 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use run_record::failures::{FailureSummary, FailuresSummary};
+use run_record::summary::Summary;
 
-use run_record::Outcome;
-use run_record::summary::{EndpointSummary, Summary};
-use run_record::units::duration_text;
+use crate::table;
 
-const HEADER: [&str; 12] = [
-    "endpoint",
-    "ok",
-    "failed",
-    "cold",
-    "response\np50",
-    "\np99",
-    "\np99.9",
-    "\nmax",
-    "service\np50",
-    "\np99",
-    "function\np50",
-    "\np99",
-];
+/// So many causes of failures are shown; the others are in `summary.json`.
+const CAUSES: usize = 5;
 
-/// The two lines that the original invoker prints, a table with a row for each endpoint, and the warnings.
+/// The two lines that the original invoker prints, the rates, the tables, the verdict, and what else is to be known.
 pub fn text(summary: &Summary) -> String {
-    let mut text = format!("Issued / completed requests: {}, {}\n", summary.issued, summary.completed);
-    let _ = writeln!(text, "Real / target RPS: {:.2} / {}", summary.completed_rps, summary.target_rps);
-    let _ = writeln!(text, "\n{}", table(summary));
+    let Summary { issued, completed, target_rps, sent_rps, real_rps, completed_rps, run_s, .. } = summary;
+    let mut text = format!("Issued / completed requests: {issued}, {completed}\n");
+    let _ = writeln!(text, "Real / target RPS: {real_rps:.2} / {target_rps}");
+    let _ = writeln!(text, "Sent / target RPS: {sent_rps:.2} / {target_rps}");
+    let _ = writeln!(text, "Completed RPS: {completed_rps:.2}, over the {run_s:.2} s of the whole run");
+    let _ = writeln!(text, "\n{}", table::latencies(summary));
+    if let Some(parts) = table::parts(summary) {
+        let _ = writeln!(text, "{parts}");
+    }
+    let _ = writeln!(text, "verdict: {}", if summary.verdict.valid { "valid" } else { "invalid" });
+    for reason in &summary.verdict.reasons {
+        let _ = writeln!(text, "invalid: {reason}");
+    }
     for warning in &summary.warnings {
         let _ = writeln!(text, "warning: {warning}");
     }
-    text
-}
-
-fn table(summary: &Summary) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(HEADER);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for result in &summary.thresholds {
+        let _ = writeln!(text, "{result}");
     }
-    for endpoint in &summary.endpoints {
-        table.add_row(row(endpoint));
+    text + &failures(&summary.failures)
+}
+
+/// A line for each of the most frequent causes, and how many failures there are besides.
+fn failures(failures: &FailuresSummary) -> String {
+    let shown = failures.causes.iter().take(CAUSES);
+    let mut lines: String = shown.map(failure).collect();
+    let further: u64 = failures.causes.iter().skip(CAUSES).map(|cause| cause.count).sum();
+    if further + failures.other > 0 {
+        let _ = writeln!(lines, "failed: {} requests with further causes", further + failures.other);
     }
-    table.trim_fmt()
+    lines
 }
 
-fn row(endpoint: &EndpointSummary) -> Vec<String> {
-    let (response, service, function) =
-        (&endpoint.views.response, &endpoint.views.service, &endpoint.views.function);
-    let mut row = vec![
-        endpoint.name.clone(),
-        endpoint.outcomes.get(Outcome::Ok).to_string(),
-        failed(endpoint),
-        endpoint.cold_starts.map_or_else(|| "-".to_owned(), |count| count.to_string()),
-    ];
-    let latencies = [response.p50, response.p99, response.p999, response.max, service.p50, service.p99];
-    row.extend(latencies.into_iter().chain([function.p50, function.p99]).map(duration));
-    row
-}
-
-/// How many invocations failed, by outcome: `3 timeout, 1 throttled`.
-fn failed(endpoint: &EndpointSummary) -> String {
-    let failures = endpoint.outcomes.failures();
-    let failed: Vec<_> = failures.map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
-    if failed.is_empty() { "0".to_owned() } else { failed.join("\n") }
-}
-
-/// Microseconds for a cell of the table.
-fn duration(us: Option<f64>) -> String {
-    us.map_or_else(|| "-".to_owned(), duration_text)
+fn failure(failure: &FailureSummary) -> String {
+    let FailureSummary { endpoint, outcome, cause, count, first_s, last_s } = failure;
+    let cause = cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
+    let times = if first_s.to_bits() == last_s.to_bits() {
+        format!("at {first_s:.1} s")
+    } else {
+        format!("from {first_s:.1} s to {last_s:.1} s")
+    };
+    format!("failed: {endpoint}, {count} {} {times}{cause}\n", outcome.name())
 }
 
 #[cfg(test)]
 mod tests {
-    use run_record::summary::{Lag, Latency, SCHEMA, Views};
-    use run_record::{Outcomes, Warning};
+    use run_record::summary::Course;
+    use run_record::{Arrival, Cause, Outcome, Reply, Report, Sample, Timing, Totals};
 
     use super::*;
 
-    fn latency(scale: f64) -> Latency {
-        let value = |x: f64| Some(x * scale);
-        Latency {
-            count: 1,
-            min: value(1.0),
-            mean: value(2.0),
-            p50: value(2.0),
-            p90: value(3.0),
-            p99: value(40.0),
-            p999: value(5_000.0),
-            max: value(999_499.0),
+    const MS: u64 = 1_000_000;
+
+    /// A call that was due at `at_ms`, was sent at once, and ended after `took_ms`.
+    fn sample(endpoint: usize, at_ms: u64, took_ms: u64, outcome: Outcome) -> Sample {
+        let intended_ns = at_ms * MS;
+        Sample {
+            arrival: Arrival { sequence: at_ms, endpoint, intended_ns },
+            timing: Some(Timing::new(intended_ns + MS / 50, intended_ns + took_ms * MS)),
+            reply: Reply::with_outcome(outcome),
         }
     }
 
-    fn none() -> Latency {
-        Latency { count: 0, min: None, mean: None, p50: None, p90: None, p99: None, p999: None, max: None }
+    fn ok(endpoint: usize, at_ms: u64, took_ms: u64, init_ns: Option<u64>) -> Sample {
+        let mut sample = sample(endpoint, at_ms, took_ms, Outcome::Ok);
+        sample.reply.cold = Some(init_ns.is_some());
+        sample.reply.function_latency_s = Some(0.000_5);
+        sample.reply.report = Report { init_ns, duration_ns: Some(MS), ..Report::default() };
+        sample
     }
 
-    fn endpoint(name: &str, outcomes: [u64; 9]) -> EndpointSummary {
-        EndpointSummary {
-            name: name.to_owned(),
-            asynchronous: false,
-            outcomes: Outcomes(outcomes),
-            cold_starts: Some(2),
-            views: Views { response: latency(1.0), service: latency(0.5), function: latency(1.5) },
-        }
-    }
-
-    fn summary(endpoints: Vec<EndpointSummary>) -> Summary {
-        Summary {
-            schema: SCHEMA,
-            issued: 3000,
-            completed: 3000,
-            target_rps: 300.0,
-            sent_rps: 300.0,
-            completed_rps: 299.5,
-            window_s: 10.0,
-            interrupted: false,
-            interrupted_after_s: None,
-            saturated: 0,
-            schedule_lag_us: Lag { p50: Some(9.0), p99: Some(80.0), p999: Some(90.0), max: Some(100.0) },
+    fn course<'a>(endpoints: Vec<(&'a str, bool)>, totals: &Totals) -> Course<'a> {
+        Course {
             endpoints,
-            warnings: Vec::new(),
+            target_rps: 100.0,
+            issued: totals.samples(),
+            window_ns: 10_000 * MS,
+            interrupted_ns: None,
+            sent_in_window: totals.samples(),
+            wall_jump_ns: 0,
+            thresholds: &[],
         }
     }
 
     #[test]
     fn a_good_run() {
-        let endpoints = vec![
-            endpoint("chameleon", [1500, 0, 0, 0, 0, 0, 0, 0, 0]),
-            endpoint("cnn_serving", [1500, 0, 0, 0, 0, 0, 0, 0, 0]),
-        ];
-        insta::assert_snapshot!(text(&summary(endpoints)), @"
-        Issued / completed requests: 3000, 3000
-        Real / target RPS: 299.50 / 300
+        let mut totals = Totals::new(2);
+        for n in 0..500 {
+            totals.record(&ok(0, n * 20, 2 + n / 100, None));
+            totals.record(&ok(1, n * 20 + 10, 9, (n < 3).then_some(5 * MS)));
+        }
+        let course = course(vec![("chameleon", false), ("cnn_serving", false)], &totals);
+        let thresholds = ["response.p99<8ms".parse().unwrap()];
+        let summary = Summary::new(&Course { thresholds: &thresholds, ..course }, &totals).unwrap();
+        insta::assert_snapshot!(text(&summary), @"
+        Issued / completed requests: 1000, 1000
+        Real / target RPS: 100.00 / 100
+        Sent / target RPS: 100.00 / 100
+        Completed RPS: 100.00, over the 10.00 s of the whole run
 
-         endpoint       ok  failed  cold  response                            service           function
-                                               p50      p99    p99.9     max      p50      p99       p50      p99
-         chameleon    1500       0     2   2.00 µs  40.0 µs  5.00 ms  999 ms  1.00 µs  20.0 µs   3.00 µs  60.0 µs
-         cnn_serving  1500       0     2   2.00 µs  40.0 µs  5.00 ms  999 ms  1.00 µs  20.0 µs   3.00 µs  60.0 µs
+          latency           count      p50      p90      p95      p99    p99.9      max
+        chameleon: 500 ok, 0 cold
+          response            500  4.00 ms  6.00 ms  6.00 ms  6.00 ms        -  6.00 ms
+          service             500  3.98 ms  5.98 ms  5.98 ms  5.98 ms        -  5.98 ms
+          function            500   500 µs   500 µs   500 µs   500 µs        -   500 µs
+        cnn_serving: 500 ok, 3 cold
+          response            500  9.00 ms  9.00 ms  9.00 ms  9.00 ms        -  9.00 ms
+          service             500  8.99 ms  8.99 ms  8.99 ms  8.99 ms        -  8.99 ms
+          function            500   500 µs   500 µs   500 µs   500 µs        -   500 µs
+          cold response         3        -        -        -        -        -  9.00 ms
+          init                  3        -        -        -        -        -  5.00 ms
+
+          mean time in        lag  connect  network     init overhead  handler response
+        chameleon
+          warm            20.0 µs        -  2.98 ms        -   500 µs   500 µs  4.00 ms
+        cnn_serving
+          warm            20.0 µs        -  7.98 ms        -   500 µs   500 µs  9.00 ms
+          cold            20.0 µs        -  2.98 ms  5.00 ms   500 µs   500 µs  9.00 ms
+
+        verdict: valid
+        threshold kept: response.p99<8ms, chameleon: 6.00 ms
+        threshold broken: response.p99<8ms, cnn_serving: 9.00 ms
         ");
     }
 
     #[test]
     fn a_bad_run() {
-        let mut failing = endpoint("f", [0, 0, 3, 1, 0, 0, 0, 7, 2]);
-        failing.views = Views { response: none(), service: none(), function: none() };
-        failing.cold_starts = None;
-        let mut accepted = endpoint("g", [5, 0, 0, 0, 0, 0, 0, 0, 0]);
-        accepted.asynchronous = true;
-        let bad = Summary {
-            completed_rps: 0.5,
-            warnings: vec![Warning::Interrupted { after_s: 2.0 }, Warning::Dropped { requests: 7 }],
-            ..summary(vec![failing, accepted])
-        };
-        insta::assert_snapshot!(text(&bad), @"
-        Issued / completed requests: 3000, 3000
-        Real / target RPS: 0.50 / 300
+        let mut totals = Totals::new(2);
+        for n in 0..7 {
+            let mut failing = sample(0, n * 100, 5, Outcome::ALL[1 + usize::try_from(n).unwrap()]);
+            failing.reply.cause = Some(Cause { message: format!("cause {n}"), ..Cause::default() });
+            failing.timing = failing.timing.filter(|_| failing.reply.outcome != Outcome::Dropped);
+            totals.record(&failing);
+            totals.record(&failing);
+        }
+        totals.record(&sample(0, 900, 5, Outcome::Abandoned));
+        totals.record(&sample(1, 1_000, 12_000, Outcome::Ok));
+        let course = course(vec![("f", false), ("g", true)], &totals);
+        let course = Course { interrupted_ns: Some(2_000 * MS), sent_in_window: 14, ..course };
+        let text = text(&Summary::new(&course, &totals).unwrap());
+        insta::assert_snapshot!(text, @"
+        Issued / completed requests: 16, 1
+        Real / target RPS: 0.10 / 100
+        Sent / target RPS: 1.40 / 100
+        Completed RPS: 0.08, over the 13.00 s of the whole run
 
-         endpoint  ok       failed  cold  response                            service           function
-                                               p50      p99    p99.9     max      p50      p99       p50      p99
-         f          0  3 throttled     -         -        -        -       -        -        -         -        -
-                         1 timeout
-                         7 dropped
-                       2 abandoned
-         g          5            0     2   2.00 µs  40.0 µs  5.00 ms  999 ms  1.00 µs  20.0 µs   3.00 µs  60.0 µs
+          latency           count      p50      p90      p95      p99    p99.9      max
+        f: 0 ok, 2 function_error, 2 throttled, 2 timeout, 2 transport, 2 service_error,
+           2 bad_answer, 2 dropped, 1 abandoned
+        g: 1 ok
+          response              1        -        -        -        -        -   12.0 s
+          service               1        -        -        -        -        -   12.0 s
+
+        verdict: invalid
+        invalid: 2 requests were not sent, because --max-in-flight calls were in flight
+        invalid: only 87.50 % of the requests were sent in time
         warning: the run was ended early, after 2.0 s
-        warning: 7 requests were not sent, because --max-in-flight calls were in flight: the load was lower than asked for
+        warning: g is called asynchronously: ok means accepted, not completed
+        failed: f, 2 function_error at 0.0 s: cause 0
+        failed: f, 2 throttled at 0.1 s: cause 1
+        failed: f, 2 timeout at 0.2 s: cause 2
+        failed: f, 2 transport at 0.3 s: cause 3
+        failed: f, 2 service_error at 0.4 s: cause 4
+        failed: 5 requests with further causes
         ");
+        let tables = text.lines().take_while(|line| !line.starts_with("verdict"));
+        assert!(tables.into_iter().all(|line| line.chars().count() <= 80), "{text}");
     }
 }

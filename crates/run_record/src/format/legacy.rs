@@ -29,9 +29,9 @@ pub fn read(from: impl BufRead) -> Result<Vec<f64>, FormatError> {
     from.lines().enumerate().map(parse).collect()
 }
 
-/// The file's name: the rate of completed requests goes before the name that the user chose.
-pub fn file_name(completed_rps: f64, name: &str) -> String {
-    format!("rps{completed_rps:.2}_{name}")
+/// The file's name: the rate of successful requests goes before the name that the user chose.
+pub fn file_name(real_rps: f64, name: &str) -> String {
+    format!("rps{real_rps:.2}_{name}")
 }
 
 #[cfg(test)]

@@ -1,0 +1,349 @@
+//! Where the time of an invocation went. The parts add up to its response latency exactly.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::histogram::Histogram;
+use crate::latency::Latency;
+use crate::sample::Sample;
+use crate::units;
+
+/// A part of the time of an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// From the intended time to handing the request to the client.
+    Lag,
+    /// From there until a connection was ready.
+    Connection,
+    /// What no other part explains: the network, and what the platform did before and after the function.
+    NetworkAndPlatform,
+    /// The initialisation of the environment, or its restoration from a snapshot.
+    Init,
+    /// The platform's Duration without the handler: handing over the event, and taking the answer.
+    Overhead,
+    /// What the function measured itself.
+    Handler,
+}
+
+/// The parts of one invocation in nanoseconds, in the order of [`Part::ALL`]. A part that is not known, or that the
+/// invocation did not have, is absent; what is not known lies in [`Part::NetworkAndPlatform`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget([Option<u64>; Part::ALL.len()]);
+
+/// Why an invocation has no budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoBudget {
+    /// The platform or the function did not tell what is needed.
+    Unknown,
+    /// What was told cannot be: a part would be below zero.
+    Inconsistent,
+}
+
+/// The budgets of many invocations.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BudgetTotals {
+    /// Those of invocations by an environment that was already running.
+    pub warm: PartTotals,
+    /// Those of cold starts.
+    pub cold: PartTotals,
+    /// Invocations whose budget is not known.
+    pub unknown: u64,
+    /// Invocations whose parts contradict each other.
+    pub inconsistent: u64,
+}
+
+/// Sums and histograms of parts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PartTotals {
+    count: u64,
+    /// In nanoseconds: they give means that add up exactly.
+    sums: [u64; Part::ALL.len()],
+    parts: [Histogram; Part::ALL.len()],
+}
+
+/// Where the time of successful invocations went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct BudgetSummary {
+    /// By an environment that was already running; null if no such budget is known.
+    pub warm: Option<PartsSummary>,
+    /// With a cold start; null if no such budget is known.
+    pub cold: Option<PartsSummary>,
+    /// Invocations without a budget: the platform told no duration, or not whether it was a cold start, or the function
+    /// reported no latency.
+    pub unknown: u64,
+    /// Invocations whose parts contradict each other, and are left out: the function reported more than the platform's
+    /// duration, or the platform more than the whole. The platform may have initialised an environment before the
+    /// request came.
+    pub inconsistent: u64,
+}
+
+/// The parts of many invocations, in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct PartsSummary {
+    /// Invocations whose budget is known.
+    pub count: u64,
+    /// The mean of each part over all of these invocations.
+    pub mean: PartMeans,
+    /// From the intended time to handing the request to the client.
+    pub lag: Latency,
+    /// From there until a connection was ready; without values if the client did not tell. Then it is part of
+    /// `network_and_platform`.
+    pub connection: Latency,
+    /// What no other part explains: the network, and what the platform did before and after the function.
+    pub network_and_platform: Latency,
+    /// The initialisation of the environment, or its restoration from a snapshot.
+    pub init: Latency,
+    /// The platform's duration without the handler: handing over the event, and taking the answer.
+    pub overhead: Latency,
+    /// What the function measured itself.
+    pub handler: Latency,
+}
+
+/// Means in microseconds that add up to `response`; null for a part that no invocation had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are the parts that they are named after")]
+pub struct PartMeans {
+    pub lag: Option<f64>,
+    pub connection: Option<f64>,
+    pub network_and_platform: Option<f64>,
+    pub init: Option<f64>,
+    pub overhead: Option<f64>,
+    pub handler: Option<f64>,
+    pub response: f64,
+}
+
+impl Part {
+    /// All parts, in the order in which they are published.
+    pub const ALL: [Self; 6] =
+        [Self::Lag, Self::Connection, Self::NetworkAndPlatform, Self::Init, Self::Overhead, Self::Handler];
+}
+
+impl Budget {
+    /// Divides the time of an invocation.
+    ///
+    /// # Errors
+    /// Something is not known, or what is known contradicts itself.
+    pub fn new(sample: &Sample) -> Result<Self, NoBudget> {
+        let report = sample.reply.report;
+        let timing = sample.timing.ok_or(NoBudget::Unknown)?;
+        let duration = report.duration_ns.ok_or(NoBudget::Unknown)?;
+        let handler = sample.function_ns().ok_or(NoBudget::Unknown)?;
+        let init = match (sample.reply.cold, report.init_ns, report.restore_ns) {
+            (Some(false), ..) => None,
+            (None, ..) | (Some(true), None, None) => return Err(NoBudget::Unknown),
+            (Some(true), init, restore) => Some(init.unwrap_or(0).saturating_add(restore.unwrap_or(0))),
+        };
+        let lag = difference(timing.issued_ns, sample.arrival.intended_ns)?;
+        let connection = timing.connection.map(|it| difference(it.ready_ns, timing.issued_ns)).transpose()?;
+        let overhead = difference(duration, handler)?;
+        let mut rest = difference(timing.done_ns, sample.arrival.intended_ns)?;
+        for part in [Some(lag), connection, init, Some(duration)].into_iter().flatten() {
+            rest = difference(rest, part)?;
+        }
+        Ok(Self([Some(lag), connection, Some(rest), init, Some(overhead), Some(handler)]))
+    }
+
+    /// One part in nanoseconds; absent if it is not known, or if the invocation had none.
+    pub fn part(&self, part: Part) -> Option<u64> {
+        self.0[part as usize]
+    }
+}
+
+fn difference(whole: u64, part: u64) -> Result<u64, NoBudget> {
+    whole.checked_sub(part).ok_or(NoBudget::Inconsistent)
+}
+
+impl BudgetTotals {
+    /// Divides the time of an invocation and adds its parts. Returns how many values were above an hour.
+    pub(crate) fn record(&mut self, sample: &Sample) -> u64 {
+        match Budget::new(sample) {
+            Ok(budget) if sample.reply.cold == Some(true) => return self.cold.record(budget),
+            Ok(budget) => return self.warm.record(budget),
+            Err(NoBudget::Unknown) => self.unknown += 1,
+            Err(NoBudget::Inconsistent) => self.inconsistent += 1,
+        }
+        0
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.warm.merge(&other.warm);
+        self.cold.merge(&other.cold);
+        self.unknown += other.unknown;
+        self.inconsistent += other.inconsistent;
+    }
+}
+
+impl PartTotals {
+    fn record(&mut self, budget: Budget) -> u64 {
+        self.count += 1;
+        let mut saturated = 0;
+        for ((value, sum), histogram) in budget.0.into_iter().zip(&mut self.sums).zip(&mut self.parts) {
+            if let Some(value) = value {
+                *sum = sum.saturating_add(value);
+                saturated += u64::from(histogram.record(value));
+            }
+        }
+        saturated
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        for (sum, other) in self.sums.iter_mut().zip(other.sums) {
+            *sum = sum.saturating_add(other);
+        }
+        for (part, other) in self.parts.iter_mut().zip(&other.parts) {
+            part.merge(other);
+        }
+    }
+}
+
+impl BudgetSummary {
+    /// Sums up budgets.
+    pub(crate) fn new(totals: &BudgetTotals) -> Self {
+        Self {
+            warm: PartsSummary::new(&totals.warm),
+            cold: PartsSummary::new(&totals.cold),
+            unknown: totals.unknown,
+            inconsistent: totals.inconsistent,
+        }
+    }
+}
+
+impl PartsSummary {
+    fn new(totals: &PartTotals) -> Option<Self> {
+        let part = |part: Part| Latency::new(&totals.parts[part as usize]);
+        (totals.count > 0).then(|| Self {
+            count: totals.count,
+            mean: PartMeans::new(totals),
+            lag: part(Part::Lag),
+            connection: part(Part::Connection),
+            network_and_platform: part(Part::NetworkAndPlatform),
+            init: part(Part::Init),
+            overhead: part(Part::Overhead),
+            handler: part(Part::Handler),
+        })
+    }
+}
+
+impl PartMeans {
+    fn new(totals: &PartTotals) -> Self {
+        let mean = |sum: u64| units::us(sum) / totals.count as f64;
+        let part = |part: Part| {
+            let part = part as usize;
+            (totals.parts[part].count() > 0).then(|| mean(totals.sums[part]))
+        };
+        Self {
+            lag: part(Part::Lag),
+            connection: part(Part::Connection),
+            network_and_platform: part(Part::NetworkAndPlatform),
+            init: part(Part::Init),
+            overhead: part(Part::Overhead),
+            handler: part(Part::Handler),
+            response: mean(totals.sums.iter().fold(0, |sum, part| sum.saturating_add(*part))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample::{Connection, Outcome, Report};
+    use crate::test_data::{sample, samples};
+
+    /// Due at 0, sent after 50 µs, ready after 60 µs, answered after 10 ms; the function took 2 of 3 ms.
+    fn warm() -> Sample {
+        let mut sample = sample(0, Outcome::Ok, 10_000_000);
+        let timing = sample.timing.as_mut().unwrap();
+        timing.connection = Some(Connection { ready_ns: 60_000, handshake: None });
+        sample.reply.cold = Some(false);
+        sample.reply.function_latency_s = Some(0.002);
+        sample.reply.report = Report { duration_ns: Some(3_000_000), ..Report::default() };
+        sample
+    }
+
+    fn cold() -> Sample {
+        let mut sample = warm();
+        sample.reply.cold = Some(true);
+        sample.reply.report.init_ns = Some(4_000_000);
+        sample
+    }
+
+    #[test]
+    fn each_part_has_its_place() {
+        let us =
+            |sample: &Sample| Budget::new(sample).map(|budget| budget.0.map(|ns| ns.map(|ns| ns / 1_000)));
+        let parts = [Some(50), Some(10), Some(6_940), None, Some(1_000), Some(2_000)];
+        assert_eq!(us(&warm()), Ok(parts));
+        let parts = [Some(50), Some(10), Some(2_940), Some(4_000), Some(1_000), Some(2_000)];
+        assert_eq!(us(&cold()), Ok(parts));
+        let mut untold = warm();
+        untold.timing.as_mut().unwrap().connection = None;
+        assert_eq!(us(&untold), Ok([Some(50), None, Some(6_950), None, Some(1_000), Some(2_000)]));
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_budget_and_what_cannot_be_is_told() {
+        type Change = fn(&mut Sample);
+        let unknown: [Change; 5] = [
+            |it| it.timing = None,
+            |it| it.reply.cold = None,
+            |it| it.reply.function_latency_s = None,
+            |it| it.reply.report.duration_ns = None,
+            |it| it.reply.report.init_ns = None,
+        ];
+        let inconsistent: [Change; 4] = [
+            |it| it.reply.function_latency_s = Some(0.003_000_001),
+            |it| it.reply.report.init_ns = Some(6_940_001),
+            |it| it.reply.report.duration_ns = Some(10_000_000),
+            |it| it.arrival.intended_ns = 50_001,
+        ];
+        let changed = |change: Change| {
+            let mut sample = cold();
+            change(&mut sample);
+            Budget::new(&sample)
+        };
+        assert_eq!(unknown.map(changed), [Err(NoBudget::Unknown); 5]);
+        assert_eq!(inconsistent.map(changed), [Err(NoBudget::Inconsistent); 4]);
+    }
+
+    #[test]
+    fn means_add_up_and_warm_and_cold_are_apart() {
+        let mut totals = BudgetTotals::default();
+        let mut untold = warm();
+        untold.timing.as_mut().unwrap().connection = None;
+        let mut wrong = warm();
+        wrong.reply.function_latency_s = Some(1.0);
+        for sample in [&warm(), &untold, &cold(), &wrong, &sample(0, Outcome::Ok, 1_000_000)] {
+            totals.record(sample);
+        }
+        let summary = BudgetSummary::new(&totals);
+        assert_eq!((summary.unknown, summary.inconsistent), (1, 1));
+        let warm = summary.warm.unwrap();
+        assert_eq!((warm.count, warm.connection.count, warm.init.count), (2, 1, 0));
+        let mean = warm.mean;
+        let parts = [mean.lag, mean.connection, mean.network_and_platform, mean.overhead, mean.handler];
+        assert_eq!((parts.into_iter().flatten().sum::<f64>(), mean.init), (mean.response, None));
+        assert_eq!((mean.connection, mean.response), (Some(5.0), 10_000.0));
+        assert_eq!(summary.cold.unwrap().mean.init, Some(4_000.0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_add_up_to_the_response(samples in samples(1), init in any::<Option<u32>>(), duration in 0..1_u64 << 40) {
+            for mut sample in samples {
+                sample.reply.report.duration_ns = Some(duration);
+                sample.reply.report.init_ns = init.map(u64::from);
+                sample.reply.function_latency_s = Some(units::s(duration / 2));
+                if let Ok(budget) = Budget::new(&sample) {
+                    let sum = Part::ALL.into_iter().filter_map(|part| budget.part(part)).sum::<u64>();
+                    prop_assert_eq!(Some(sum), sample.response_ns());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The tables of a run. They fit into 80 columns.
+
+use std::fmt::Write as _;
+
+use run_record::budget::PartsSummary;
+use run_record::latency::Latency;
+use run_record::summary::{EndpointSummary, Summary};
+use run_record::units::duration_text;
+
+/// No line of a table is wider, unless the name of an endpoint is.
+const WIDTH: usize = 80;
+/// The width of the first column.
+const LABEL: usize = 16;
+/// The width of every other column.
+const CELL: usize = 9;
+
+/// The latencies of each endpoint.
+pub(crate) fn latencies(summary: &Summary) -> String {
+    let mut table = row("latency", &["count", "p50", "p90", "p95", "p99", "p99.9", "max"].map(str::to_owned));
+    for endpoint in &summary.endpoints {
+        table += &head(endpoint);
+        let views = &endpoint.views;
+        let rows = [
+            ("response", &views.response),
+            ("service", &views.service),
+            ("function", &views.function),
+            ("cold response", &endpoint.cold.response),
+            ("init", &endpoint.init),
+        ];
+        let rows = rows.into_iter().filter(|(_, latency)| latency.count > 0);
+        table.extend(rows.map(|(label, latency)| latency_row(label, latency)));
+    }
+    table
+}
+
+/// Where the time went, for the endpoints of which it is known; `None` if it is known of none.
+pub(crate) fn parts(summary: &Summary) -> Option<String> {
+    let columns = ["lag", "connect", "network", "init", "overhead", "handler", "response"];
+    let mut table = row("mean time in", &columns.map(str::to_owned));
+    let known =
+        |endpoint: &&EndpointSummary| endpoint.budget.warm.is_some() || endpoint.budget.cold.is_some();
+    let endpoints: Vec<_> = summary.endpoints.iter().filter(known).collect();
+    for endpoint in &endpoints {
+        let _ = writeln!(table, "{}", endpoint.name);
+        let budget = &endpoint.budget;
+        for (label, parts) in [("warm", &budget.warm), ("cold", &budget.cold)] {
+            table.extend(parts.iter().map(|parts| parts_row(label, parts)));
+        }
+    }
+    (!endpoints.is_empty()).then_some(table)
+}
+
+/// `NAME: 1500 ok, 3 timeout, 2 cold`, in as many lines as it needs.
+fn head(endpoint: &EndpointSummary) -> String {
+    let ok = endpoint.outcomes.get(run_record::Outcome::Ok);
+    let failures = endpoint.outcomes.failures().map(|(outcome, count)| format!("{count} {}", outcome.name()));
+    let cold = endpoint.cold_starts.map(|count| format!("{count} cold"));
+    let counts: Vec<_> = std::iter::once(format!("{ok} ok")).chain(failures).chain(cold).collect();
+    let mut lines = format!("{}:", endpoint.name);
+    let mut width = lines.chars().count();
+    for (index, count) in counts.iter().enumerate() {
+        let comma = if index + 1 < counts.len() { "," } else { "" };
+        let space = if width + count.len() + 2 > WIDTH { "\n   " } else { " " };
+        width = if space.len() > 1 { 3 } else { width + 1 } + count.len() + comma.len();
+        let _ = write!(lines, "{space}{count}{comma}");
+    }
+    lines + "\n"
+}
+
+fn latency_row(label: &str, latency: &Latency) -> String {
+    let values = [latency.p50, latency.p90, latency.p95, latency.p99, latency.p999, latency.max];
+    let cells: Vec<_> = std::iter::once(latency.count.to_string()).chain(values.map(duration)).collect();
+    row(label, &cells)
+}
+
+fn parts_row(label: &str, parts: &PartsSummary) -> String {
+    let mean = &parts.mean;
+    let cells = [
+        mean.lag,
+        mean.connection,
+        mean.network_and_platform,
+        mean.init,
+        mean.overhead,
+        mean.handler,
+        Some(mean.response),
+    ];
+    row(label, &cells.map(duration))
+}
+
+fn row(label: &str, cells: &[String]) -> String {
+    let mut row = format!("{:<LABEL$}", format!("  {label}"));
+    cells.iter().for_each(|cell| _ = write!(row, "{cell:>CELL$}"));
+    row + "\n"
+}
+
+/// Microseconds for a cell of the table.
+fn duration(us: Option<f64>) -> String {
+    us.map_or_else(|| "-".to_owned(), duration_text)
+}
