@@ -93,7 +93,10 @@ mod tests {
         assert_eq!(ranks(20, 0.5), Some([6, 15]));
         assert_eq!(ranks(100, 0.5), Some([40, 61]));
         // Two of fifty values may lie above a p99 by chance, but not three.
-        assert_eq!((lower_rank(50, 0.99), lower_rank(1, 0.99), lower_rank(0, 0.99)), (Some(48), Some(1), None));
+        assert_eq!(
+            (lower_rank(50, 0.99), lower_rank(1, 0.99), lower_rank(0, 0.99)),
+            (Some(48), Some(1), None)
+        );
     }
 
     #[test]
