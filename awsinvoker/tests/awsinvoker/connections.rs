@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use run_record::{Outcome, Sample};
 use serde_json::Value;
 
-use crate::support::{Bench, stderr};
+use crate::support::{Bench, assert_complete, stderr};
 
 /// Whether each sample went over a fresh connection.
 fn fresh(samples: &[Sample]) -> Vec<bool> {
@@ -31,7 +31,7 @@ fn connection(bench: &Bench) -> Value {
 #[test]
 fn a_pool_uses_its_connections_again() {
     let bench = Bench::new(r#"[{"hostname": "string"}]"#);
-    assert_eq!(bench.run("-rps 20 -time 0.5").status.code(), Some(0));
+    assert_complete(&bench.run("-rps 20 -time 0.5"));
     let samples = bench.samples();
     let expected: Vec<bool> = (0..10).map(|n| n == 0).collect();
     assert_eq!(fresh(&samples), expected);
@@ -46,7 +46,7 @@ fn a_pool_uses_its_connections_again() {
 #[test]
 fn each_call_has_a_connection_of_its_own_if_that_is_asked_for() {
     let bench = Bench::new(r#"[{"hostname": "string"}]"#);
-    assert_eq!(bench.run("-rps 20 -time 0.5 --connections per-call").status.code(), Some(0));
+    assert_complete(&bench.run("-rps 20 -time 0.5 --connections per-call"));
     let samples = bench.samples();
     assert_eq!(fresh(&samples), [true; 10]);
     samples.iter().for_each(check_order);
@@ -57,7 +57,7 @@ fn each_call_has_a_connection_of_its_own_if_that_is_asked_for() {
 fn connections_are_made_before_the_start_if_that_is_asked_for() {
     let bench = Bench::new(r#"[{"hostname": "slow"}]"#);
     // A call takes 0.2 s, so that some four are in flight at once.
-    assert_eq!(bench.run("-rps 20 -time 0.5 --warm-connections 10").status.code(), Some(0));
+    assert_complete(&bench.run("-rps 20 -time 0.5 --warm-connections 10"));
     assert_eq!(fresh(&bench.samples()), [false; 10]);
     assert_eq!(connection(&bench)["warm_connections"], 10);
 }
@@ -85,7 +85,7 @@ fn a_connection_that_the_server_closed_is_not_used_again() {
     });
     let bench = Bench::new(r#"[{"hostname": "f"}]"#);
     let command = format!("-rps 20 -time 0.5 --out out --endpoint-url http://{address}");
-    assert_eq!(bench.bare_command(&command).output().unwrap().status.code(), Some(0));
+    assert_complete(&bench.bare_command(&command).output().unwrap());
     let samples = bench.samples();
     assert!(samples.iter().all(|sample| sample.reply.outcome == Outcome::Ok), "{samples:?}");
     assert_eq!(fresh(&samples), [true; 10]);

@@ -51,6 +51,7 @@ fn both_functions_on_the_local_lambda() {
     let p50 = |view: &str| summary["endpoints"][1]["views"][view]["p50"].as_f64().unwrap();
     assert!(p50("response") >= p50("service") && p50("service") > p50("function"), "{summary}");
     assert!(summary["endpoints"][1]["cold_starts"].as_u64() >= Some(1));
+    check_parts(&summary["endpoints"][1]["budget"]["warm"]);
     let samples = bench.samples();
     let mut cold = samples.iter().filter(|sample| sample.reply.cold == Some(true));
     assert!(cold.all(|sample| sample.reply.report.init_ns > Some(0)), "{samples:?}");
@@ -63,6 +64,17 @@ fn both_functions_on_the_local_lambda() {
     assert!(stderr(&output).contains("ResponseTooLarge"), "{}", stderr(&output));
     let run: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
     assert!(run.to_string().contains("CNN_SERVING_ASSETS="), "what was set is on record: {run}");
+}
+
+/// The parts of the latency are known, and add up.
+fn check_parts(budget: &Value) {
+    let mean = |part: &str| budget["mean"][part].as_f64();
+    let parts =
+        ["lag", "connection", "network_and_platform", "overhead", "handler"].map(|part| mean(part).unwrap());
+    assert!(parts.iter().all(|us| *us > 0.0), "{budget}");
+    let (sum, response) = (parts.iter().sum::<f64>(), mean("response").unwrap());
+    assert!((sum - response).abs() < response * 1e-9, "{budget}");
+    assert_eq!(mean("init"), None);
 }
 
 /// From `chameleon:latest` and `cnn_serving:latest`, which have to be there.

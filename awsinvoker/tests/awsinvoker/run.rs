@@ -74,7 +74,7 @@ fn the_address_of_the_service_in_the_environment_is_called_and_recorded() {
     let secrets = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_REGION", "eu-west-1")];
     command.envs(secrets).env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
     let output = command.env("AWS_ENDPOINT_URL_LAMBDA", bench.url()).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_complete(&output);
     let info: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
     assert_eq!(info["configuration"]["target"], bench.url());
 }
