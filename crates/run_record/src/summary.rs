@@ -156,7 +156,8 @@ impl Summary {
         }
         let run_ns = course.window_ns.max(totals.last_end_ns);
         let (window_s, run_s) = (units::s(course.window_ns), units::s(run_ns));
-        let rate = |count: u64, seconds: f64| if count == 0 { 0.0 } else { count as f64 / seconds };
+        // A run without length has no rate.
+        let rate = |count: u64, seconds: f64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         let completed = totals.outcome(Outcome::Ok);
         let names: Vec<&str> = course.endpoints.iter().map(|(name, _)| *name).collect();
         let endpoints: Vec<_> =

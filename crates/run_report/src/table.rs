@@ -24,10 +24,15 @@ pub(crate) fn latencies(summary: &Summary) -> String {
             ("response", &views.response),
             ("service", &views.service),
             ("function", &views.function),
+            ("warm response", &endpoint.warm.response),
             ("cold response", &endpoint.cold.response),
             ("init", &endpoint.init),
         ];
-        let rows = rows.into_iter().filter(|(_, latency)| latency.count > 0);
+        // Without a cold start, the warm ones are all.
+        let is_shown = |(label, latency): &(&str, &Latency)| {
+            latency.count > 0 && (*label != "warm response" || endpoint.cold.response.count > 0)
+        };
+        let rows = rows.into_iter().filter(is_shown);
         table.extend(rows.map(|(label, latency)| latency_row(label, latency)));
     }
     table

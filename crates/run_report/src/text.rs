@@ -121,6 +121,7 @@ mod tests {
           response            500  9.00 ms  9.00 ms  9.00 ms  9.00 ms        -  9.00 ms
           service             500  8.99 ms  8.99 ms  8.99 ms  8.99 ms        -  8.99 ms
           function            500   500 µs   500 µs   500 µs   500 µs        -   500 µs
+          warm response       497  9.00 ms  9.00 ms  9.00 ms  9.00 ms        -  9.00 ms
           cold response         3        -        -        -        -        -  9.00 ms
           init                  3        -        -        -        -        -  5.00 ms
 
