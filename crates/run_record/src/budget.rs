@@ -8,6 +8,9 @@ use crate::latency::Latency;
 use crate::sample::Sample;
 use crate::units;
 
+/// The platform reports its Duration in hundredths of a millisecond. A handler that exceeds it by less is not at odds with it.
+const DURATION_STEP_NS: u64 = 10_000;
+
 /// A part of the time of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -73,7 +76,7 @@ pub struct BudgetSummary {
     /// reported no latency.
     pub unknown: u64,
     /// Invocations whose parts contradict each other, and are left out: the function reported more than the platform's
-    /// duration, or the platform more than the whole. The platform may have initialised an environment before the
+    /// duration, which is rounded to 10 µs, or the platform more than the whole. The platform may have initialised an environment before the
     /// request came.
     pub inconsistent: u64,
 }
@@ -138,9 +141,11 @@ impl Budget {
         };
         let lag = difference(timing.issued_ns, sample.arrival.intended_ns)?;
         let connection = timing.connection.map(|it| difference(it.ready_ns, timing.issued_ns)).transpose()?;
-        let overhead = difference(duration, handler)?;
+        // Rounding may make the Duration shorter than the handler. Then there is no overhead to be seen.
+        let overhead =
+            difference(duration.saturating_add(DURATION_STEP_NS), handler)?.saturating_sub(DURATION_STEP_NS);
         let mut rest = difference(timing.done_ns, sample.arrival.intended_ns)?;
-        for part in [Some(lag), connection, init, Some(duration)].into_iter().flatten() {
+        for part in [Some(lag), connection, init, Some(overhead), Some(handler)].into_iter().flatten() {
             rest = difference(rest, part)?;
         }
         Ok(Self([Some(lag), connection, Some(rest), init, Some(overhead), Some(handler)]))
@@ -284,6 +289,9 @@ mod tests {
         let mut untold = warm();
         untold.timing.as_mut().unwrap().connection = None;
         assert_eq!(us(&untold), Ok([Some(50), None, Some(6_950), None, Some(1_000), Some(2_000)]));
+        let mut rounded = warm();
+        rounded.reply.function_latency_s = Some(0.003_010);
+        assert_eq!(us(&rounded), Ok([Some(50), Some(10), Some(6_930), None, Some(0), Some(3_010)]));
     }
 
     #[test]
@@ -297,7 +305,7 @@ mod tests {
             |it| it.reply.report.init_ns = None,
         ];
         let inconsistent: [Change; 4] = [
-            |it| it.reply.function_latency_s = Some(0.003_000_001),
+            |it| it.reply.function_latency_s = Some(0.003_010_001),
             |it| it.reply.report.init_ns = Some(6_940_001),
             |it| it.reply.report.duration_ns = Some(10_000_000),
             |it| it.arrival.intended_ns = 50_001,
