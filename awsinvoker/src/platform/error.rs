@@ -36,8 +36,8 @@ pub enum StartError {
     NoEndpoint,
     #[error("{address}: no call can be made: {reason}")]
     Request { address: String, reason: String },
-    #[error("{address}: TLS cannot be used: {reason}")]
-    Tls { address: String, reason: String },
+    #[error("TLS cannot be used: {0}")]
+    Tls(String),
     #[error("--warm-connections: {0}")]
     NotWarmed(String),
     #[error("{}: cannot be started: {source}", program.display())]

@@ -16,4 +16,4 @@ mod tls;
 pub(super) use client::{Answer, Client, Exchange, Request, Settings};
 pub(super) use error::CallError;
 pub(super) use origin::Origin;
-pub(super) use tls::Trust;
+pub(super) use tls::{TlsError, Trust};

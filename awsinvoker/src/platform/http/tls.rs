@@ -1,11 +1,11 @@
 //! Which servers are trusted.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 /// Whose certificates are taken.
@@ -36,11 +36,27 @@ pub(in crate::platform) enum TlsError {
     Library(#[from] rustls::Error),
 }
 
+impl Trust {
+    /// The certificates of the file, if there is one, in PEM: those that can be used, as others may be among them.
+    pub(in crate::platform) fn pem(&self) -> Result<Option<String>, TlsError> {
+        let Self::File(path) = self else { return Ok(None) };
+        let certificates = read_file(path)?.into_iter().map(|certificate| {
+            let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+        });
+        Ok(Some(certificates.collect()))
+    }
+}
+
 /// What a client of HTTP/1.1 offers and trusts.
 pub(super) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, TlsError> {
     let roots = match trust {
         Trust::System => system()?,
-        Trust::File(path) => from_file(path)?,
+        Trust::File(path) => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(read_file(path)?);
+            roots
+        }
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -53,14 +69,17 @@ fn system() -> Result<RootCertStore, TlsError> {
     if usable > 0 { Ok(roots) } else { Err(TlsError::NoRoots) }
 }
 
-fn from_file(path: &Path) -> Result<RootCertStore, TlsError> {
+/// The usable certificates of a file, at least one.
+fn read_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |reason: String| TlsError::File { path: path.to_owned(), reason };
-    let bytes = std::fs::read(path).map_err(|error: io::Error| failed(error.to_string()))?;
-    let certificates = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, pem::Error>>();
-    let certificates = certificates.map_err(|error| failed(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(certificates);
-    if usable > 0 { Ok(roots) } else { Err(failed("it holds no certificate".to_owned())) }
+    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let certificates = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    let mut certificates = certificates.map_err(|error| failed(error.to_string()))?;
+    certificates.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
+    if certificates.is_empty() {
+        return Err(failed("it holds no certificate that can be used".to_owned()));
+    }
+    Ok(certificates)
 }
 
 #[cfg(test)]
@@ -77,6 +96,12 @@ mod tests {
         };
         insta::assert_snapshot!(message("missing"), @"DIR/missing: No such file or directory (os error 2); AWS_CA_BUNDLE or ca_bundle names this file, which has to hold certificates in PEM");
         std::fs::write(folder.path().join("empty"), "no certificate").unwrap();
-        insta::assert_snapshot!(message("empty"), @"DIR/empty: it holds no certificate; AWS_CA_BUNDLE or ca_bundle names this file, which has to hold certificates in PEM");
+        std::fs::write(
+            folder.path().join("broken"),
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        )
+        .unwrap();
+        insta::assert_snapshot!(message("broken"), @"DIR/broken: it holds no certificate that can be used; AWS_CA_BUNDLE or ca_bundle names this file, which has to hold certificates in PEM");
+        insta::assert_snapshot!(message("empty"), @"DIR/empty: it holds no certificate that can be used; AWS_CA_BUNDLE or ca_bundle names this file, which has to hold certificates in PEM");
     }
 }

@@ -22,7 +22,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::env_vars;
 use crate::platform::error::StartError;
-use crate::platform::http::{Settings, Trust};
+use crate::platform::http::{Settings, TlsError, Trust};
 use crate::text::with_causes;
 
 /// The region that requests to a server on this machine are signed for, if none is configured.
@@ -99,7 +99,8 @@ impl Connection {
 pub(super) async fn load(config: &Connection) -> Result<Sdk, StartError> {
     let profiles = profiles(config).await?;
     let trust = trust(&profiles);
-    let config = sdk_config(config, &trust).await;
+    let http_client = http_client(config, &trust).map_err(|error| StartError::Tls(error.to_string()))?;
+    let config = sdk_config(config, http_client).await;
     config.region().ok_or(StartError::NoRegion)?;
     let provider = config.credentials_provider();
     let provider = provider.ok_or_else(|| StartError::NoCredentials("no source is configured".to_owned()))?;
@@ -129,8 +130,7 @@ fn trust(profiles: &ProfileSet) -> Trust {
     file.map_or(Trust::System, Trust::File)
 }
 
-async fn sdk_config(config: &Connection, trust: &Trust) -> SdkConfig {
-    let http_client = http_client(config, trust);
+async fn sdk_config(config: &Connection, http_client: SharedHttpClient) -> SdkConfig {
     let loader = common(config, http_client.clone());
     let given = config.region.clone().map(Region::new);
     let loader = match config.credentials {
@@ -168,25 +168,22 @@ fn common(config: &Connection, http_client: SharedHttpClient) -> ConfigLoader {
 }
 
 /// For the sources of credentials, and for calls of other operations.
-fn http_client(config: &Connection, trust: &Trust) -> SharedHttpClient {
+fn http_client(config: &Connection, trust: &Trust) -> Result<SharedHttpClient, TlsError> {
     let plain = config.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
-    let store = match trust {
+    let store = match trust.pem()? {
         // Reading the system's certificates takes milliseconds, for nothing if there is no TLS.
-        _ if plain => TrustStore::empty(),
-        Trust::System => TrustStore::default(),
-        // A file that cannot be read, or holds no certificate, is told where calls are made.
-        Trust::File(path) => {
-            TrustStore::empty().with_pem_certificate(std::fs::read(path).unwrap_or_default())
-        }
+        None if plain => TrustStore::empty(),
+        None => TrustStore::default(),
+        Some(pem) => TrustStore::empty().with_pem_certificate(pem),
     };
     let context = TlsContext::builder().with_trust_store(store).build().unwrap_or_default();
-    Builder::new().build_with_connector_fn(move |settings, components| {
+    Ok(Builder::new().build_with_connector_fn(move |settings, components| {
         let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
         builder.set_connector_settings(settings.cloned());
         builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
         let builder = builder.tls_provider(Provider::Rustls(CryptoMode::Ring));
         builder.tls_context(context.clone()).build()
-    })
+    }))
 }
 
 /// The given region, or the one that the environment or the profile configures, or else any: nothing depends on it on

@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 use crate::clock::wall_now;
 use crate::text::with_causes;
 
-/// New credentials are asked for this long before the old ones expire, or after half the time that is left.
+/// New credentials are asked for this long before the old ones expire, or after half the time if less is left.
 const LEAD: Duration = Duration::from_secs(5 * 60);
-/// The least time between two attempts.
+/// The least time between two looks at the clock.
 const MIN_WAIT: Duration = Duration::from_secs(5);
-/// The most time between two attempts: the wall clock may be set, and this machine may sleep.
+/// The most time between two looks at the clock: the wall clock may be set, and this machine may sleep.
 const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// The credentials that calls are signed with.
@@ -47,8 +47,11 @@ async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current:
     let mut expiry = Some(expiry);
     let mut told = false;
     while let Some(at) = expiry {
-        let left = at.duration_since(wall_now()).unwrap_or_default();
-        tokio::time::sleep(wait(left)).await;
+        let left = || at.duration_since(wall_now()).unwrap_or_default();
+        tokio::time::sleep(wait(left())).await;
+        if left() > LEAD {
+            continue;
+        }
         match provider.provide_credentials().await {
             Ok(credentials) => {
                 expiry = credentials.expiry();
@@ -66,7 +69,7 @@ async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current:
     }
 }
 
-/// How long to wait before new credentials are asked for.
+/// How long to wait before looking again whether new credentials are to be asked for.
 fn wait(left: Duration) -> Duration {
     let early = left.saturating_sub(LEAD);
     early.max(left / 2).clamp(MIN_WAIT, MAX_WAIT)
@@ -81,8 +84,6 @@ mod tests {
     use aws_sdk_lambda::config::ProvideCredentials;
 
     use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
     fn credentials_are_renewed_well_before_they_expire() {
@@ -114,11 +115,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_have_the_old_credentials_until_there_are_new_ones() {
-        let old = Credentials::new("old", "secret", None, Some(wall_now() + HOUR / 6), "test");
+        let old = Credentials::new("old", "secret", None, Some(wall_now() + LEAD), "test");
         let caller = Caller::new(old, Some(SharedCredentialsProvider::new(Source::default())));
-        tokio::time::sleep(Duration::from_secs(299)).await;
+        // Half the time to the first attempt, which fails, and half to the second: the time of day stands still here.
+        tokio::time::sleep(LEAD - Duration::from_secs(2)).await;
         assert_eq!(name(&caller), "old");
-        tokio::time::sleep(HOUR).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(name(&caller), "new");
     }
 }
