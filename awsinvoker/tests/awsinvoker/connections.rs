@@ -1,7 +1,7 @@
 //! Connections: reused or not, made before the start, and the times at the socket.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use run_record::{Outcome, Sample};
 use serde_json::Value;
@@ -73,22 +73,46 @@ fn connections_that_cannot_be_made_before_the_start_are_an_error() {
 
 #[test]
 fn a_connection_that_the_server_closed_is_not_used_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
-            // Without a word that it is the last answer on this connection.
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
-        }
-    });
+    // Without a word that it is the last answer on this connection.
+    let address = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", b"");
     let bench = Bench::new(r#"[{"hostname": "f"}]"#);
     let command = format!("-rps 20 -time 0.5 --out out --endpoint-url http://{address}");
     assert_complete(&bench.bare_command(&command).output().unwrap());
     let samples = bench.samples();
     assert!(samples.iter().all(|sample| sample.reply.outcome == Outcome::Ok), "{samples:?}");
     assert_eq!(fresh(&samples), [true; 10]);
+}
+
+/// A server that answers this to each first request on a connection, and then repeats the rest for as long as it is read.
+fn answering(head: &'static [u8], rest: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            stream.write_all(head).unwrap();
+            while !rest.is_empty() && stream.write_all(rest).is_ok() {}
+        }
+    });
+    address
+}
+
+#[test]
+fn an_answer_without_end_is_not_read_to_its_end() {
+    let announced = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n", b"");
+    let chunks = answering(
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"20\r\n00000000000000000000000000000000\r\n",
+    );
+    for address in [announced, chunks] {
+        let bench = Bench::new(r#"[{"hostname": "f"}]"#);
+        let command = format!("-rps 1 -time 1 --out out --endpoint-url http://{address}");
+        let output = bench.bare_command(&command).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+        assert_eq!(bench.samples()[0].reply.outcome, Outcome::ServiceError);
+        assert!(stderr(&output).contains("the answer has more than 8388608 bytes"), "{}", stderr(&output));
+    }
 }
 
 #[test]
