@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use awsinvoker::Clock;
-use awsinvoker::load::{self, Interrupts};
+use awsinvoker::load::{self, Gate, Interrupts};
 use awsinvoker::observe::Tally;
 use awsinvoker::plan::endpoints::Endpoint;
 use awsinvoker::plan::schedule::{Rate, Schedule};
@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     let schedule = Schedule::constant(Rate::from_rps(50.0).context("the rate")?, Duration::from_secs(2));
     let (clock, mut interrupts) = (Clock::starting_in(Duration::from_millis(20)), Interrupts::new()?);
     let tally = Tally::new(1, schedule.end_ns());
-    let (tally, _) = load::run(&schedule, 100, lambda, clock, &mut interrupts, tally).await?;
+    let (tally, _) = load::run(&schedule, &Gate::new(100), lambda, clock, &mut interrupts, tally).await?;
     let response = tally.totals.endpoints[0].view(View::Response);
     println!("{} answers, p50 {} ns", response.count(), response.quantile_ns(0.5).unwrap_or(0));
     Ok(())

@@ -14,10 +14,17 @@ const AWSINVOKER_LOG: &str = "AWSINVOKER_LOG";
 const PATH: &str = "PATH";
 /// A file of certificates, in PEM, that are trusted instead of the system's. The SDK does not know it.
 const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+/// What the terminal can do.
+const TERM: &str = "TERM";
 
 /// The value of `AWSINVOKER_LOG`, if it is set and is Unicode.
 pub fn log() -> Option<String> {
     env::var(AWSINVOKER_LOG).ok()
+}
+
+/// The value of `TERM`, if it is set and is Unicode.
+pub fn term() -> Option<String> {
+    env::var(TERM).ok()
 }
 
 /// The value of `PATH`.

@@ -5,13 +5,14 @@
 //! ```
 //!
 //! - [`Clock`]: the run's only clock.
+//! - [`logging`]: what is logged to standard error, above the view of the run.
 //! - [`cli`]: the command line, as inert data.
 //! - [`plan`]: whom to call and when. The schedule is pure arithmetic and never sees a clock.
 //! - [`platform`]: where functions are and how they are called. Nothing outside knows what a platform is.
 //! - [`load`]: calls the platform by the schedule, and emits one stream of events. Every invocation that was due ends as
 //!   exactly one sample with exactly one outcome.
 //! - [`observe`]: counts and writes what the events say. None of the observers knows another.
-//! - [`run`]: puts these together. [`run_record`] owns the form of the results, [`run_report`] words them.
+//! - [`run`]: puts these together. [`report`]: the result again, from what a run left. [`run_record`] owns the form of the results, [`run_report`] words them.
 //!
 //! A module uses only modules above it in this list.
 
@@ -20,13 +21,20 @@ mod clock;
 mod config;
 mod describe;
 pub mod env_vars;
+mod idle;
 pub mod load;
+pub mod logging;
+mod machine;
 pub mod observe;
 pub mod plan;
 pub mod platform;
+mod report;
 mod run;
+mod screen;
 mod text;
 
 pub use clock::Clock;
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Display};
+pub use idle::{IdleLimit, NotIdle};
+pub use report::{ReportError, report};
 pub use run::{Ending, RunError, run};

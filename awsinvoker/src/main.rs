@@ -1,20 +1,16 @@
 //! The `awsinvoker` command.
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use awsinvoker::cli::Args;
+use awsinvoker::cli::{Args, Command, ReportArgs};
 use awsinvoker::platform::Programs;
-use awsinvoker::{Config, ConfigError, Ending, RunError, env_vars};
-use tracing_subscriber::EnvFilter;
+use awsinvoker::{Config, ConfigError, Ending, ReportError, RunError, env_vars, logging};
 
 /// More would only take cores from what is measured; one drives several thousand calls a second.
 const WORKER_THREADS: usize = 1;
-
-/// What is logged unless `AWSINVOKER_LOG` says otherwise. What the SDK logs while it looks for a region and for
-/// credentials is told in one sentence, if it finds none.
-const DEFAULT_LOG: &str = "info,aws_config=error,aws_runtime=error,aws_smithy_runtime=error";
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
@@ -23,11 +19,13 @@ const EXIT_INVALID: u8 = 4;
 const EXIT_THRESHOLD_BROKEN: u8 = 5;
 
 fn main() -> ExitCode {
-    let args = match Args::parse_from_go_style(std::env::args_os()) {
-        Ok(args) => args,
+    logging::start(env_vars::log().as_deref());
+    let result = match Command::parse(std::env::args_os()) {
+        Ok(Command::Run(args)) => run(&args),
+        Ok(Command::Report(ReportArgs { folder })) => report(&folder),
         Err(error) => error.exit(),
     };
-    match run(&args) {
+    match result {
         Ok(Ending::Complete) => ExitCode::SUCCESS,
         Ok(Ending::NothingSucceeded) => ExitCode::from(EXIT_NOTHING_SUCCEEDED),
         Ok(Ending::Invalid) => ExitCode::from(EXIT_INVALID),
@@ -44,7 +42,6 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<Ending> {
-    log_to_stderr();
     let executable = std::env::current_exe().context("cannot find this executable")?;
     let config = Config::resolve(args, &Programs::new(&executable, env_vars::path().as_deref()))?;
     for key in &config.plan.endpoints.unknown_keys {
@@ -58,17 +55,17 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
     Ok(runtime.block_on(awsinvoker::run(&config, &command_line, &mut io::stdout()))?)
 }
 
-fn log_to_stderr() {
-    let filter = env_vars::log().and_then(|filter| EnvFilter::try_new(filter).ok());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(DEFAULT_LOG)))
-        .with_ansi(false)
-        .with_target(false)
-        .with_writer(io::stderr)
-        .init();
+/// Complete or not, the report is what was asked for.
+fn report(folder: &Path) -> anyhow::Result<Ending> {
+    awsinvoker::report(folder, &mut io::stdout())?;
+    Ok(Ending::Complete)
 }
 
 /// The message with its cause, once: the library's own errors name their causes themselves.
 fn message(error: &anyhow::Error) -> String {
-    if error.is::<ConfigError>() || error.is::<RunError>() { error.to_string() } else { format!("{error:#}") }
+    if error.is::<ConfigError>() || error.is::<RunError>() || error.is::<ReportError>() {
+        error.to_string()
+    } else {
+        format!("{error:#}")
+    }
 }

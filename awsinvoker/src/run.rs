@@ -8,19 +8,21 @@ use std::time::Duration;
 use run_record::format::{FormatError, hgrm, json};
 use run_record::names::file_names;
 use run_record::run_dir::{RUN_JSON, RunDir, RunDirError, SUMMARY_JSON};
-use run_record::run_info::Arrivals;
+use run_record::run_info::{Arrivals, End, Load, RunInfo};
 use run_record::sink::{Sink, SinkError};
 use run_record::summary::SumError;
-use run_record::{Summary, View, units};
+use run_record::{Summary, View, units, wall_clock};
 
 use crate::clock::{Clock, wall_now};
-use crate::config::Config;
-use crate::describe;
-use crate::load::{self, Interrupt, Interrupts, LoadError};
-use crate::observe::{self, Observers, PartialFile, Tally};
+use crate::config::{Config, Display};
+use crate::idle::NotIdle;
+use crate::load::{self, Gate, Interrupt, Interrupted, Interrupts, LoadError};
+use crate::machine::Snapshot;
+use crate::observe::{self, Form, Observers, PartialFile, Tally};
 use crate::plan::Plan;
 use crate::plan::endpoints::DEFAULT_PAYLOAD;
 use crate::platform::{Description, Platform, StartError, Started};
+use crate::{describe, env_vars, idle, screen};
 
 /// Between the making of the clock and its zero, so that all threads wait for the first arrival.
 const LEAD: Duration = Duration::from_millis(20);
@@ -29,6 +31,8 @@ const LEAD: Duration = Duration::from_millis(20);
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum RunError {
+    #[error(transparent)]
+    NotIdle(#[from] NotIdle),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
@@ -69,47 +73,62 @@ pub enum Ending {
 pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) -> Result<Ending, RunError> {
     let mut interrupts = Interrupts::new()?;
     load::allow_connections(config.plan.max_in_flight)?;
+    let before = tokio::select! {
+        before = idle::before_run(config.idle) => before?,
+        interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
+    };
     let started = tokio::select! {
         started = config.platform.start(&config.plan.endpoints.list) => started?,
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
     };
     let Started { platform, description, local } = started;
-    let result = run_on(&config.plan, platform, &description, command_line, &mut interrupts, out).await;
+    let start = Start { config, description, command_line, before };
+    let result = run_on(start, platform, &mut interrupts, out).await;
     if let Some(local) = local {
         local.stop().await;
     }
     result
 }
 
+/// What is known of a run before it starts.
+struct Start<'a> {
+    config: &'a Config,
+    description: Description,
+    command_line: &'a [String],
+    before: Option<Load>,
+}
+
 /// The run itself, on a platform that is ready.
 async fn run_on(
-    plan: &Plan,
+    start: Start<'_>,
     platform: Platform,
-    description: &Description,
-    command_line: &[String],
     interrupts: &mut Interrupts,
     out: &mut dyn Write,
 ) -> Result<Ending, RunError> {
+    let Start { config, description, command_line, before } = start;
+    let Config { plan, display, .. } = config;
     let Files { run_dir, latency_file, latency_sink } = Files::create(plan)?;
     let files = observe::Files::create(&run_dir, latency_sink)?;
-    say(out, &start_line(plan, &description.target, run_dir.path()));
+    if !display.quiet {
+        say(out, &start_line(plan, &description.target, run_dir.path()));
+    }
+    let before_start = Snapshot::take();
     let clock = Clock::starting_in(LEAD);
-    let info =
-        describe::run_info(plan, description, command_line, clock.start()).map_err(FormatError::from)?;
+    let mut info = describe::run_info(config, description, command_line, clock.start(), before)
+        .map_err(FormatError::from)?;
     run_dir.write(RUN_JSON, &json::write(&info)?)?;
-    let observers = Observers::new(plan, files, clock.start());
-    let (schedule, platform) = (&plan.schedule, Arc::new(platform));
-    let (observers, interrupted) =
-        load::run(schedule, plan.max_in_flight, platform, clock, interrupts, observers).await?;
+    let (schedule, platform, gate) = (&plan.schedule, Arc::new(platform), Gate::new(plan.max_in_flight));
+    let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
+    let (observers, interrupted) = load::run(schedule, &gate, platform, clock, interrupts, observers).await?;
     let (tally, failures) = observers.finish();
-    let summary = tally.summary(
-        &plan.endpoints.list,
-        schedule.rate.rps(),
-        interrupted,
-        clock.wall_jump_ns(),
-        &plan.thresholds,
-    )?;
-    let saved = save(&run_dir, latency_file, &tally, &summary, &failures);
+    let wall_jump_ns = clock.wall_jump_ns();
+    info.end = Some(end(&tally, interrupted, wall_jump_ns));
+    info.machine.during = before_start.zip(Snapshot::take()).and_then(|(start, end)| end.load_since(&start));
+    info.machine.after = idle::after_run().await;
+    let (endpoints, rps) = (&plan.endpoints.list, schedule.rate.rps());
+    let mut summary = tally.summary(endpoints, rps, interrupted, wall_jump_ns, &plan.thresholds)?;
+    summary.warnings.extend(info.disturbance());
+    let saved = save(&run_dir, latency_file, &info, &tally, &summary, &failures);
     say(out, &format!("{}\nresults: {}", run_report::text(&summary), run_dir.path().display()));
     saved?;
     Ok(interrupted.map_or_else(|| ending(&summary), |interrupted| Ending::Interrupted(interrupted.by)))
@@ -125,6 +144,27 @@ fn ending(summary: &Summary) -> Ending {
         Ending::ThresholdBroken
     } else {
         Ending::Complete
+    }
+}
+
+/// How the run is shown while it goes on. Lines about each request would destroy a view that is drawn in place.
+fn form(plan: &Plan, display: Display) -> Option<Form> {
+    let on_terminal = screen::is_terminal(env_vars::term().as_deref()) && !plan.print_requests;
+    match display {
+        Display { quiet: true, .. } => None,
+        _ if on_terminal => Some(Form::Block),
+        Display { progress, .. } => progress.then_some(Form::Lines),
+    }
+}
+
+fn end(tally: &Tally, interrupted: Option<Interrupted>, wall_jump_ns: i64) -> End {
+    End {
+        time: wall_clock::rfc3339(wall_now()),
+        issued: tally.issued,
+        window_ns: tally.window_end_ns,
+        interrupted_ns: interrupted.map(|interrupted| interrupted.at_ns),
+        sent_in_window: tally.sent_in_window,
+        wall_jump_ns,
     }
 }
 
@@ -156,6 +196,7 @@ impl Files {
 fn save(
     run_dir: &RunDir,
     latency_file: PartialFile,
+    info: &RunInfo,
     tally: &Tally,
     summary: &Summary,
     failures: &[SinkError],
@@ -163,6 +204,7 @@ fn save(
     let mut failures: Vec<String> = failures.iter().map(SinkError::to_string).collect();
     let mut keep =
         |result: Result<(), RunError>| failures.extend(result.err().map(|error| error.to_string()));
+    keep(json::write(info).map_err(RunError::from).and_then(|json| Ok(run_dir.write(RUN_JSON, &json)?)));
     keep(
         json::write(summary).map_err(RunError::from).and_then(|json| Ok(run_dir.write(SUMMARY_JSON, &json)?)),
     );

@@ -15,9 +15,13 @@ Exit codes:
   3    the run is complete and saved, but not a single call succeeded
   4    the run is complete and saved, but it is not valid: the load was not the one that was asked for
   5    the run is complete, saved and valid, but a threshold is broken
+  129  ended early by SIGHUP, as when the terminal is closed, all saved
   130  ended early by Ctrl-C, all saved
   143  ended early by SIGTERM, all saved
-After a signal, calls in flight have 5 seconds to end; a second signal ends the wait.
+After a signal, calls in flight have 5 seconds to end; a second signal ends the wait. Signals that are ignored when \
+awsinvoker starts, as under nohup, stay ignored.
+
+`awsinvoker report DIR` prints the result of a run again, also of one that was killed, from what is in its folder.
 
 Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
 AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (default: info).
@@ -50,6 +54,19 @@ pub struct Args {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           default_value = "false", action = ArgAction::Set, value_parser = go_bool, hide_default_value = true)]
     pub dbg: bool,
+    /// Show the progress also if standard error is no terminal: a line a second
+    #[arg(long)]
+    pub progress: bool,
+    /// Show neither the progress nor the line at the start
+    #[arg(long, conflicts_with = "progress")]
+    pub quiet: bool,
+    /// Wait until this machine is not busier than this, in percent of all its processors, as in 10%. A run during which
+    /// other processes took more gets a warning
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub require_idle: Option<f64>,
+    /// How long to wait for that, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, allow_negative_numbers = true)]
+    pub require_idle_within: f64,
     /// Where the functions are.
     #[command(flatten)]
     pub platform: PlatformArgs,
@@ -124,6 +141,39 @@ pub enum ArrivalsArg {
     Poisson,
 }
 
+/// What to do.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Make a run.
+    Run(Box<Args>),
+    /// Print the result of a run again.
+    Report(ReportArgs),
+}
+
+/// Prints the result of a run again, computed from what is in its folder. Of a run that was killed, that is all that was
+/// written, and what is missing is said.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "awsinvoker report", version)]
+pub struct ReportArgs {
+    /// Folder of the run
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+impl Command {
+    /// Reads a command line, the first word being the program's name.
+    ///
+    /// # Errors
+    /// The form is wrong, or help or the version was asked for.
+    pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        match args.get(1) {
+            Some(word) if word == "report" => ReportArgs::try_parse_from(&args[1..]).map(Self::Report),
+            _ => Args::parse_from_go_style(args).map(|args| Self::Run(Box::new(args))),
+        }
+    }
+}
+
 impl Args {
     /// Reads a command line, the first word being the program's name.
     ///
@@ -132,6 +182,12 @@ impl Args {
     pub fn parse_from_go_style(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::try_parse_from(go_flags::to_gnu(args))
     }
+}
+
+/// A share of the processors, with or without its sign.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end().parse::<f64>().ok();
+    number.filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(|| "expected 0% to 100%".to_owned())
 }
 
 /// The spellings that Go's `strconv.ParseBool` takes.
@@ -171,6 +227,18 @@ mod tests {
         assert_eq!(args.endpoints_file.as_deref(), Some(Path::new("b")));
         assert!(!parse("-dbg -dbg=0").unwrap().dbg);
         assert_eq!(parse("--local --env A=1 --env B=2 --local").unwrap().platform.env, ["A=1", "B=2"]);
+    }
+
+    #[test]
+    fn the_result_of_a_run_is_asked_for_by_its_first_word() {
+        let command = |line: &str| Command::parse(line.split(' ').map(OsString::from));
+        let Ok(Command::Report(args)) = command("awsinvoker report runs/1") else { panic!("no report") };
+        assert_eq!(args.folder, Path::new("runs/1"));
+        assert!(command("awsinvoker report").is_err() && command("awsinvoker report a b").is_err());
+        let Ok(Command::Run(args)) = command("awsinvoker -latf report --require-idle 7.5%") else {
+            panic!("no run")
+        };
+        assert_eq!((args.latf.as_path(), args.require_idle), (Path::new("report"), Some(7.5)));
     }
 
     #[test]
@@ -215,6 +283,11 @@ mod tests {
         ");
         insta::assert_snapshot!(message("-dbg=maybe"), @"
         error: invalid value 'maybe' for '--dbg[=<BOOL>]': expected true or false
+
+        For more information, try '--help'.
+        ");
+        insta::assert_snapshot!(message("--require-idle=-5%"), @"
+        error: invalid value '-5%' for '--require-idle <PERCENT>': expected 0% to 100%
 
         For more information, try '--help'.
         ");

@@ -5,9 +5,10 @@ use std::sync::mpsc::Sender;
 
 use run_record::{Arrival, Connection, Outcome, Reply, Sample, Timing};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::event::Event;
+use super::gate::{Gate, Place};
 use crate::clock::Clock;
 use crate::platform::{Answer as _, Call, SocketTimes};
 
@@ -16,8 +17,7 @@ use crate::platform::{Answer as _, Call, SocketTimes};
 pub(super) struct Dispatcher<P> {
     runtime: Handle,
     calls: Arc<Calls<P>>,
-    gate: Arc<Semaphore>,
-    max_in_flight: u32,
+    gate: Gate,
     abandon: watch::Sender<bool>,
 }
 
@@ -32,38 +32,41 @@ struct Calls<P> {
 }
 
 impl<P: Call> Dispatcher<P> {
-    /// A dispatcher that runs calls on `runtime`, at most `max_in_flight` at a time, and sends their samples.
+    /// A dispatcher that runs calls on `runtime`, as many at a time as the gate lets in, and sends their samples.
     pub(super) fn new(
         runtime: Handle,
         platform: Arc<P>,
         clock: Clock,
         events: Sender<Event>,
-        max_in_flight: u32,
+        gate: Gate,
     ) -> Self {
         Self {
             runtime,
             calls: Arc::new(Calls { platform, clock, events }),
-            gate: Arc::new(Semaphore::new(max_in_flight as usize)),
-            max_in_flight,
+            gate,
             abandon: watch::Sender::new(false),
         }
     }
 
     /// Starts the call of an arrival, or records it as dropped. Never blocks.
     pub(super) fn issue(&self, arrival: Arrival) {
-        match Arc::clone(&self.gate).try_acquire_owned() {
-            Ok(permit) => {
+        match self.gate.enter() {
+            Some(place) => {
                 let (calls, abandon) = (Arc::clone(&self.calls), self.abandon.subscribe());
-                self.runtime.spawn(call(calls, arrival, abandon, permit));
+                self.runtime.spawn(call(calls, arrival, abandon, place));
             }
-            Err(_) => self.calls.send(arrival, None, dropped()),
+            None => self.calls.send(arrival, None, dropped()),
         }
     }
 
     /// Waits until no call is in flight.
     pub(super) async fn drained(&self) {
-        // The semaphore is never closed, which is the only error.
-        let _ = self.gate.acquire_many(self.max_in_flight).await;
+        self.gate.drained().await;
+    }
+
+    /// How many calls are in flight.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.gate.in_flight()
     }
 
     /// Ends all calls in flight as abandoned.
@@ -76,7 +79,7 @@ async fn call<P: Call>(
     calls: Arc<Calls<P>>,
     arrival: Arrival,
     mut abandon: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 ) {
     let issued_ns = calls.clock.now_ns();
     let answer = tokio::select! {
@@ -172,7 +175,7 @@ mod tests {
     fn dispatcher(max_in_flight: u32) -> (Dispatcher<Slow>, Receiver<Event>) {
         let (sender, events) = mpsc::channel();
         let clock = Clock::starting_in(Duration::ZERO);
-        (Dispatcher::new(Handle::current(), Arc::new(Slow), clock, sender, max_in_flight), events)
+        (Dispatcher::new(Handle::current(), Arc::new(Slow), clock, sender, Gate::new(max_in_flight)), events)
     }
 
     fn arrival(sequence: u64, endpoint: usize) -> Arrival {

@@ -10,6 +10,7 @@
 
 mod dispatch;
 mod event;
+mod gate;
 mod interrupt;
 mod open_files;
 mod pacer;
@@ -25,6 +26,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use event::TICK_NS;
 pub use event::{Event, Observer, Window};
+pub use gate::Gate;
 pub use interrupt::{Interrupt, Interrupts};
 pub(crate) use open_files::allow_connections;
 
@@ -55,14 +57,14 @@ pub struct Interrupted {
     pub at_ns: u64,
 }
 
-/// Calls the platform by the schedule, at most `max_in_flight` calls at a time, until every call has ended. A signal ends
+/// Calls the platform by the schedule, as many calls at a time as the gate lets in, until every call has ended. A signal ends
 /// the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
 ///
 /// # Errors
 /// The system gives no thread, or one of them panicked.
 pub async fn run<P: Call, O: Observer + Send + 'static>(
     schedule: &Schedule,
-    max_in_flight: u32,
+    gate: &Gate,
     platform: Arc<P>,
     clock: Clock,
     interrupts: &mut Interrupts,
@@ -71,7 +73,7 @@ pub async fn run<P: Call, O: Observer + Send + 'static>(
     let (sender, events) = mpsc::channel();
     let observing = event::observe(events, clock, observer)?;
     let runtime = tokio::runtime::Handle::current();
-    let dispatcher = Dispatcher::new(runtime, platform, clock, sender.clone(), max_in_flight);
+    let dispatcher = Dispatcher::new(runtime, platform, clock, sender.clone(), gate.clone());
     let interrupted = issue_all(schedule, clock, &Arc::new(dispatcher), sender, interrupts).await?;
     let observed = tokio::task::spawn_blocking(|| observing.join()).await;
     let observer = observed.ok().and_then(Result::ok).ok_or(LoadError::Panicked("observer"))?;
@@ -89,7 +91,10 @@ async fn issue_all<P: Call>(
     let stop = Arc::new(AtomicBool::new(false));
     let mut paced = spawn_pacer(schedule.clone(), clock, Arc::clone(dispatcher), events, Arc::clone(&stop))?;
     let mut interrupted = None;
-    let now = |by: Interrupt| Some(Interrupted { by, at_ns: clock.now_ns() });
+    let now = |by: Interrupt| {
+        tell(by, dispatcher.in_flight());
+        Some(Interrupted { by, at_ns: clock.now_ns() })
+    };
     loop {
         tokio::select! {
             ended = &mut paced => break ended.map_err(|_| LoadError::Panicked("pacer"))?,
@@ -113,6 +118,15 @@ async fn issue_all<P: Call>(
     dispatcher.abandon();
     dispatcher.drained().await;
     Ok(interrupted)
+}
+
+/// Says what a signal began.
+fn tell(by: Interrupt, in_flight: u32) {
+    let (calls, seconds) = (if in_flight == 1 { "call" } else { "calls" }, PATIENCE.as_secs());
+    tracing::warn!(
+        "{by}: no more requests are sent; {in_flight} {calls} in flight may take up to {seconds} s, and another signal ends \
+         the wait"
+    );
 }
 
 /// Starts the thread of the pacer. The receiver is ready when it has issued everything or was stopped.

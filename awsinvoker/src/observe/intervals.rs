@@ -1,4 +1,4 @@
-//! `latency.hlog`: the histograms of each second, by endpoint, view and outcome.
+//! `latency.hlog`: the histograms of each second, by endpoint, view and outcome, and one over all endpoints.
 
 use std::time::SystemTime;
 
@@ -30,6 +30,8 @@ struct Interval {
     /// By endpoint, outcome and view.
     latencies: Vec<[[Histogram; View::ALL.len()]; Outcome::ALL.len()]>,
     lag: Histogram,
+    /// Response latencies with outcome `ok` over all endpoints.
+    all: Histogram,
 }
 
 impl Intervals {
@@ -64,6 +66,7 @@ impl Intervals {
             }
         }
         sink.write(|out| writer.write(out, &Tag::ScheduleLag, *start_ns, end_ns, &current.lag));
+        sink.write(|out| writer.write(out, &Tag::All, *start_ns, end_ns, &current.all));
         sink.flush();
         self.current.reset();
         std::mem::swap(&mut self.current, &mut self.next);
@@ -90,7 +93,11 @@ impl Output for Intervals {
 
 impl Interval {
     fn new(endpoints: usize) -> Self {
-        Self { latencies: vec![Default::default(); endpoints], lag: Histogram::default() }
+        Self {
+            latencies: vec![Default::default(); endpoints],
+            lag: Histogram::default(),
+            all: Histogram::default(),
+        }
     }
 
     fn record(&mut self, sample: &Sample) {
@@ -103,12 +110,16 @@ impl Interval {
         if let Some(lag_ns) = sample.lag_ns() {
             self.lag.record(lag_ns);
         }
+        if let Some(response_ns) = sample.response_ns().filter(|_| sample.reply.outcome == Outcome::Ok) {
+            self.all.record(response_ns);
+        }
     }
 
     /// Removes all values. The memory is kept for the next interval.
     fn reset(&mut self) {
         self.latencies.iter_mut().flatten().flatten().for_each(Histogram::reset);
         self.lag.reset();
+        self.all.reset();
     }
 }
 
@@ -152,6 +163,7 @@ mod tests {
             ("f:service".to_owned(), 0, second),
             ("f:function".to_owned(), 0, second),
             ("schedule_lag".to_owned(), 0, second),
+            (String::new(), 0, second),
             ("f:response:timeout".to_owned(), 3, last),
             ("f:service:timeout".to_owned(), 3, last),
             ("schedule_lag".to_owned(), 3, last),

@@ -65,7 +65,7 @@ impl PartialFile {
         if !self.destination.folder.as_os_str().is_empty() {
             fs::create_dir_all(&self.destination.folder)?;
         }
-        Ok(Sink::new(&self.path, Box::new(File::create(&self.path)?)))
+        Ok(Sink::new(&self.path, Box::new(File::create(&self.path)?), super::warn))
     }
 
     /// Where the file is now.

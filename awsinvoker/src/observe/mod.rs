@@ -1,27 +1,31 @@
 //! Observers of a run's events. None knows another: a new output is one more module, and one more line in `Observers::new`.
 
+mod durable;
 mod intervals;
 mod latencies;
 mod log;
 mod output;
+mod progress;
 mod requests;
 mod samples;
 mod tally;
 
 use std::io;
-use std::time::SystemTime;
+use std::path::PathBuf;
 
 use run_record::run_dir::{LATENCY_HLOG, RunDir, RunDirError, SAMPLES_CSV};
 use run_record::sink::{Sink, SinkError};
 
 pub use tally::Tally;
 
-use crate::load::{Event, Observer};
+use crate::clock::Clock;
+use crate::load::{Event, Gate, Observer};
 use crate::plan::Plan;
 use latencies::Latencies;
 use output::Output;
 
 pub(crate) use latencies::PartialFile;
+pub(crate) use progress::Form;
 
 /// The files that grow during a run.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(crate) struct Files {
     samples: Sink,
     intervals: Sink,
     latencies: Sink,
+    /// Those that must be there after a power cut.
+    durable: Vec<PathBuf>,
 }
 
 impl Files {
@@ -37,8 +43,18 @@ impl Files {
     /// # Errors
     /// A file cannot be made.
     pub(crate) fn create(run_dir: &RunDir, latencies: Sink) -> Result<Self, RunDirError> {
-        Ok(Self { samples: run_dir.sink(SAMPLES_CSV)?, intervals: run_dir.sink(LATENCY_HLOG)?, latencies })
+        Ok(Self {
+            samples: run_dir.sink(SAMPLES_CSV, warn)?,
+            intervals: run_dir.sink(LATENCY_HLOG, warn)?,
+            latencies,
+            durable: [SAMPLES_CSV, LATENCY_HLOG].map(|name| run_dir.path().join(name)).to_vec(),
+        })
     }
+}
+
+/// Tells that a file can no longer be written.
+fn warn(message: &str) {
+    tracing::warn!("{message}");
 }
 
 /// All observers of a run.
@@ -49,19 +65,33 @@ pub(crate) struct Observers {
 }
 
 impl Observers {
-    /// Writes to these files of a run that starts at `start`. The heads of the files are written immediately.
-    pub(crate) fn new(plan: &Plan, files: Files, start: SystemTime) -> Self {
-        let names = plan.endpoints.names();
+    /// Writes to these files of a run by `clock`, whose calls pass the gate, and shows it in this form. The heads of the
+    /// files are written immediately.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn new(
+        plan: &Plan,
+        files: Files,
+        clock: Clock,
+        gate: &Gate,
+        form: Option<Form>,
+    ) -> io::Result<Self> {
+        let (names, start) = (plan.endpoints.names(), clock.start());
         let mut outputs: Vec<Box<dyn Output>> = vec![
             Box::new(intervals::Intervals::new(files.intervals, names.clone(), start)),
             Box::new(samples::Samples::new(files.samples, names.clone())),
             Box::new(Latencies::new(files.latencies)),
             Box::new(log::Log::new(names.clone())),
+            Box::new(durable::Durable::start(files.durable)?),
         ];
+        if let Some(form) = form {
+            outputs.push(Box::new(progress::Progress::start(plan, form, clock, gate.clone())?));
+        }
         if plan.print_requests {
             outputs.push(Box::new(requests::Requests::new(Box::new(io::stdout()), names)));
         }
-        Self { tally: Tally::new(plan.endpoints.list.len(), plan.schedule.end_ns()), outputs }
+        Ok(Self { tally: Tally::new(plan.endpoints.list.len(), plan.schedule.end_ns()), outputs })
     }
 
     /// Closes all outputs. Returns what was counted, and which outputs could not be written.
@@ -97,7 +127,7 @@ mod test_data {
 
     impl Memory {
         pub(super) fn sink(&self) -> Sink {
-            Sink::new(Path::new("file"), Box::new(self.clone()))
+            Sink::new(Path::new("file"), Box::new(self.clone()), super::warn)
         }
 
         pub(super) fn bytes(&self) -> Vec<u8> {

@@ -19,7 +19,7 @@ pub(super) struct Requests {
 impl Requests {
     /// Prints to `out`, with these names of the endpoints.
     pub(super) fn new(out: Box<dyn Write + Send>, names: Vec<String>) -> Self {
-        Self { sink: Sink::new(Path::new("stdout"), out), names }
+        Self { sink: Sink::new(Path::new("stdout"), out, super::warn), names }
     }
 }
 

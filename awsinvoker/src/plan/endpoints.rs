@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 use crate::cli::DEFAULT_ENDPOINTS_FILE;
 
@@ -50,6 +51,8 @@ impl Endpoint {
 pub struct Endpoints {
     /// The file that was read, for messages; empty if the endpoints come from elsewhere.
     pub path: PathBuf,
+    /// SHA-256 of the file in hexadecimal; empty if the endpoints come from elsewhere.
+    pub sha256: String,
     /// The different endpoints, in order of their first appearance.
     pub list: Vec<Endpoint>,
     /// For each entry of the file the index of its endpoint: the round robin order.
@@ -141,10 +144,14 @@ pub(super) fn read(given: Option<&Path>) -> Result<Endpoints, EndpointsError> {
         (Err(source), Some(_)) => Err(EndpointsError::Read { path, source }),
         (Ok(_), _) if text.len() as u64 > MAX_FILE_BYTES => Err(EndpointsError::TooLarge { path }),
         (Ok(_), _) => match parse(&text) {
-            Ok(endpoints) => Ok(Endpoints { path, ..endpoints }),
+            Ok(endpoints) => Ok(Endpoints { path, sha256: sha256(text.as_bytes()), ..endpoints }),
             Err(source) => Err(EndpointsError::Content { path, source }),
         },
     }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads the content of an endpoints file.

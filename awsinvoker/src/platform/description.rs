@@ -1,15 +1,19 @@
 //! How `run.json` describes a platform.
 
-use run_record::run_info::{ConnectionInfo, FunctionInfo};
+use run_record::run_info::{ConnectionInfo, DockerInfo, FunctionInfo, LocalInfo};
 
 /// What `run.json` says of a platform.
 #[derive(Clone, Debug)]
 pub(crate) struct Description {
     /// The platform and its address, for people.
     pub(crate) target: String,
-    /// The functions of a local Lambda that was started for the run.
+    /// The local Lambda that was started for the run.
+    pub(crate) local: Option<LocalInfo>,
+    /// The Docker that it uses.
+    pub(crate) docker: Option<DockerInfo>,
+    /// What is known of the functions.
     pub(crate) functions: Vec<FunctionInfo>,
-    /// `KEY=VALUE` for those functions.
+    /// `KEY=VALUE` for the functions of a local Lambda that was started for the run.
     pub(crate) env: Vec<String>,
     /// How it is connected to.
     pub(crate) connection: ConnectionInfo,

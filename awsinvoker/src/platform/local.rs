@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use run_record::run_info::LocalInfo;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::error::{ConfigError, StartError};
+use super::tools;
 use crate::cli::PlatformArgs;
 
 /// A local Lambda only binds a port before it is ready, and asks Docker about images.
@@ -62,6 +64,7 @@ pub(crate) struct LocalLambda {
     _stdout: BufReader<ChildStdout>,
     url: String,
     images: BTreeMap<String, String>,
+    info: LocalInfo,
 }
 
 impl Programs {
@@ -148,7 +151,10 @@ impl LocalLambda {
     pub(super) async fn start(config: &LocalConfig) -> Result<Self, StartError> {
         let path = &config.lambda_local;
         let failed = |source| StartError::Program { program: path.clone(), source };
-        let mut process = command(config).spawn().map_err(failed)?;
+        let version = tools::version(path).await;
+        let mut command = command(config);
+        let info = LocalInfo { version, command_line: words(&command) };
+        let mut process = command.spawn().map_err(failed)?;
         let stdin = process.stdin.take();
         let stdout = process.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
         let mut stdout = BufReader::new(stdout);
@@ -159,7 +165,7 @@ impl LocalLambda {
             Err(_) => return Err(not_ready(path, format!("it was not ready within {READY_WITHIN:?}"))),
         };
         match line.trim_end().strip_prefix(READY) {
-            Some(url) => Ok(Self { process, stdin, _stdout: stdout, url: url.to_owned(), images }),
+            Some(url) => Ok(Self { process, stdin, _stdout: stdout, url: url.to_owned(), images, info }),
             None if line.is_empty() => {
                 Err(not_ready(path, "the process ended; its messages are above".to_owned()))
             }
@@ -170,6 +176,11 @@ impl LocalLambda {
     /// The id of the image of each function that runs from an image.
     pub(super) fn images(&self) -> &BTreeMap<String, String> {
         &self.images
+    }
+
+    /// What was started.
+    pub(super) fn info(&self) -> &LocalInfo {
+        &self.info
     }
 
     /// The address of its Invoke API.
@@ -204,6 +215,13 @@ async fn announcements(
 
 fn not_ready(path: &Path, reason: String) -> StartError {
     StartError::NotReady { program: path.to_owned(), reason }
+}
+
+/// A program and its arguments.
+fn words(command: &Command) -> Vec<String> {
+    let command = command.as_std();
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 fn command(config: &LocalConfig) -> Command {

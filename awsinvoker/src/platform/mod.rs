@@ -10,6 +10,7 @@ mod error;
 mod http;
 pub mod lambda;
 mod local;
+mod tools;
 
 use run_record::Reply;
 

@@ -64,6 +64,16 @@ fn both_functions_on_the_local_lambda() {
     assert!(stderr(&output).contains("ResponseTooLarge"), "{}", stderr(&output));
     let run: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
     assert!(run.to_string().contains("CNN_SERVING_ASSETS="), "what was set is on record: {run}");
+    let function = &run["configuration"]["functions"][1];
+    assert_eq!(
+        (&function["name"], &function["kind"]),
+        (&json!("cnn_serving"), &json!("process")),
+        "{function}"
+    );
+    assert!(function["program"].as_str().unwrap().ends_with("/cnn_serving"), "{function}");
+    assert_eq!((function["sha256"].as_str().unwrap().len(), &function["memory_mb"]), (64, &json!(128)));
+    assert!(function["environment"][0].as_str().unwrap().starts_with("CNN_SERVING_ASSETS="), "{function}");
+    assert_eq!(run["configuration"]["local"]["version"], env!("CARGO_PKG_VERSION"));
 }
 
 /// The parts of the latency are known, and add up.

@@ -78,8 +78,13 @@ fn with_images_it_is_told_their_names_and_tells_their_ids() {
     let expected = "--listen 127.0.0.1:0 --exit-with-stdin --image string=string:latest\n";
     assert_eq!(installed.bench.read("seen"), expected);
     let run: serde_json::Value = serde_json::from_str(&installed.bench.read("out/run.json")).unwrap();
-    let function = serde_json::json!({ "name": "string", "image": "string:latest", "image_id": "sha256:1" });
-    assert_eq!(run["configuration"]["functions"], serde_json::json!([function]));
+    for (index, name) in ["string", "string:prod"].into_iter().enumerate() {
+        let function = &run["configuration"]["functions"][index];
+        let known = ["name", "image", "image_id"].map(|key| function[key].as_str().unwrap());
+        assert_eq!(known, [name, "string:latest", "sha256:1"]);
+    }
+    let command_line = run["configuration"]["local"]["command_line"].as_array().unwrap();
+    assert_eq!(command_line.last().unwrap(), "string=string:latest");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod examples;
 mod injected;
 mod local;
 mod local_process;
+mod report;
 mod run;
 mod support;
 mod terminal;

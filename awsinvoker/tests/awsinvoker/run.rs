@@ -1,15 +1,15 @@
 //! The real binary against the stub server: what it prints, what it leaves, and how it ends.
 
 use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt as _;
-use std::process::Stdio;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use run_record::names::Tag;
 use run_record::{Outcome, Totals, View};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Bench, assert_complete, stderr, stdout};
+use crate::support::{Bench, assert_complete, end_by, interrupted, stderr, stdout};
 
 /// The outcomes of an endpoint that occurred.
 fn outcomes(summary: &Value, endpoint: usize) -> BTreeMap<String, u64> {
@@ -225,23 +225,9 @@ fn a_slow_function_keeps_its_rate_and_broken_thresholds_are_told() {
     assert_eq!(stderr(&output), expected);
 }
 
-/// Starts a run that would last for a minute, sends the signals once a call was answered, and waits for the end.
-fn interrupted(bench: &Bench, line: &str, signals: &[Signal]) -> std::process::Output {
-    let mut command = bench.command(&format!("{line} -time 60 -dbg --out out"));
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
-    let samples = bench.path("out/samples.csv");
-    let sampled = || std::fs::read_to_string(&samples).is_ok_and(|text| text.lines().count() > 3);
-    while !sampled() {
-        std::thread::yield_now();
-    }
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    signals.iter().for_each(|signal| kill_process(pid, *signal).unwrap());
-    child.wait_with_output().unwrap()
-}
-
 #[test]
 fn signals_end_the_run_early_with_everything_saved() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::HUP, 129), (Signal::INT, 130), (Signal::TERM, 143)] {
         let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "slow"}]"#);
         let output = interrupted(&bench, "-rps 100", &[signal]);
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
@@ -255,10 +241,26 @@ fn signals_end_the_run_early_with_everything_saved() {
         let warning = format!("warning: the run was ended early, after {seconds:.1} s\n");
         assert!(stdout(&output).contains(&warning), "{}", stdout(&output));
         assert!(bench.legacy_file(".").ends_with("_lat.csv"));
+        let told = stderr(&output)
+            .matches(" in flight may take up to 5 s, and another signal ends the wait")
+            .count();
+        assert_eq!(told, 1, "{}", stderr(&output));
         // One line a request, because of -dbg, beside the others.
         let lines = stdout(&output).lines().filter(|line| line.contains(" ok response ")).count();
         assert_eq!(lines as u64, counted);
     }
+}
+
+#[test]
+fn signals_that_were_ignored_at_the_start_stay_ignored() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let run = bench.command("-rps 100 -time 60 -dbg --out out");
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "trap '' INT HUP; exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());
+    command.current_dir(bench.path(".")).env_clear().env("HOME", bench.path("."));
+    let output = end_by(&bench, command, &[Signal::HUP, Signal::INT, Signal::TERM]);
+    assert_eq!(output.status.code(), Some(143), "{}", stderr(&output));
+    assert!(stderr(&output).contains("SIGTERM: no more requests are sent; "), "{}", stderr(&output));
 }
 
 #[test]
@@ -282,6 +284,70 @@ fn a_killed_run_leaves_its_samples() {
     assert!(bench.samples().len() > 2);
     assert!(bench.read("out/latency.hlog").contains("Tag=string:response,0.000,1.000,"));
     assert_eq!(bench.files("out"), ["latency.hlog", "run.json", "samples.csv"]);
+}
+
+#[test]
+fn progress_is_a_line_a_second_for_those_who_ask_and_quiet_leaves_the_result() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let output = bench.run("-rps 100 -time 2.3 --progress");
+    let lines: Vec<_> = stderr(&output).lines().filter(|line| line.contains(" of 2.3 s: sent ")).collect();
+    assert!((1..=3).contains(&lines.len()), "{}", stderr(&output));
+    assert!(lines[0].contains(", failed 0, cold 0, response p50 "), "{}", lines[0]);
+    let output = bench.command("-rps 20 -time 0.2 --quiet --out quiet").output().unwrap();
+    assert!(stdout(&output).starts_with("Issued / completed requests: 4, 4\n"), "{}", stdout(&output));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_machine_that_does_not_become_idle_is_no_place_for_a_run() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let is_over = AtomicBool::new(false);
+    let output = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        let output = bench.run("--require-idle 0% --require-idle-within 2");
+        is_over.store(true, Ordering::Relaxed);
+        output
+    });
+    assert_eq!(output.status.code(), Some(1));
+    let log = stderr(&output);
+    assert!(log.contains("--require-idle: the machine is ") && log.contains("waiting since 1 s"), "{log}");
+    assert!(log.contains("error: --require-idle is 0 %, but the machine was "), "{log}");
+    assert!(!bench.path("out").exists());
+    let output = bench.run("-rps 10 -time 0.2 --require-idle 100%");
+    assert_complete(&output);
+}
+
+#[test]
+fn what_a_reviewer_asks_is_on_record() {
+    let endpoints =
+        r#"[{"hostname": "string"}, {"hostname": "denied"}, {"hostname": "untold"}, {"hostname": "string"}]"#;
+    let bench = Bench::new(endpoints);
+    let output = bench.run("-rps 40 -time 0.3");
+    let told =
+        "run.json lacks what the functions are: GetFunctionConfiguration: AccessDeniedException: not you";
+    assert_eq!(stderr(&output).matches(told).count(), 1, "{}", stderr(&output));
+    let info = bench.run_dir().read_info().unwrap();
+    let [string, denied, untold] = &info.configuration.functions[..] else { panic!("{info:?}") };
+    assert_eq!((string.memory_mb, string.kind.as_deref()), (Some(128), Some("Zip")));
+    assert_eq!(string.environment, ["TABLE"], "values may be secrets");
+    assert_eq!([denied.memory_mb, untold.memory_mb], [None; 2]);
+    let file = &info.configuration.endpoints_file;
+    assert_eq!(
+        (file.path.as_str(), &file.order[..], file.sha256.len()),
+        ("endpoints.json", &[0, 1, 2, 0][..], 64)
+    );
+    let end = info.end.unwrap();
+    assert_eq!((end.issued, end.window_ns, end.interrupted_ns), (12, 300_000_000, None));
+    assert!(end.time > info.start && info.build.profile == "debug", "{:?}", info.build);
+    let machine = info.machine;
+    for load in [machine.before, machine.during, machine.after] {
+        let load = load.unwrap();
+        assert!(load.seconds > 0.1 && load.busy_percent <= 100.0 && load.load_average.is_some(), "{load:?}");
+    }
 }
 
 #[test]

@@ -10,21 +10,48 @@ use crate::support::{Bench, program};
 fn shown(mut command: Command) -> (Option<i32>, String) {
     command.env("TERM", "xterm-256color");
     let (status, shown) = Terminal::start(command).finish();
-    assert!(!shown.contains('\u{1b}') && !shown.contains("tracing-subscriber"), "{shown}");
-    assert!(!shown.contains("panicked"), "{shown}");
+    assert!(!shown.contains("tracing-subscriber") && !shown.contains("panicked"), "{shown}");
     (status.code(), shown)
 }
 
+/// What stays on the screen of lines that were drawn again.
+fn left(shown: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for part in shown.split("\u{1b}[") {
+        let mut rest = part;
+        if let Some((rows, after)) = part.split_once('A').filter(|(rows, _)| rows.parse::<usize>().is_ok()) {
+            lines.truncate(lines.len() - rows.parse::<usize>().unwrap());
+            rest = after;
+        }
+        lines.extend(rest.trim_start_matches("J").lines().filter(|line| !line.trim().is_empty()));
+    }
+    lines.join("\n")
+}
+
 #[test]
-fn a_run_shows_its_table() {
+fn a_run_shows_how_it_goes_and_leaves_its_table() {
     let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "throttled"}]"#);
-    let (code, shown) = shown(bench.command("-rps 40 -time 0.5 --out out"));
+    let (code, shown) = shown(bench.command("-rps 40 -time 0.8 --out out"));
     // The load generator may be late on a busy machine.
     assert!(matches!(code, Some(0 | 4)), "{shown}");
+    assert!(shown.contains(" of 0.8 s   sent ") && shown.contains(" last failure: throttled: "), "{shown}");
+    let left = left(&shown);
     assert!(
-        shown.contains("Issued / completed requests: 20, 10") && shown.contains("WARN throttled: first"),
-        "{shown}"
+        left.contains("Issued / completed requests: 32, 16") && left.contains("WARN throttled: first"),
+        "{left}"
     );
+    assert!(!left.contains(" last failure: ") && !left.contains(" in flight "), "{left}");
+}
+
+#[test]
+fn a_view_that_is_not_wanted_or_cannot_be_drawn_is_not_there() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    for (number, flag) in ["--quiet", "-dbg", ""].into_iter().enumerate() {
+        let mut command = bench.command(&format!("-rps 40 -time 0.6 --out out{number} {flag}"));
+        command.env("TERM", if flag.is_empty() { "dumb" } else { "xterm-256color" });
+        let (status, shown) = Terminal::start(command).finish();
+        assert!(matches!(status.code(), Some(0 | 4)) && !shown.contains('\u{1b}'), "{flag}: {shown}");
+    }
 }
 
 #[test]

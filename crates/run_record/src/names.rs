@@ -36,6 +36,9 @@ pub enum Tag {
     },
     /// How late invocations were sent, over all endpoints.
     ScheduleLag,
+    /// Response latencies with outcome `ok` over all endpoints. Its text is empty, and its lines have no tag: readers
+    /// that are asked for no tag read these lines alone.
+    All,
 }
 
 const SCHEDULE_LAG: &str = "schedule_lag";
@@ -48,8 +51,10 @@ impl Tag {
 
     /// Reads a tag; `None` if it is none of these.
     pub fn parse(tag: &str) -> Option<Self> {
-        if tag == SCHEDULE_LAG {
-            return Some(Self::ScheduleLag);
+        match tag {
+            SCHEDULE_LAG => return Some(Self::ScheduleLag),
+            "" => return Some(Self::All),
+            _ => {}
         }
         let (rest, last) = tag.rsplit_once(':')?;
         let (endpoint, view, outcome) = match View::from_name(last) {
@@ -67,6 +72,7 @@ impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ScheduleLag => f.write_str(SCHEDULE_LAG),
+            Self::All => Ok(()),
             Self::Latency { endpoint, view, outcome: Outcome::Ok } => write!(f, "{endpoint}:{}", view.name()),
             Self::Latency { endpoint, view, outcome } => {
                 write!(f, "{endpoint}:{}:{}", view.name(), outcome.name())
@@ -99,8 +105,11 @@ mod tests {
             Tag::latency("f#2", View::Service, Outcome::Throttled).to_string(),
             "f#2:service:throttled"
         );
-        for text in ["", "f", "f:view", "f:response:fine", "response"] {
+        for text in ["f", "f:view", "f:response:fine", "response"] {
             assert_eq!(Tag::parse(text), None, "{text}");
+        }
+        for tag in [Tag::ScheduleLag, Tag::All] {
+            assert_eq!(Tag::parse(&tag.to_string()), Some(tag));
         }
     }
 

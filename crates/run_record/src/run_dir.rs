@@ -85,19 +85,19 @@ impl RunDir {
         &self.path
     }
 
-    /// A new file that grows during the run.
+    /// A new file that grows during the run. `tell` gets the first failure to write it, when it happens.
     ///
     /// # Errors
     /// The file exists or cannot be made.
-    pub fn sink(&self, name: &str) -> Result<Sink, RunDirError> {
+    pub fn sink(&self, name: &str, tell: fn(&str)) -> Result<Sink, RunDirError> {
         let path = self.path.join(name);
         match File::create_new(&path) {
-            Ok(file) => Ok(Sink::new(&path, Box::new(file))),
+            Ok(file) => Ok(Sink::new(&path, Box::new(file), tell)),
             Err(source) => Err(RunDirError::Write { path, source }),
         }
     }
 
-    /// Writes a whole file. A reader sees all of it or nothing.
+    /// Writes a whole file, or replaces it. A reader sees all of it, or what was there before, also after a power cut.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -106,7 +106,8 @@ impl RunDir {
         let written = File::create(&partial).and_then(|mut file| {
             file.write_all(content)?;
             file.sync_all()?;
-            fs::rename(&partial, &path)
+            fs::rename(&partial, &path)?;
+            File::open(&self.path)?.sync_all()
         });
         written.map_err(|source| RunDirError::Write { path, source })
     }
@@ -127,7 +128,23 @@ impl RunDir {
         self.read(SUMMARY_JSON, |file| json::read(file, summary::SCHEMA))
     }
 
-    /// All samples, in the order of the file. Function latencies are whole nanoseconds.
+    /// The samples one by one, in the order of the file. Function latencies are whole nanoseconds.
+    ///
+    /// # Errors
+    /// `samples.csv` cannot be opened, or its first line not be read.
+    pub fn samples(&self, info: &RunInfo) -> Result<samples_csv::Reader<BufReader<File>>, RunDirError> {
+        self.read(SAMPLES_CSV, |file| samples_csv::Reader::new(file, &info.endpoint_names()))
+    }
+
+    /// The intervals one by one.
+    ///
+    /// # Errors
+    /// `latency.hlog` cannot be opened.
+    pub fn intervals(&self) -> Result<hlog::Reader<BufReader<File>>, RunDirError> {
+        self.read(LATENCY_HLOG, |file| Ok(hlog::Reader::new(file)))
+    }
+
+    /// All samples, in the order of the file, in memory.
     ///
     /// # Errors
     /// `samples.csv` cannot be read, or it names an endpoint that `info` lacks.
@@ -135,7 +152,7 @@ impl RunDir {
         self.read(SAMPLES_CSV, |file| samples_csv::read(file, &info.endpoint_names()))
     }
 
-    /// All histograms by interval, each of which takes up to 264 KiB. [`hlog::Reader`] reads them one by one.
+    /// All histograms by interval, each of which takes up to 264 KiB. [`Self::intervals`] reads them one by one.
     ///
     /// # Errors
     /// `latency.hlog` cannot be read.

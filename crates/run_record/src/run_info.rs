@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::warning::Warning;
+
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// How a run was made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -17,14 +19,46 @@ pub struct RunInfo {
     pub schema: u32,
     /// The time in UTC from which all times of the run count.
     pub start: String,
+    /// The end of the run; null while it goes on, and of one that was killed.
+    pub end: Option<End>,
     /// The program and its arguments.
     pub command_line: Vec<String>,
     /// What the command line and the endpoints file came to.
     pub configuration: Configuration,
     /// Versions of the load generator and of the libraries that speak to the platform, by name.
     pub versions: BTreeMap<String, String>,
+    /// How the load generator was built.
+    pub build: Build,
     /// The machine of the load generator.
     pub machine: Machine,
+}
+
+/// How a run ended, and what its rates are computed from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct End {
+    /// The time in UTC at which the last invocation had ended and was counted.
+    pub time: String,
+    /// Invocations that were due.
+    pub issued: u64,
+    /// Length of the window over which rates are computed, in nanoseconds.
+    pub window_ns: u64,
+    /// From the start of the run to the signal that ended it early, in nanoseconds; null if none did.
+    pub interrupted_ns: Option<u64>,
+    /// Requests that were sent within the window.
+    pub sent_in_window: u64,
+    /// How far the wall clock moved against the monotonic one during the run, in nanoseconds.
+    pub wall_jump_ns: i64,
+}
+
+/// How the load generator was built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Build {
+    /// The commit of git, with `-dirty` if files differed from it; null if git was not there.
+    pub commit: Option<String>,
+    /// Cargo's profile: `release`, `debug` or another.
+    pub profile: String,
 }
 
 /// What was loaded, and how.
@@ -33,10 +67,16 @@ pub struct RunInfo {
 pub struct Configuration {
     /// The platform and its address, for people.
     pub target: String,
-    /// The functions of a local Lambda that was started for the run.
+    /// The lambda-local that was started for the run; null if none was.
+    pub local: Option<LocalInfo>,
+    /// The Docker that ran its images; null if none did, or it did not answer.
+    pub docker: Option<DockerInfo>,
+    /// The functions that were called.
     pub functions: Vec<FunctionInfo>,
-    /// `KEY=VALUE` for those functions.
+    /// `KEY=VALUE` for the functions of a lambda-local that was started for the run.
     pub env: Vec<String>,
+    /// The file that the endpoints were read from.
+    pub endpoints_file: EndpointsFile,
     /// What was called.
     pub endpoints: Vec<EndpointInfo>,
     /// Rate that was asked for, over all endpoints, in requests a second.
@@ -55,6 +95,10 @@ pub struct Configuration {
     pub max_in_flight: u32,
     /// How the platform was connected to.
     pub connection: ConnectionInfo,
+    /// What was demanded of the result, as it was written.
+    pub thresholds: Vec<String>,
+    /// How busy the machine might be before and during the run, in percent; null if that did not matter.
+    pub require_idle_percent: Option<f64>,
 }
 
 /// How a platform was connected to.
@@ -89,32 +133,72 @@ pub enum Arrivals {
     Poisson,
 }
 
-/// A function of a local Lambda.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A function that was called, as the platform described it before the run. What the platform did not tell is null.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct FunctionInfo {
-    /// Its name.
+    /// The name by which it was called.
     pub name: String,
-    /// What runs it.
-    #[serde(flatten)]
-    pub program: ProgramInfo,
+    /// What an environment is: `process` or `docker` on lambda-local, `Zip` or `Image` on AWS.
+    pub kind: Option<String>,
+    /// The path of its program.
+    pub program: Option<String>,
+    /// The arguments of its program.
+    pub arguments: Vec<String>,
+    /// SHA-256 of its program on lambda-local, in hexadecimal.
+    pub sha256: Option<String>,
+    /// The name of its image.
+    pub image: Option<String>,
+    /// Which image the name meant.
+    pub image_id: Option<String>,
+    /// `CodeSha256` of the platform.
+    pub code_sha256: Option<String>,
+    /// Memory that it was given, in MB.
+    pub memory_mb: Option<u32>,
+    /// What an invocation may take, in seconds.
+    pub timeout_s: Option<u32>,
+    /// The processor's architecture.
+    pub architecture: Option<String>,
+    /// Version.
+    pub version: Option<String>,
+    /// When it was last changed.
+    pub last_modified: Option<String>,
+    /// Its variables, sorted: `KEY=VALUE` on lambda-local, and `KEY` alone on AWS, or where the name speaks of a secret.
+    pub environment: Vec<String>,
 }
 
-/// What runs a function.
+/// The lambda-local that was started for a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ProgramInfo {
-    /// A program.
-    Executable {
-        /// Its path.
-        executable: String,
-    },
-    /// A Docker image.
-    Image {
-        /// Its name.
-        image: String,
-        /// Which image the name meant.
-        image_id: Option<String>,
-    },
+#[schemars(deny_unknown_fields)]
+pub struct LocalInfo {
+    /// Its version, if it told.
+    pub version: Option<String>,
+    /// Its program and its arguments.
+    pub command_line: Vec<String>,
+}
+
+/// The Docker that ran the functions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct DockerInfo {
+    /// Its version.
+    pub version: String,
+    /// How it stores images and containers.
+    pub storage_driver: String,
+}
+
+/// The endpoints file, and the order in which its entries are called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct EndpointsFile {
+    /// Its path.
+    pub path: String,
+    /// SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
+    /// How many entries it has.
+    pub entries: u64,
+    /// For each entry the index of its endpoint, of the first thousand entries.
+    pub order: Vec<u64>,
 }
 
 /// One thing that was called with one payload.
@@ -133,21 +217,61 @@ pub struct EndpointInfo {
     pub share: f64,
 }
 
-/// What the numbers of a run depend on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What the numbers of a run depend on. What the system does not tell is null.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Machine {
-    /// The processor's name, if the system tells it.
+    /// The processor's name, with its family, model and stepping.
     pub cpu: Option<String>,
+    /// Whether the processor says that it is a virtual one.
+    pub is_virtual: Option<bool>,
+    /// Maker and product of the machine, or of its hypervisor.
+    pub product: Option<String>,
     /// Cores that the load generator may use.
     pub cores: Option<usize>,
     /// Memory in KiB.
     pub memory_kib: Option<u64>,
     /// Kernel name, release and architecture.
     pub kernel: String,
+    /// How busy it was before the run.
+    pub before: Option<Load>,
+    /// How busy it was during the run; null of a run that was killed.
+    pub during: Option<Load>,
+    /// How busy it was after the run; null of a run that was killed.
+    pub after: Option<Load>,
+}
+
+/// How busy a machine was for some time, in percent of all its cores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Load {
+    /// For how long it was watched, in seconds.
+    pub seconds: f64,
+    /// Processors that worked.
+    pub busy_percent: f64,
+    /// Processors that worked for the load generator and the processes that it started. Those in containers are others.
+    pub own_percent: f64,
+    /// Processors that the hypervisor gave to other machines.
+    pub steal_percent: f64,
+    /// Processes that ran or waited for a processor, on average over 1, 5 and 15 minutes.
+    pub load_average: Option<[f64; 3]>,
+}
+
+impl Load {
+    /// Processors that worked for others, or that others were given, in percent.
+    pub fn others_percent(&self) -> f64 {
+        (self.busy_percent - self.own_percent).max(0.0) + self.steal_percent
+    }
 }
 
 impl RunInfo {
+    /// That the machine was busier with other things than it might be.
+    pub fn disturbance(&self) -> Option<Warning> {
+        let limit_percent = self.configuration.require_idle_percent?;
+        let others_percent = self.machine.during.as_ref()?.others_percent();
+        (others_percent > limit_percent).then_some(Warning::Disturbed { others_percent, limit_percent })
+    }
+
     /// The names of the endpoints, in order.
     pub fn endpoint_names(&self) -> Vec<String> {
         self.configuration.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect()
@@ -164,21 +288,27 @@ pub(crate) fn test_run_info() -> RunInfo {
         payload: serde_json::from_str(payload).expect("it is JSON"),
         share: 0.5,
     };
-    let image = ProgramInfo::Image { image: "g:latest".to_owned(), image_id: Some("sha256:1".to_owned()) };
     RunInfo {
         schema: SCHEMA,
         start: "2023-11-14T22:13:20.000Z".to_owned(),
+        end: Some(End {
+            time: "2023-11-14T22:13:30.000Z".to_owned(),
+            issued: 3000,
+            window_ns: 10_000_000_000,
+            interrupted_ns: None,
+            sent_in_window: 3000,
+            wall_jump_ns: -7,
+        }),
         command_line: vec!["awsinvoker".to_owned(), "--local".to_owned()],
         configuration: Configuration {
             target: "lambda-local at http://127.0.0.1:9000".to_owned(),
-            functions: vec![
-                FunctionInfo {
-                    name: "f".to_owned(),
-                    program: ProgramInfo::Executable { executable: "/f".to_owned() },
-                },
-                FunctionInfo { name: "g".to_owned(), program: image },
-            ],
+            local: Some(LocalInfo { version: None, command_line: vec!["lambda-local".to_owned()] }),
+            docker: Some(DockerInfo { version: "20".to_owned(), storage_driver: "overlay2".to_owned() }),
+            functions: ["f", "g"]
+                .map(|name| FunctionInfo { name: name.to_owned(), ..Default::default() })
+                .to_vec(),
             env: vec!["A=1".to_owned()],
+            endpoints_file: EndpointsFile { entries: 2, order: vec![0, 1], ..EndpointsFile::default() },
             endpoints: vec![
                 endpoint("f", r#"{"n": 1180591620717411303424, "a": [1.0, null]}"#),
                 endpoint("g", "null"),
@@ -195,9 +325,28 @@ pub(crate) fn test_run_info() -> RunInfo {
                 reuse: Connections::Pooled,
                 warm_connections: 2,
             },
+            thresholds: vec!["f.response.p99<9ms".to_owned()],
+            require_idle_percent: None,
         },
         versions: BTreeMap::from([("awsinvoker".to_owned(), "0.1.0".to_owned())]),
-        machine: Machine { cpu: None, cores: Some(2), memory_kib: Some(1), kernel: "Linux".to_owned() },
+        build: Build { commit: None, profile: "debug".to_owned() },
+        machine: Machine {
+            cpu: None,
+            is_virtual: Some(true),
+            product: None,
+            cores: Some(2),
+            memory_kib: Some(1),
+            kernel: "Linux".to_owned(),
+            before: None,
+            during: Some(Load {
+                seconds: 10.0,
+                busy_percent: 30.0,
+                own_percent: 25.5,
+                steal_percent: 1.0,
+                load_average: Some([0.1, 0.2, 0.3]),
+            }),
+            after: None,
+        },
     }
 }
 
@@ -218,6 +367,19 @@ mod tests {
         );
         assert_eq!(read.configuration.endpoints[1].payload.get(), "null");
         assert_eq!(read.endpoint_names(), ["f", "g"]);
+        assert_eq!(read.machine.during.unwrap().others_percent().to_bits(), 5.5_f64.to_bits());
+    }
+
+    #[test]
+    fn a_run_is_disturbed_beyond_the_limit_that_was_set() {
+        let disturbance = |require_idle_percent| {
+            let mut info = test_run_info();
+            info.configuration.require_idle_percent = require_idle_percent;
+            info.disturbance()
+        };
+        assert_eq!((disturbance(None), disturbance(Some(6.0))), (None, None));
+        let expected = Warning::Disturbed { others_percent: 5.5, limit_percent: 5.0 };
+        assert_eq!(disturbance(Some(5.0)), Some(expected));
     }
 
     proptest! {

@@ -117,6 +117,13 @@ const COMPARISONS: [(&str, Comparison); 4] = [
 /// In microseconds.
 const UNITS: [(&str, f64); 5] = [("ns", 1e-3), ("us", 1.0), ("µs", 1.0), ("ms", 1e3), ("s", 1e6)];
 
+/// As it was written.
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl FromStr for Threshold {
     type Err = ThresholdError;
 

@@ -32,6 +32,13 @@ pub enum Warning {
         /// How many.
         values: u64,
     },
+    /// The machine of the load generator was busier with other things than `--require-idle` allows.
+    Disturbed {
+        /// What other processes and other machines took of its processors, in percent.
+        others_percent: f64,
+        /// What they might take.
+        limit_percent: f64,
+    },
     /// An endpoint was called asynchronously, so `ok` means accepted and not completed.
     Asynchronous {
         /// Its name.
@@ -55,6 +62,10 @@ impl fmt::Display for Warning {
             Self::Saturated { values } => {
                 write!(f, "values above an hour that were recorded as an hour: {values}")
             }
+            Self::Disturbed { others_percent, limit_percent } => write!(
+                f,
+                "other processes took {others_percent:.1} % of this machine's processors; --require-idle allows {limit_percent} %"
+            ),
             Self::Asynchronous { endpoint } => {
                 write!(f, "{endpoint} is called asynchronously: ok means accepted, not completed")
             }
@@ -73,6 +84,7 @@ mod tests {
             Warning::ScheduleLag { p99_us: 1234.0 },
             Warning::InconsistentBudgets { requests: 7 },
             Warning::Saturated { values: 1 },
+            Warning::Disturbed { others_percent: 12.34, limit_percent: 10.0 },
             Warning::Asynchronous { endpoint: "f".to_owned() },
         ];
         insta::assert_snapshot!(warnings.each_ref().map(ToString::to_string).join("\n"), @"
@@ -80,6 +92,7 @@ mod tests {
         the load generator itself was late (schedule lag p99 1.23 ms): response latencies include it
         what was reported of 7 requests takes longer than they did: they are not in the table of parts
         values above an hour that were recorded as an hour: 1
+        other processes took 12.3 % of this machine's processors; --require-idle allows 10 %
         f is called asynchronously: ok means accepted, not completed
         ");
     }

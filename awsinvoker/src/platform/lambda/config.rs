@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use run_record::run_info::{ConnectionInfo, Connections, FunctionInfo, ProgramInfo};
+use run_record::run_info::{ConnectionInfo, Connections, FunctionInfo};
 
 use super::client::{Connection, Credentials};
 use super::function_name;
+use super::inspect;
 use super::invoke::Lambda;
 use crate::cli::{ConnectionsArg, PlatformArgs};
 use crate::plan::Plan;
@@ -13,6 +14,7 @@ use crate::plan::endpoints::{Endpoint, Endpoints};
 use crate::platform::description::Description;
 use crate::platform::error::{ConfigError, StartError};
 use crate::platform::local::{LocalConfig, LocalLambda, Program, Programs};
+use crate::platform::tools;
 use crate::text::shortened;
 
 /// A longer host name is cut in messages.
@@ -66,17 +68,30 @@ impl Config {
             connection.endpoint_url = Some(local.url().to_owned());
         }
         let lambda = Lambda::connect(&connection, endpoints).await?;
-        let description = self.description(&lambda, local.as_ref());
+        let description = self.description(&lambda, local.as_ref(), endpoints).await;
         Ok((lambda, description, local))
     }
 
-    fn description(&self, lambda: &Lambda, local: Option<&LocalLambda>) -> Description {
+    async fn description(
+        &self,
+        lambda: &Lambda,
+        local: Option<&LocalLambda>,
+        endpoints: &[Endpoint],
+    ) -> Description {
         let sdk = ("aws_sdk_lambda".to_owned(), aws_sdk_lambda::meta::PKG_VERSION.to_owned());
         let reuse = if self.connection.pooled { Connections::Pooled } else { Connections::PerCall };
         let warm_connections = self.connection.warm_connections;
+        let mut names: Vec<&str> = Vec::new();
+        for Endpoint { hostname, .. } in endpoints {
+            if !names.contains(&hostname.as_str()) {
+                names.push(hostname);
+            }
+        }
         let mut description = Description {
             target: lambda.address.clone(),
-            functions: Vec::new(),
+            local: None,
+            docker: None,
+            functions: inspect::functions(&lambda.sdk, &names).await,
             env: Vec::new(),
             connection: ConnectionInfo { http: HTTP_VERSION.to_owned(), reuse, warm_connections },
             versions: vec![sdk],
@@ -84,21 +99,32 @@ impl Config {
         if let Some((config, local)) = self.local.as_ref().zip(local) {
             description.target = format!("lambda-local at {}", local.url());
             description.env.clone_from(&config.env);
-            description.functions =
-                config.functions.iter().map(|(name, program)| function_info(name, program, local)).collect();
+            description.local = Some(local.info().clone());
+            for function in &mut description.functions {
+                complete(function, config, local);
+            }
+            if config.functions.iter().any(|(_, program)| matches!(program, Program::Image(_))) {
+                description.docker = tools::docker().await;
+            }
         }
         description
     }
 }
 
-fn function_info(name: &str, program: &Program, local: &LocalLambda) -> FunctionInfo {
-    let program = match program {
-        Program::Executable(path) => ProgramInfo::Executable { executable: path.display().to_string() },
-        Program::Image(image) => {
-            ProgramInfo::Image { image: image.clone(), image_id: local.images().get(name).cloned() }
+/// Adds what is known of a function because it was started for the run.
+fn complete(function: &mut FunctionInfo, config: &LocalConfig, local: &LocalLambda) {
+    let name = function_name::bare(&function.name).unwrap_or_default();
+    let program = config.functions.iter().find(|(other, _)| other == name);
+    match program.map(|(_, program)| program) {
+        Some(Program::Executable(path)) => {
+            function.program.get_or_insert_with(|| path.display().to_string());
         }
-    };
-    FunctionInfo { name: name.to_owned(), program }
+        Some(Program::Image(image)) => {
+            function.image_id = function.image_id.take().or_else(|| local.images().get(name).cloned());
+            function.image.get_or_insert_with(|| image.clone());
+        }
+        None => {}
+    }
 }
 
 /// The bare name of the function of each endpoint.

@@ -26,6 +26,8 @@ const LARGE_BYTES: usize = 64 << 10;
 pub struct Lambda {
     client: Arc<Client>,
     caller: Caller,
+    /// For calls of other operations.
+    pub(super) sdk: aws_config::SdkConfig,
     /// Where calls really go.
     pub(super) address: String,
     requests: Vec<Request>,
@@ -89,7 +91,7 @@ impl Lambda {
             .warm(connection.warm_connections)
             .await
             .map_err(|error| StartError::NotWarmed(error.to_string()))?;
-        Ok(Self { client, caller, address, requests })
+        Ok(Self { client, caller, sdk: config, address, requests })
     }
 }
 

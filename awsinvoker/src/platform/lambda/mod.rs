@@ -8,6 +8,7 @@ mod config;
 mod credentials;
 mod failure;
 mod function_name;
+mod inspect;
 mod invoke;
 pub mod log_tail;
 mod reply;

@@ -5,11 +5,13 @@ pub(crate) mod terminal;
 pub(crate) mod tls;
 
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use run_record::Sample;
 use run_record::run_dir::RunDir;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// A folder to run awsinvoker in, and a server to load.
@@ -123,6 +125,23 @@ pub(crate) fn assert_complete(output: &Output) {
         _ => false,
     };
     assert!(complete, "{}\n{}\n{}", output.status, stdout(output), stderr(output));
+}
+
+/// Starts a run that would last for a minute, sends the signals once a call was answered, and waits for the end.
+pub(crate) fn interrupted(bench: &Bench, line: &str, signals: &[Signal]) -> Output {
+    end_by(bench, bench.command(&format!("{line} -time 60 -dbg --out out")), signals)
+}
+
+/// The same with this command.
+pub(crate) fn end_by(bench: &Bench, mut command: Command, signals: &[Signal]) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let samples = bench.path("out/samples.csv");
+    let sampled = || std::fs::read_to_string(&samples).is_ok_and(|text| text.lines().count() > 3);
+    while !sampled() {
+        std::thread::yield_now();
+    }
+    signals.iter().for_each(|signal| kill_process(Pid::from_child(&child), *signal).unwrap());
+    child.wait_with_output().unwrap()
 }
 
 /// A program of this workspace beside awsinvoker.

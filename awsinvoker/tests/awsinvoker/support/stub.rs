@@ -16,7 +16,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use base64::Engine as _;
 use http_body::Frame;
 
@@ -34,7 +34,8 @@ pub(crate) async fn serve(listener: TcpListener) {
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     let calls = Arc::new(AtomicU64::new(0));
     let route = "/2015-03-31/functions/{name}/invocations";
-    let app = Router::new().route(route, post(invoke)).with_state(calls);
+    let about = "/2015-03-31/functions/{name}/configuration";
+    let app = Router::new().route(route, post(invoke)).route(about, get(configuration)).with_state(calls);
     axum::serve(axum::serve::ListenerExt::tap_io(listener, |stream| drop(stream.set_nodelay(true))), app)
         .await
         .unwrap();
@@ -64,6 +65,18 @@ async fn invoke(
     response
 }
 
+/// A server may describe a function, refuse to, or not know the operation.
+async fn configuration(Path(name): Path<String>) -> Response {
+    match name.as_str() {
+        "string" => {
+            r#"{"PackageType": "Zip", "MemorySize": 128, "Environment": {"Variables": {"TABLE": "t"}}}"#
+                .into_response()
+        }
+        "denied" => error(403, "AccessDeniedException", r#"{"Message": "not you"}"#),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 async fn answer(name: &str, call: u64, headers: &HeaderMap, event: &Bytes) -> Response {
     if headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event") {
         return StatusCode::ACCEPTED.into_response();
@@ -71,7 +84,7 @@ async fn answer(name: &str, call: u64, headers: &HeaderMap, event: &Bytes) -> Re
     let object = format!(r#"{{"latency": {LATENCY_S}, "data": "<table>\n"}}"#);
     match name {
         "string" => ok(LOG_WARM, serde_json::to_string(&object).unwrap()),
-        "object" => ok(LOG_WARM, object),
+        "object" | "denied" => ok(LOG_WARM, object),
         "cold" => ok(LOG_COLD, object),
         "untold" => object.into_response(),
         "cold_once" => ok(if call == 0 { LOG_COLD } else { LOG_WARM }, object),

@@ -1,4 +1,4 @@
-//! `latency.hlog`: HdrHistogram's interval log, version 1.3. One line for each tag and interval.
+//! `latency.hlog`: HdrHistogram's interval log, version 1.3. One line for each tag and interval, and one without a tag.
 
 use std::io::{self, BufRead, Read, Write};
 use std::time::{Duration, SystemTime};
@@ -72,7 +72,11 @@ impl Writer {
         let (start, length) = (units::s(start_ns), units::s(end_ns.saturating_sub(start_ns)));
         // Interval_Max is in milliseconds, by convention, where values are nanoseconds.
         let max = units::ms(histogram.max());
-        self.line = format!("Tag={tag},{start:.3},{length:.3},{max:.3},");
+        self.line.clear();
+        if *tag != Tag::All {
+            self.line = format!("Tag={tag},");
+        }
+        self.line += &format!("{start:.3},{length:.3},{max:.3},");
         BASE64_STANDARD.encode_string(&self.compressed, &mut self.line);
         self.line.push('\n');
         out.write_all(self.line.as_bytes())
@@ -212,6 +216,9 @@ mod tests {
             .unwrap();
         let line = String::from_utf8(out).unwrap();
         assert!(line.starts_with("Tag=f:response,3.000,0.500,2.501,HISTF"), "{line}");
+        let mut out = Vec::new();
+        Writer::default().write(&mut out, &Tag::All, 0, 1_000_000_000, &histogram(&[1])).unwrap();
+        assert!(out.starts_with(b"0.000,1.000,0.000,HISTF"), "{}", String::from_utf8_lossy(&out));
     }
 
     #[test]
@@ -272,7 +279,8 @@ mod tests {
             let (mut out, mut writer, mut expected) = (Vec::new(), Writer::default(), Vec::new());
             write_header(&mut out, SystemTime::UNIX_EPOCH).unwrap();
             for (second, (outcome, values)) in (0..).zip(values) {
-                let (tag, histogram) = (Tag::latency("f:1", View::Service, outcome), histogram(&values));
+                let tag = Tag::latency("f:1", View::Service, outcome);
+                let (tag, histogram) = (if second == 1 { Tag::All } else { tag }, histogram(&values));
                 let start_ns = second * units::NS_PER_S;
                 writer.write(&mut out, &tag, start_ns, start_ns + units::NS_PER_S, &histogram).unwrap();
                 let (start, length) = (Duration::from_secs(second), Duration::from_secs(1));

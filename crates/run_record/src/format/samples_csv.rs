@@ -215,35 +215,88 @@ pub fn write(out: &mut dyn Write, sample: &Sample, endpoint: &str) -> io::Result
 /// Room for a line of ordinary length.
 const LINE_BYTES: usize = 256;
 
-/// Reads all samples. `endpoints` are the names of the run's endpoints, in order.
+/// Reads the samples one by one, since a long run has millions.
 ///
-/// # Errors
-/// The file cannot be read, a line is not as documented, or an endpoint has another name.
-pub fn read(from: impl BufRead, endpoints: &[String]) -> Result<Records<Sample>, FormatError> {
-    let indices: HashMap<&str, usize> =
-        endpoints.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(WholeLines::new(from));
-    let headers = reader.headers()?.clone();
-    let (mut samples, mut record, mut is_cut_off) = (Vec::new(), StringRecord::new(), false);
-    while reader.read_record(&mut record)? {
-        let line = record.position().map_or(0, csv::Position::line);
-        let invalid = |problem: String| FormatError::Line { line, problem };
-        if record.len() != headers.len() {
-            // The line ended within a name that holds a line end, so a quotation mark is missing.
-            let fields = record.len();
-            is_cut_off = record.iter().next_back().is_some_and(|field| field.ends_with('\n'));
-            if is_cut_off && !reader.read_record(&mut record)? {
-                break;
-            }
-            return Err(invalid(format!("{fields} fields; expected {}", headers.len())));
+/// An item is an error if the file cannot be read, a line is not as documented, or an endpoint has another name. No item
+/// follows it.
+#[derive(Debug)]
+pub struct Reader<R> {
+    lines: csv::Reader<WholeLines<R>>,
+    headers: StringRecord,
+    record: StringRecord,
+    /// The index of each endpoint.
+    indices: HashMap<String, usize>,
+    /// Whether the file ended within a name that holds a line end.
+    ends_in_name: bool,
+    has_ended: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the file `from`. `endpoints` are the names of the run's endpoints, in order.
+    ///
+    /// # Errors
+    /// The first line cannot be read.
+    pub fn new(from: R, endpoints: &[String]) -> Result<Self, FormatError> {
+        let mut lines = csv::ReaderBuilder::new().flexible(true).from_reader(WholeLines::new(from));
+        Ok(Self {
+            headers: lines.headers()?.clone(),
+            lines,
+            record: StringRecord::new(),
+            indices: endpoints.iter().enumerate().map(|(index, name)| (name.clone(), index)).collect(),
+            ends_in_name: false,
+            has_ended: false,
+        })
+    }
+
+    /// Whether the file ends in half a line, which is no sample. False before its end.
+    pub fn is_cut_off(&self) -> bool {
+        self.ends_in_name || self.lines.get_ref().is_cut_off()
+    }
+
+    fn read(&mut self) -> Result<Option<Sample>, FormatError> {
+        if !self.lines.read_record(&mut self.record)? {
+            return Ok(None);
         }
-        let row: Row<'_> = record.deserialize(Some(&headers))?;
-        let index = indices.get(row.endpoint.as_ref()).copied();
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let invalid = |problem: String| FormatError::Line { line, problem };
+        if self.record.len() != self.headers.len() {
+            // The line ended within a name that holds a line end, so a quotation mark is missing.
+            let fields = self.record.len();
+            self.ends_in_name = self.record.iter().next_back().is_some_and(|field| field.ends_with('\n'));
+            if self.ends_in_name && !self.lines.read_record(&mut self.record)? {
+                return Ok(None);
+            }
+            return Err(invalid(format!("{fields} fields; expected {}", self.headers.len())));
+        }
+        let row: Row<'_> = self.record.deserialize(Some(&self.headers))?;
+        let index = self.indices.get(row.endpoint.as_ref()).copied();
         let index =
             index.ok_or_else(|| invalid(format!("the endpoint {:?} is not in run.json", row.endpoint)))?;
-        samples.push(row.into_sample(index).map_err(invalid)?);
+        row.into_sample(index).map(Some).map_err(invalid)
     }
-    Ok(Records { records: samples, is_cut_off: is_cut_off || reader.get_ref().is_cut_off() })
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<Sample, FormatError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let read = self.read();
+        self.has_ended = !matches!(read, Ok(Some(_)));
+        read.transpose()
+    }
+}
+
+/// Reads all samples into memory. `endpoints` are the names of the run's endpoints, in order.
+///
+/// # Errors
+/// As [`Reader`].
+pub fn read(from: impl BufRead, endpoints: &[String]) -> Result<Records<Sample>, FormatError> {
+    let mut reader = Reader::new(from, endpoints)?;
+    let records = reader.by_ref().collect::<Result<_, _>>()?;
+    Ok(Records { records, is_cut_off: reader.is_cut_off() })
 }
 
 #[cfg(test)]

@@ -1,0 +1,36 @@
+//! What other programs say of themselves, for `run.json`.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use run_record::run_info::DockerInfo;
+use tokio::process::Command;
+
+/// How long a program may take to answer: the run waits for it.
+const WITHIN: Duration = Duration::from_secs(5);
+/// What Docker is asked for.
+const DOCKER: [&str; 3] = ["info", "--format", "{{.ServerVersion}} {{.Driver}}"];
+
+/// What `PROGRAM --version` says behind the program's name.
+pub(super) async fn version(program: &Path) -> Option<String> {
+    let name = program.file_name()?.to_str()?;
+    let said = first_line(program, &["--version"]).await?;
+    said.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned)
+}
+
+/// Version and storage driver of Docker.
+pub(super) async fn docker() -> Option<DockerInfo> {
+    let said = first_line(Path::new("docker"), &DOCKER).await?;
+    let (version, storage_driver) = said.split_once(' ')?;
+    Some(DockerInfo { version: version.to_owned(), storage_driver: storage_driver.to_owned() })
+}
+
+/// The first line that a program prints, if it succeeds in time.
+async fn first_line(program: &Path, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(WITHIN, command.output()).await.ok()?.ok()?;
+    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    text.lines().next().map(str::to_owned)
+}
