@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use run_record::format::legacy;
 use run_record::sink::{Sink, SinkError};
 
-use super::output::Output;
+use super::output::{Output, warn};
 use crate::load::{Event, Observer};
 use crate::plan::LatencyFile;
 
@@ -65,7 +65,7 @@ impl PartialFile {
         if !self.destination.folder.as_os_str().is_empty() {
             fs::create_dir_all(&self.destination.folder)?;
         }
-        Ok(Sink::new(&self.path, Box::new(File::create(&self.path)?), super::warn))
+        Ok(Sink::new(&self.path, Box::new(File::create(&self.path)?), warn))
     }
 
     /// Where the file is now.

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::load::{Event, Gate, Observer};
 use crate::plan::Plan;
 use latencies::Latencies;
-use output::Output;
+use output::{Output, warn};
 
 pub(crate) use latencies::PartialFile;
 pub(crate) use progress::Form;
@@ -50,11 +50,6 @@ impl Files {
             durable: [SAMPLES_CSV, LATENCY_HLOG].map(|name| run_dir.path().join(name)).to_vec(),
         })
     }
-}
-
-/// Tells that a file can no longer be written.
-fn warn(message: &str) {
-    tracing::warn!("{message}");
 }
 
 /// All observers of a run.
@@ -127,7 +122,7 @@ mod test_data {
 
     impl Memory {
         pub(super) fn sink(&self) -> Sink {
-            Sink::new(Path::new("file"), Box::new(self.clone()), super::warn)
+            Sink::new(Path::new("file"), Box::new(self.clone()), super::output::warn)
         }
 
         pub(super) fn bytes(&self) -> Vec<u8> {

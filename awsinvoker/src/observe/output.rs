@@ -12,3 +12,8 @@ pub(super) trait Output: Observer + Send + std::fmt::Debug {
     /// The first failure.
     fn finish(self: Box<Self>) -> Result<(), SinkError>;
 }
+
+/// Tells that a file can no longer be written, when it happens.
+pub(super) fn warn(message: &str) {
+    tracing::warn!("{message}");
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use run_record::sink::{Sink, SinkError};
 use run_record::{Sample, units};
 
-use super::output::Output;
+use super::output::{Output, warn};
 use crate::load::{Event, Observer};
 
 /// Prints the requests.
@@ -19,7 +19,7 @@ pub(super) struct Requests {
 impl Requests {
     /// Prints to `out`, with these names of the endpoints.
     pub(super) fn new(out: Box<dyn Write + Send>, names: Vec<String>) -> Self {
-        Self { sink: Sink::new(Path::new("stdout"), out, super::warn), names }
+        Self { sink: Sink::new(Path::new("stdout"), out, warn), names }
     }
 }
 
