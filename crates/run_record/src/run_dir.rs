@@ -109,7 +109,11 @@ impl RunDir {
             fs::rename(&partial, &path)?;
             File::open(&self.path)?.sync_all()
         });
-        written.map_err(|source| RunDirError::Write { path, source })
+        written.map_err(|source| {
+            // What a full disk took of it is of no use. If it stays, it does no harm.
+            let _ = fs::remove_file(&partial);
+            RunDirError::Write { path, source }
+        })
     }
 
     /// How the run was made.
@@ -214,6 +218,10 @@ mod tests {
         let run_dir = RunDir::create(Some(&out), SystemTime::UNIX_EPOCH).unwrap();
         run_dir.write("run.json", b"{}").unwrap();
         assert_eq!(fs::read(out.join("run.json")).unwrap(), b"{}");
+        // A folder cannot be replaced by a file.
+        fs::create_dir_all(out.join("summary.json/x")).unwrap();
+        assert!(run_dir.write("summary.json", b"{}").is_err());
+        assert!(!out.join(".summary.json.partial").exists(), "nothing is left of what failed");
         let refused = |out: &Path| RunDir::create(Some(out), SystemTime::UNIX_EPOCH).unwrap_err().to_string();
         assert!(refused(&out).ends_with("the folder is not empty, expected a new or an empty one"));
         assert!(refused(&out.join("run.json")).contains("run.json: cannot be used as a folder: "));
