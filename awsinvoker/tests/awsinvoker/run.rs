@@ -80,7 +80,7 @@ fn the_address_of_the_service_in_the_environment_is_called_and_recorded() {
     // A flag counts for more.
     let mut command = bench.command("-rps 20 -time 0.2 --out flag");
     let output = command.env("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:1").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_complete(&output);
 }
 
 #[test]

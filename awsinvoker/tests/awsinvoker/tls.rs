@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use run_record::{Outcome, Sample};
 
 use crate::support::tls::{certificate, start_proxy, start_tls};
-use crate::support::{Bench, stderr};
+use crate::support::{Bench, assert_complete, stderr};
 
 const ONE: &str = r#"[{"hostname": "string"}]"#;
 
@@ -18,7 +18,7 @@ fn command(bench: &Bench, host: &str) -> Command {
 
 fn run(bench: &Bench, command: &mut Command) -> Vec<Sample> {
     let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_complete(&output);
     bench.samples()
 }
 
