@@ -28,7 +28,7 @@ RULES = [
         ["awsinvoker/src/platform/**/*.rs"],
         r"\baws_\w+::|\blambda::|\blocal::",
     ),
-    ("the schedule uses no clock", ["awsinvoker/src/plan/schedule.rs"], [], CLOCK),
+    ("the plan uses no clock", ["awsinvoker/src/plan/**/*.rs"], [], CLOCK),
     (
         "the load uses no histogram and no output",
         ["awsinvoker/src/load/**/*.rs"],

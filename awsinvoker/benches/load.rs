@@ -118,7 +118,7 @@ fn measure(rate: u32, seconds: u32, address: &str) -> Figures {
     Figures {
         requests: summary.issued,
         completed: summary.completed,
-        achieved: summary.sent_rps / summary.target_rps,
+        achieved: summary.sent_rps / summary.target_rps.unwrap(),
         lag: summary.schedule_lag_us,
         service_p50: summary.endpoints[0].views.service.p50.unwrap(),
         cpu,

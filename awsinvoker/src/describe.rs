@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use run_record::run_info::{
-    Build, Configuration, EndpointInfo, EndpointsFile, Load, Machine, RunInfo, SCHEMA,
+    Build, Configuration, EndpointInfo, EndpointsFile, Load, LoadKind, Machine, RunInfo, SCHEMA, StageInfo,
+    WarmUp,
 };
 use run_record::{units, wall_clock};
 use serde_json::value::RawValue;
 
 use crate::config::Config;
 use crate::machine;
-use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
+use crate::plan::schedule::{Generated, Schedule};
+use crate::plan::{ClosedLoop, Plan, Stage, Workload};
 use crate::platform::Description;
 
 /// The order of more entries than this is cut.
 const MAX_ORDER: usize = 1000;
 
-/// Describes a run that starts at `start`, on a machine that was as busy as `before` says.
+/// Describes a run that starts at `start` after a warm-up, on a machine that was as busy as `before` says.
 ///
 /// # Errors
 /// A payload is not JSON, which the endpoints file has ruled out.
@@ -26,35 +28,17 @@ pub(crate) fn run_info(
     config: &Config,
     platform: Description,
     command_line: &[String],
+    warm_up: Option<WarmUp>,
     start: SystemTime,
     before: Option<Load>,
 ) -> serde_json::Result<RunInfo> {
     let own_version = ("awsinvoker".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-    let plan = &config.plan;
     Ok(RunInfo {
         schema: SCHEMA,
         start: wall_clock::rfc3339(start),
         end: None,
         command_line: command_line.to_vec(),
-        configuration: Configuration {
-            target: platform.target,
-            local: platform.local,
-            docker: platform.docker,
-            functions: platform.functions,
-            env: platform.env,
-            endpoints_file: endpoints_file(plan),
-            endpoints: endpoints(plan)?,
-            rps: plan.schedule.rate.rps(),
-            time_s: units::s(plan.schedule.duration_ns),
-            arrivals: plan.schedule.arrivals,
-            seed: plan.schedule.seed,
-            expected_requests: plan.schedule.expected(),
-            timeout_s: plan.timeout.as_secs_f64(),
-            max_in_flight: plan.max_in_flight,
-            connection: platform.connection,
-            thresholds: plan.thresholds.iter().map(ToString::to_string).collect(),
-            require_idle_percent: config.idle.map(|limit| limit.percent),
-        },
+        configuration: configuration(config, &platform, warm_up)?,
         versions: BTreeMap::from_iter(platform.versions.into_iter().chain([own_version])),
         build: build(),
         machine: Machine { before, ..machine::describe() },
@@ -75,6 +59,62 @@ fn endpoints_file(plan: &Plan) -> EndpointsFile {
         entries: endpoints.slots.len() as u64,
         order: endpoints.slots.iter().take(MAX_ORDER).map(|&slot| slot as u64).collect(),
     }
+}
+
+fn configuration(
+    config: &Config,
+    platform: &Description,
+    warm_up: Option<WarmUp>,
+) -> serde_json::Result<Configuration> {
+    let plan = &config.plan;
+    let workload = &plan.workload;
+    let mut configuration = Configuration {
+        target: platform.target.clone(),
+        local: platform.local.clone(),
+        docker: platform.docker.clone(),
+        functions: platform.functions.clone(),
+        env: platform.env.clone(),
+        endpoints_file: endpoints_file(plan),
+        endpoints: endpoints(plan)?,
+        load: LoadKind::Open,
+        rps: workload.target_rps(),
+        time_s: units::s(workload.end_ns()),
+        stages: Vec::new(),
+        schedule: None,
+        concurrency: None,
+        arrivals: None,
+        order: None,
+        seed: plan.seed,
+        warm_up,
+        expected_requests: workload.expected(),
+        timeout_s: plan.timeout.as_secs_f64(),
+        max_in_flight: plan.max_in_flight,
+        connection: platform.connection.clone(),
+        thresholds: plan.thresholds.iter().map(ToString::to_string).collect(),
+        require_idle_percent: config.idle.map(|limit| limit.percent),
+    };
+    match workload {
+        Workload::Open(Schedule::Generated(Generated { profile, arrivals, walk, .. })) => {
+            configuration.time_s = units::s(profile.duration_ns());
+            configuration.stages = profile.stages().iter().map(stage).collect();
+            configuration.arrivals = Some(*arrivals);
+            configuration.order = Some(walk.order);
+        }
+        Workload::Open(Schedule::Recorded(recording)) => {
+            configuration.schedule = Some(recording.file.clone());
+            configuration.arrivals = recording.arrivals;
+        }
+        Workload::Closed(ClosedLoop { callers, walk, .. }) => {
+            configuration.load = LoadKind::Closed;
+            configuration.concurrency = Some(*callers);
+            configuration.order = Some(walk.order);
+        }
+    }
+    Ok(configuration)
+}
+
+fn stage(stage: &Stage) -> StageInfo {
+    StageInfo { time_s: units::s(stage.duration_ns), from_rps: stage.from.rps(), to_rps: stage.to.rps() }
 }
 
 fn endpoints(plan: &Plan) -> serde_json::Result<Vec<EndpointInfo>> {

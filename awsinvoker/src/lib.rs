@@ -32,6 +32,7 @@ mod report;
 mod run;
 mod screen;
 mod text;
+mod warm_up;
 
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Display};

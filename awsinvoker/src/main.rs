@@ -47,6 +47,9 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
     for key in &config.plan.endpoints.unknown_keys {
         tracing::warn!("--endpoints-file: the key `{key}` means nothing here and is ignored");
     }
+    for note in &config.plan.notes {
+        tracing::info!("{note}");
+    }
     let command_line: Vec<String> =
         std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();

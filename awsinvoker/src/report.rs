@@ -113,7 +113,7 @@ impl Recorded {
         let end = info.end.as_ref().filter(|end| end.issued == self.totals.samples());
         Course {
             endpoints: endpoints.map(|endpoint| (endpoint.name.as_str(), endpoint.asynchronous)).collect(),
-            target_rps: info.configuration.rps,
+            target_rps: info.end.as_ref().map_or(info.configuration.rps, |end| end.target_rps),
             issued: self.totals.samples(),
             window_ns: self.window_ns,
             interrupted_ns: info.end.as_ref().map_or_else(killed_ns, |end| end.interrupted_ns),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use run_record::format::{FormatError, hgrm, json};
 use run_record::names::file_names;
 use run_record::run_dir::{RUN_JSON, RunDir, RunDirError, SUMMARY_JSON};
-use run_record::run_info::{Arrivals, End, Load, RunInfo};
+use run_record::run_info::{End, Load, RunInfo};
 use run_record::sink::{Sink, SinkError};
 use run_record::summary::SumError;
 use run_record::{Summary, View, units, wall_clock};
@@ -16,12 +16,13 @@ use run_record::{Summary, View, units, wall_clock};
 use crate::clock::{Clock, wall_now};
 use crate::config::{Config, Display};
 use crate::idle::NotIdle;
-use crate::load::{self, Gate, Interrupt, Interrupted, Interrupts, LoadError};
+use crate::load::{self, Event, Gate, Interrupt, Interrupted, Interrupts, LoadError, Observer as _, Window};
 use crate::machine::Snapshot;
 use crate::observe::{self, Form, Observers, PartialFile, Tally};
-use crate::plan::Plan;
 use crate::plan::endpoints::DEFAULT_PAYLOAD;
+use crate::plan::{Plan, schedule_file};
 use crate::platform::{Description, Platform, StartError, Started};
+use crate::warm_up::{WarmedUp, warm_up};
 use crate::{describe, env_vars, idle, screen};
 
 /// Between the making of the clock and its zero, so that all threads wait for the first arrival.
@@ -45,6 +46,8 @@ pub enum RunError {
     Format(#[from] FormatError),
     #[error("--latf {}: cannot be written: {source}", path.display())]
     LatencyFile { path: PathBuf, source: io::Error },
+    #[error("--schedule-out {}: cannot be written: {source}", path.display())]
+    ScheduleOut { path: PathBuf, source: io::Error },
     #[error("{0}")]
     System(#[from] io::Error),
     #[error("the run is over, but not all of it was saved: {}", .0.join("; "))]
@@ -73,6 +76,7 @@ pub enum Ending {
 pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) -> Result<Ending, RunError> {
     let mut interrupts = Interrupts::new()?;
     load::allow_connections(config.plan.max_in_flight)?;
+    write_schedule(&config.plan)?;
     let before = tokio::select! {
         before = idle::before_run(config.idle) => before?,
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
@@ -112,21 +116,27 @@ async fn run_on(
     if !display.quiet {
         say(out, &start_line(plan, &description.target, run_dir.path()));
     }
+    let (platform, gate) = (Arc::new(platform), Gate::new(plan.max_in_flight));
+    let warmed_up = warm_up(plan, &gate, &platform, Clock::starting_in(LEAD), interrupts).await?;
+    let WarmedUp { info: warm_up, left, interrupted } = warmed_up;
     let before_start = Snapshot::take();
-    let clock = Clock::starting_in(LEAD);
-    let mut info = describe::run_info(config, description, command_line, clock.start(), before)
+    let clock = Clock::starting_in(left.max(LEAD));
+    let mut info = describe::run_info(config, description, command_line, warm_up, clock.start(), before)
         .map_err(FormatError::from)?;
     run_dir.write(RUN_JSON, &json::write(&info)?)?;
-    let (schedule, platform, gate) = (&plan.schedule, Arc::new(platform), Gate::new(plan.max_in_flight));
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
-    let (observers, interrupted) = load::run(schedule, &gate, platform, clock, interrupts, observers).await?;
+    let (observers, interrupted) = match interrupted {
+        Some(Interrupted { by, .. }) => nothing_issued(observers, by),
+        None => load::run(&plan.workload, &gate, platform, clock, interrupts, observers).await?,
+    };
     let (tally, failures) = observers.finish();
     let wall_jump_ns = clock.wall_jump_ns();
-    info.end = Some(end(&tally, interrupted, wall_jump_ns));
+    let target_rps = plan.workload.target_rps_until(tally.window_end_ns, tally.issued);
+    info.end = Some(end(&tally, target_rps, interrupted, wall_jump_ns));
     info.machine.during = before_start.zip(Snapshot::take()).and_then(|(start, end)| end.load_since(&start));
     info.machine.after = idle::after_run().await;
-    let (endpoints, rps) = (&plan.endpoints.list, schedule.rate.rps());
-    let mut summary = tally.summary(endpoints, rps, interrupted, wall_jump_ns, &plan.thresholds)?;
+    let endpoints = &plan.endpoints.list;
+    let mut summary = tally.summary(endpoints, target_rps, interrupted, wall_jump_ns, &plan.thresholds)?;
     summary.warnings.extend(info.disturbance());
     let saved = save(&run_dir, latency_file, &info, &tally, &summary, &failures);
     say(out, &format!("{}\nresults: {}", run_report::text(&summary), run_dir.path().display()));
@@ -157,15 +167,32 @@ fn form(plan: &Plan, display: Display) -> Option<Form> {
     }
 }
 
-fn end(tally: &Tally, interrupted: Option<Interrupted>, wall_jump_ns: i64) -> End {
+fn end(tally: &Tally, target_rps: Option<f64>, interrupted: Option<Interrupted>, wall_jump_ns: i64) -> End {
     End {
         time: wall_clock::rfc3339(wall_now()),
         issued: tally.issued,
+        target_rps,
         window_ns: tally.window_end_ns,
         interrupted_ns: interrupted.map(|interrupted| interrupted.at_ns),
         sent_in_window: tally.sent_in_window,
         wall_jump_ns,
     }
+}
+
+/// A run that was interrupted during its warm-up.
+fn nothing_issued(mut observers: Observers, by: Interrupt) -> (Observers, Option<Interrupted>) {
+    observers.observe(&Event::WindowClosed(Window { issued: 0, end_ns: 0 }));
+    observers.observe(&Event::Finished { now_ns: 0 });
+    (observers, Some(Interrupted { by, at_ns: 0 }))
+}
+
+/// Writes the file of `--schedule-out`, if it is asked for.
+fn write_schedule(plan: &Plan) -> Result<(), RunError> {
+    let Some((path, schedule)) = plan.schedule_out.as_ref().zip(plan.workload.schedule()) else {
+        return Ok(());
+    };
+    let written = schedule_file::write(path, schedule, &plan.endpoints.names());
+    written.map_err(|source| RunError::ScheduleOut { path: path.clone(), source })
 }
 
 /// The folder of a run and the file of latencies, both new.
@@ -222,16 +249,17 @@ fn save(
 }
 
 fn start_line(plan: &Plan, target: &str, run_dir: &Path) -> String {
-    let Plan { schedule, endpoints, .. } = plan;
-    let about = if schedule.arrivals == Arrivals::Poisson { "about " } else { "" };
-    let mut line = format!(
-        "{about}{} requests in {} s ({}/s) to {} on {target}, saved in {}",
-        schedule.expected(),
-        units::s(schedule.duration_ns),
-        schedule.rate.rps(),
-        listed(&endpoints.names()),
-        run_dir.display(),
-    );
+    let Plan { workload, endpoints, .. } = plan;
+    let (names, run_dir) = (listed(&endpoints.names()), run_dir.display());
+    let mut line = format!("{workload} to {names} on {target}, saved in {run_dir}");
+    if endpoints.are_own_functions {
+        let payloads =
+            endpoints.list.iter().map(|endpoint| format!("{} with {}", endpoint.name, endpoint.payload));
+        line += &format!("; without an endpoints file, {}", payloads.collect::<Vec<_>>().join(" and "));
+    }
+    if let Some(warm_up_ns) = plan.warm_up_ns {
+        line += &format!("; after a warm-up of {} s", units::s(warm_up_ns));
+    }
     if endpoints.defaulted > 0 {
         let whom = format!("{} of {} endpoints", endpoints.defaulted, endpoints.list.len());
         line += &format!("; {whom} with the default payload {DEFAULT_PAYLOAD}");
@@ -278,7 +306,7 @@ mod tests {
             let issued = totals.samples();
             let course = Course {
                 endpoints: vec![("f", false)],
-                target_rps: 1.0,
+                target_rps: Some(1.0),
                 issued,
                 window_ns: units::NS_PER_S,
                 interrupted_ns: None,

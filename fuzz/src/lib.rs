@@ -7,7 +7,7 @@
 
 #[path = "../../awsinvoker/src/platform/answer.rs"]
 pub mod answer;
-#[path = "../../awsinvoker/src/plan/endpoints.rs"]
+#[path = "../../awsinvoker/src/plan/endpoints/mod.rs"]
 pub mod endpoints;
 #[path = "../../cnn_serving/src/event.rs"]
 pub mod event;

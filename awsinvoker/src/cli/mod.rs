@@ -1,11 +1,15 @@
 //! The command line as inert data. Only its form is checked here.
 
 mod go_flags;
+mod load;
+mod vswarm_flags;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
+
+pub use load::{ArrivalsArg, LoadArgs, OrderArg};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -32,20 +36,18 @@ that holds such an object. JSON without it is a success whose function latency i
 /// The name of the endpoints file that is read if none is given.
 pub const DEFAULT_ENDPOINTS_FILE: &str = "endpoints.json";
 
-/// Sends requests to functions at a fixed rate, even if they are too slow for it, and records their latencies.
+/// Sends requests to functions by a schedule, even if they are too slow for it, and records their latencies.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "awsinvoker", version, after_help = EXIT_CODES, args_override_self = true)]
 pub struct Args {
-    /// File with what to call: a JSON array of {"hostname": FUNCTION, "payload": ANY JSON, "eventing": BOOL}. Only `hostname` is
-    /// required [default: endpoints.json]
+    /// File with what to call: a JSON array of {"hostname": FUNCTION, "payload": ANY JSON, "eventing": BOOL}, with more keys in
+    /// docs/reference.md. Only `hostname` is required [default: endpoints.json; if there is none, --local calls both
+    /// functions of this project]
     #[arg(long, alias = "endpointsFile", value_name = "FILE")]
     pub endpoints_file: Option<PathBuf>,
-    /// Requests per second, over all endpoints
-    #[arg(long, value_name = "RATE", default_value_t = 1.0, allow_negative_numbers = true)]
-    pub rps: f64,
-    /// How long to send requests, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_negative_numbers = true)]
-    pub time: f64,
+    /// When to call.
+    #[command(flatten)]
+    pub load: LoadArgs,
     /// File for the latencies that the functions report. The rate of successful requests is put before its name, as in
     /// rps19.98_lat.csv
     #[arg(long, value_name = "FILE", default_value = "lat.csv")]
@@ -74,17 +76,17 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Time-out of a call, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        alias = "grpcTimeout",
+        value_name = "SECONDS",
+        default_value_t = 60.0,
+        allow_negative_numbers = true
+    )]
     pub timeout: f64,
     /// Most calls in flight at once. A request that is due beyond that is not sent, and is recorded as dropped
     #[arg(long, value_name = "CALLS", default_value_t = 1000)]
     pub max_in_flight: u32,
-    /// Time between requests
-    #[arg(long, value_enum, default_value_t = ArrivalsArg::Constant)]
-    pub arrivals: ArrivalsArg,
-    /// Seed that random arrivals are drawn from
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
     /// What the results have to keep, as in 'chameleon.response.p99<250ms' or 'ok>99%'; without an endpoint, or with *, for
     /// every endpoint; may be repeated
     #[arg(long, value_name = "THRESHOLD", action = ArgAction::Append)]
@@ -132,15 +134,6 @@ pub enum ConnectionsArg {
     PerCall,
 }
 
-/// Time between requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ArrivalsArg {
-    /// At equal distances, the first at 0
-    Constant,
-    /// At exponentially distributed distances, drawn from the seed
-    Poisson,
-}
-
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -180,7 +173,7 @@ impl Args {
     /// # Errors
     /// The form is wrong, or help or the version was asked for.
     pub fn parse_from_go_style(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(go_flags::to_gnu(args))
+        Self::try_parse_from(go_flags::to_gnu(args)).map_err(vswarm_flags::explained)
     }
 }
 
@@ -215,7 +208,7 @@ mod tests {
         let args = parse("-latf 180_chameleon_cnn.csv -endpointsFile e.json -time 180").unwrap();
         assert_eq!(args.latf, Path::new("180_chameleon_cnn.csv"));
         assert_eq!(args.endpoints_file.as_deref(), Some(Path::new("e.json")));
-        assert_eq!((args.time.to_bits(), args.rps.to_bits()), (180.0_f64.to_bits(), 1.0_f64.to_bits()));
+        assert_eq!((args.load.time, args.load.rps), (Some(180.0), None));
         assert!(!args.dbg);
     }
 
@@ -223,7 +216,7 @@ mod tests {
     fn go_and_gnu_forms_mix_and_the_last_counts() {
         let args =
             parse("-rps=3 --rps 4 -dbg -dbg=f -dbg=TRUE --endpoints-file a --endpointsFile b").unwrap();
-        assert_eq!((args.rps.to_bits(), args.dbg), (4.0_f64.to_bits(), true));
+        assert_eq!((args.load.rps, args.dbg), (Some(4.0), true));
         assert_eq!(args.endpoints_file.as_deref(), Some(Path::new("b")));
         assert!(!parse("-dbg -dbg=0").unwrap().dbg);
         assert_eq!(parse("--local --env A=1 --env B=2 --local").unwrap().platform.env, ["A=1", "B=2"]);
@@ -249,12 +242,10 @@ mod tests {
 
         For more information, try '--help'.
         ");
-        insta::assert_snapshot!(message("-port 80"), @"
-        error: unexpected argument '--port' found
+        insta::assert_snapshot!(message("-prt 80"), @"
+        error: unexpected argument '--prt' found
 
-          tip: a similar argument exists: '--out'
-
-        Usage: awsinvoker --out <DIR>
+        Usage: awsinvoker [OPTIONS]
 
         For more information, try '--help'.
         ");

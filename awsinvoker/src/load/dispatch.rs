@@ -7,6 +7,7 @@ use run_record::{Arrival, Connection, Outcome, Reply, Sample, Timing};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::closed::Turns;
 use super::event::Event;
 use super::gate::{Gate, Place};
 use crate::clock::Clock;
@@ -59,6 +60,14 @@ impl<P: Call> Dispatcher<P> {
         }
     }
 
+    /// Starts as many callers as calls may be in flight, each of which makes one call after the other.
+    pub(super) fn call_in_turns(&self, turns: &Arc<Turns>) {
+        while let Some(place) = self.gate.enter() {
+            let (calls, abandon) = (Arc::clone(&self.calls), self.abandon.subscribe());
+            self.runtime.spawn(call_in_turns(calls, Arc::clone(turns), abandon, place));
+        }
+    }
+
     /// Waits until no call is in flight.
     pub(super) async fn drained(&self) {
         self.gate.drained().await;
@@ -82,21 +91,18 @@ async fn call<P: Call>(
     _place: Place,
 ) {
     let issued_ns = calls.clock.now_ns();
-    let answer = tokio::select! {
-        biased;
-        answer = calls.platform.call(arrival.endpoint) => Some(answer),
-        _ = abandon.wait_for(|abandoned| *abandoned) => None,
-    };
-    let done_ns = calls.clock.now_ns();
-    let times = answer.as_ref().map(|answer| answer.socket_times()).unwrap_or_default();
-    let reply = match answer {
-        Some(answer) if answer.is_large() => {
-            tokio::task::spawn_blocking(|| answer.read()).await.unwrap_or_else(|_| unreadable())
-        }
-        Some(answer) => answer.read(),
-        None => abandoned(),
-    };
-    calls.send(arrival, Some(timing(calls.clock, issued_ns, times, done_ns)), reply);
+    calls.make(arrival, issued_ns, &mut abandon).await;
+}
+
+async fn call_in_turns<P: Call>(
+    calls: Arc<Calls<P>>,
+    turns: Arc<Turns>,
+    mut abandon: watch::Receiver<bool>,
+    _place: Place,
+) {
+    while let Some(arrival) = turns.next(&calls.clock) {
+        calls.make(arrival, arrival.intended_ns, &mut abandon).await;
+    }
 }
 
 fn timing(clock: Clock, issued_ns: u64, times: SocketTimes, done_ns: u64) -> Timing {
@@ -113,7 +119,26 @@ fn timing(clock: Clock, issued_ns: u64, times: SocketTimes, done_ns: u64) -> Tim
     }
 }
 
-impl<P> Calls<P> {
+impl<P: Call> Calls<P> {
+    /// Makes the call of an arrival, and sends its sample when it has ended.
+    async fn make(&self, arrival: Arrival, issued_ns: u64, abandon: &mut watch::Receiver<bool>) {
+        let answer = tokio::select! {
+            biased;
+            answer = self.platform.call(arrival.endpoint) => Some(answer),
+            _ = abandon.wait_for(|abandoned| *abandoned) => None,
+        };
+        let done_ns = self.clock.now_ns();
+        let times = answer.as_ref().map(|answer| answer.socket_times()).unwrap_or_default();
+        let reply = match answer {
+            Some(answer) if answer.is_large() => {
+                tokio::task::spawn_blocking(|| answer.read()).await.unwrap_or_else(|_| unreadable())
+            }
+            Some(answer) => answer.read(),
+            None => abandoned(),
+        };
+        self.send(arrival, Some(timing(self.clock, issued_ns, times, done_ns)), reply);
+    }
+
     fn send(&self, arrival: Arrival, timing: Option<Timing>, reply: Reply) {
         // The thread of the observers outlives every call unless it panicked. The run notices that when it joins it.
         let _ = self.events.send(Event::Ended(Sample { arrival, timing, reply }));

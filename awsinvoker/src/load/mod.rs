@@ -1,4 +1,4 @@
-//! Loads a platform by a schedule and tells observers what happens.
+//! Loads a platform and tells observers what happens.
 //!
 //! ```text
 //! pacer ──► dispatcher ──► platform ──► samples ──► events ──► observer
@@ -7,7 +7,10 @@
 //! The pacer, a thread of its own, hands over each arrival when it is due. It never waits for an answer, so a slow
 //! function does not slow the load down, and latencies count from the intended time. Every arrival ends as exactly one
 //! sample with exactly one outcome.
+//!
+//! In a closed loop, callers take the place of the pacer: each asks for its next call when its last one has ended.
 
+mod closed;
 mod dispatch;
 mod event;
 mod gate;
@@ -31,8 +34,9 @@ pub use interrupt::{Interrupt, Interrupts};
 pub(crate) use open_files::allow_connections;
 
 use crate::clock::Clock;
-use crate::plan::schedule::Schedule;
+use crate::plan::Workload;
 use crate::platform::Call;
+use closed::Turns;
 use dispatch::Dispatcher;
 
 /// How long calls in flight may take to end once the run was interrupted.
@@ -57,13 +61,13 @@ pub struct Interrupted {
     pub at_ns: u64,
 }
 
-/// Calls the platform by the schedule, as many calls at a time as the gate lets in, until every call has ended. A signal ends
+/// Calls the platform as the workload says, as many calls at a time as the gate lets in, until every call has ended. A signal ends
 /// the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
 ///
 /// # Errors
 /// The system gives no thread, or one of them panicked.
 pub async fn run<P: Call, O: Observer + Send + 'static>(
-    schedule: &Schedule,
+    workload: &Workload,
     gate: &Gate,
     platform: Arc<P>,
     clock: Clock,
@@ -74,22 +78,22 @@ pub async fn run<P: Call, O: Observer + Send + 'static>(
     let observing = event::observe(events, clock, observer)?;
     let runtime = tokio::runtime::Handle::current();
     let dispatcher = Dispatcher::new(runtime, platform, clock, sender.clone(), gate.clone());
-    let interrupted = issue_all(schedule, clock, &Arc::new(dispatcher), sender, interrupts).await?;
+    let interrupted = issue_all(workload, clock, &Arc::new(dispatcher), sender, interrupts).await?;
     let observed = tokio::task::spawn_blocking(|| observing.join()).await;
     let observer = observed.ok().and_then(Result::ok).ok_or(LoadError::Panicked("observer"))?;
     Ok((observer, interrupted))
 }
 
-/// Lets the pacer issue the schedule, and waits until every call has ended.
+/// Issues all calls, and waits until every one has ended.
 async fn issue_all<P: Call>(
-    schedule: &Schedule,
+    workload: &Workload,
     clock: Clock,
     dispatcher: &Arc<Dispatcher<P>>,
     events: Sender<Event>,
     interrupts: &mut Interrupts,
 ) -> Result<Option<Interrupted>, LoadError> {
     let stop = Arc::new(AtomicBool::new(false));
-    let mut paced = spawn_pacer(schedule.clone(), clock, Arc::clone(dispatcher), events, Arc::clone(&stop))?;
+    let mut paced = spawn_pacer(workload.clone(), clock, Arc::clone(dispatcher), events, Arc::clone(&stop))?;
     let mut interrupted = None;
     let now = |by: Interrupt| {
         tell(by, dispatcher.in_flight());
@@ -129,9 +133,9 @@ fn tell(by: Interrupt, in_flight: u32) {
     );
 }
 
-/// Starts the thread of the pacer. The receiver is ready when it has issued everything or was stopped.
+/// Starts the thread that issues calls. The receiver is ready when it has issued everything or was stopped.
 fn spawn_pacer<P: Call>(
-    schedule: Schedule,
+    workload: Workload,
     clock: Clock,
     dispatcher: Arc<Dispatcher<P>>,
     events: Sender<Event>,
@@ -139,7 +143,15 @@ fn spawn_pacer<P: Call>(
 ) -> io::Result<oneshot::Receiver<()>> {
     let (ended, end) = oneshot::channel();
     thread::Builder::new().name("pacer".to_owned()).spawn(move || {
-        let window = pacer::pace(&schedule, &clock, &stop, |arrival| dispatcher.issue(arrival));
+        let window = match workload {
+            Workload::Open(schedule) => {
+                pacer::pace(&schedule, &clock, &stop, |arrival| dispatcher.issue(arrival))
+            }
+            Workload::Closed(closed) => {
+                let turns = Arc::new(Turns::new(&closed));
+                turns.run(&clock, &stop, || dispatcher.call_in_turns(&turns))
+            }
+        };
         // The observer's thread is gone only if it panicked, which is noticed when it is joined.
         let _ = events.send(Event::WindowClosed(window));
         drop((dispatcher, events));

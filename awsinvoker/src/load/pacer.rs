@@ -36,7 +36,7 @@ pub(super) fn pace(
 }
 
 /// Sleeps until the deadline; false if the run was stopped.
-fn wait_until(deadline_ns: u64, clock: &impl SleepClock, stop: &AtomicBool) -> bool {
+pub(super) fn wait_until(deadline_ns: u64, clock: &impl SleepClock, stop: &AtomicBool) -> bool {
     loop {
         if stop.load(Ordering::Relaxed) {
             return false;
@@ -51,8 +51,7 @@ fn wait_until(deadline_ns: u64, clock: &impl SleepClock, stop: &AtomicBool) -> b
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-
-    use run_record::run_info::Arrivals;
+    use std::time::Duration;
 
     use super::*;
     use crate::plan::schedule::Rate;
@@ -86,13 +85,7 @@ mod tests {
     }
 
     fn schedule(rps: f64, duration_ms: u64) -> Schedule {
-        Schedule {
-            rate: Rate::from_rps(rps).unwrap(),
-            duration_ns: duration_ms * MS,
-            arrivals: Arrivals::Constant,
-            seed: 0,
-            slots: vec![0],
-        }
+        Schedule::constant(Rate::from_rps(rps).unwrap(), Duration::from_millis(duration_ms))
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Observers {
         if plan.print_requests {
             outputs.push(Box::new(requests::Requests::new(Box::new(io::stdout()), names)));
         }
-        Ok(Self { tally: Tally::new(plan.endpoints.list.len(), plan.schedule.end_ns()), outputs })
+        Ok(Self { tally: Tally::new(plan.endpoints.list.len(), plan.workload.end_ns()), outputs })
     }
 
     /// Closes all outputs. Returns what was counted, and which outputs could not be written.

@@ -62,7 +62,7 @@ struct State {
 struct View {
     now_s: f64,
     planned_s: f64,
-    target_rps: f64,
+    target_rps: Option<f64>,
     sent: u64,
     sent_rps: Option<f64>,
     in_flight: u32,
@@ -87,7 +87,7 @@ impl Progress {
         let state = Arc::new(Mutex::new(State::new(plan.endpoints.names())));
         let (running, ended) = channel();
         let seen = Arc::clone(&state);
-        let (planned_s, target_rps) = (units::s(plan.schedule.duration_ns), plan.schedule.rate.rps());
+        let (planned_s, target_rps) = (units::s(plan.workload.end_ns()), plan.workload.target_rps());
         let draw = move || {
             let mut rate = Rate::default();
             while !is_over(&ended, form.period()) {
@@ -266,7 +266,7 @@ impl View {
                 self.planned_s,
                 self.sent,
                 rate(self.sent_rps),
-                self.target_rps,
+                self.target_rps.map_or_else(|| "-".to_owned(), |rps| ((rps * 1e6).round() / 1e6).to_string()),
                 self.in_flight
             ),
             format!(
@@ -324,7 +324,7 @@ mod tests {
         let samples = [(0, 10, Outcome::Ok), (1, 6_000, Outcome::Ok), (2, 7_100, Outcome::Timeout)];
         let view = View {
             planned_s: 60.0,
-            target_rps: 300.0,
+            target_rps: Some(300.0),
             in_flight: 2,
             sent_rps: Some(299.96),
             ..state(&samples).view(7_250_000_000)
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn the_first_view_says_what_is_not_known() {
-        let view = View { planned_s: 1.5, target_rps: 0.5, ..state(&[]).view(250_000_000) };
+        let view = View { planned_s: 1.5, target_rps: Some(0.5), ..state(&[]).view(250_000_000) };
         insta::assert_snapshot!(view.block().join("\n"), @"
          0.2 of 1.5 s   sent 0 (- of 0.5/s)   in flight 0
          ok 0   failed 0   cold -

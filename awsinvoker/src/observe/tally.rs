@@ -34,7 +34,7 @@ impl Tally {
     pub fn summary(
         &self,
         endpoints: &[Endpoint],
-        target_rps: f64,
+        target_rps: Option<f64>,
         interrupted: Option<Interrupted>,
         wall_jump_ns: i64,
         thresholds: &[Threshold],
@@ -89,7 +89,7 @@ mod tests {
         tally.observe(&Event::WindowClosed(Window { issued: 4, end_ns: 1_500_000_000 }));
         tally.observe(&ended(3, 1_600, Outcome::Ok));
         assert_eq!((tally.issued, tally.sent_in_window), (4, 4));
-        let summary = tally.summary(&[], 1.0, None, 0, &[]).unwrap();
+        let summary = tally.summary(&[], Some(1.0), None, 0, &[]).unwrap();
         assert_eq!((summary.completed, summary.window_s.to_bits()), (3, 1.5_f64.to_bits()));
         assert_eq!((summary.real_rps.to_bits(), summary.run_s.to_bits()), (2_f64.to_bits(), 2_f64.to_bits()));
         assert_eq!(summary.completed_rps.to_bits(), 1.5_f64.to_bits());
@@ -99,6 +99,9 @@ mod tests {
     fn an_invocation_that_did_not_end_is_an_error() {
         let mut tally = Tally::new(1, 1);
         tally.observe(&Event::WindowClosed(Window { issued: 1, end_ns: 1 }));
-        assert_eq!(tally.summary(&[], 1.0, None, 0, &[]).unwrap_err(), SumError { issued: 1, recorded: 0 });
+        assert_eq!(
+            tally.summary(&[], Some(1.0), None, 0, &[]).unwrap_err(),
+            SumError { issued: 1, recorded: 0 }
+        );
     }
 }

@@ -1,24 +1,41 @@
 //! What a run will do: whom it calls, when, and within which bounds. The command line is resolved and checked here before
 //! anything starts.
 
+mod distances;
 pub mod endpoints;
+mod endpoints_file;
+mod rate;
+mod recording;
 pub mod schedule;
+pub(crate) mod schedule_file;
+mod stages;
+mod walk;
+mod workload;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use run_record::run_info::Arrivals;
+use run_record::run_info::{Arrivals, Order};
 use run_record::threshold::ThresholdError;
 use run_record::{Threshold, units};
 
-use crate::cli::{Args, ArrivalsArg};
+use crate::cli::{Args, ArrivalsArg, LoadArgs, OrderArg};
 use endpoints::{Endpoints, EndpointsError};
-use schedule::{Rate, Schedule};
+pub use recording::{Recording, RecordingError};
+use schedule::{Generated, Rate, Schedule};
+pub use schedule_file::ScheduleFileError;
+pub use stages::{Profile, Stage, StagesError};
+pub(crate) use walk::Steps;
+pub use walk::Walk;
+pub use workload::{ClosedLoop, Workload};
 
-const MAX_TIME_S: f64 = 7.0 * 24.0 * 3600.0;
+const DEFAULT_RPS: f64 = 1.0;
+const DEFAULT_TIME_S: f64 = 5.0;
+const MAX_TIME_S: f64 = stages::MAX_TIME_S as f64;
 const MIN_TIME_S: f64 = 1e-3;
 const MAX_TIMEOUT_S: f64 = 3600.0;
 const MAX_IN_FLIGHT: u32 = 100_000;
+const TIME_SCALES: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 
 /// What a run will do.
 #[derive(Clone, Debug)]
@@ -26,7 +43,13 @@ pub struct Plan {
     /// What to call.
     pub endpoints: Endpoints,
     /// When to call.
-    pub schedule: Schedule,
+    pub workload: Workload,
+    /// What everything random is drawn from.
+    pub seed: u64,
+    /// How much of the load is made once before the run and not counted.
+    pub warm_up_ns: Option<u64>,
+    /// Where to write the schedule.
+    pub schedule_out: Option<PathBuf>,
     /// What a call may take altogether.
     pub timeout: Duration,
     /// Calls in flight at once.
@@ -39,6 +62,8 @@ pub struct Plan {
     pub print_requests: bool,
     /// What is demanded of the results.
     pub thresholds: Vec<Threshold>,
+    /// What to tell about the files that were read.
+    pub notes: Vec<String>,
 }
 
 /// Where the file of latencies goes. Its name is known at the end, since it holds the rate of successful requests.
@@ -60,6 +85,15 @@ pub enum PlanError {
     Threshold { threshold: String, source: ThresholdError },
     #[error("--threshold {threshold}: there is no endpoint `{name}`, expected one of {known}")]
     ThresholdEndpoint { threshold: String, name: String, known: String },
+    #[error(
+        "--warm-up is {seconds} s, expected at most the {length} s of the schedule: only a single rate and a closed loop can \
+         go on"
+    )]
+    WarmUp { seconds: f64, length: f64 },
+    #[error(transparent)]
+    Stages(#[from] StagesError),
+    #[error(transparent)]
+    ScheduleFile(#[from] ScheduleFileError),
     #[error(transparent)]
     Endpoints(#[from] EndpointsError),
 }
@@ -70,23 +104,20 @@ impl Plan {
     /// # Errors
     /// A value is out of bounds, or the endpoints file cannot be used.
     pub fn resolve(args: &Args) -> Result<Self, PlanError> {
-        let rate = Rate::from_rps(args.rps).ok_or_else(|| {
-            let expected = format!("a number from {} to {}", Rate::MIN_RPS, Rate::MAX_RPS);
-            PlanError::Value { flag: "--rps", value: args.rps.to_string(), expected }
-        })?;
-        let duration_ns = units::ns_from_s(seconds_within("--time", args.time, MAX_TIME_S)?);
         let timeout = Duration::from_secs_f64(seconds_within("--timeout", args.timeout, MAX_TIMEOUT_S)?);
-        let max_in_flight = max_in_flight(args.max_in_flight)?;
-        let latency_file = LatencyFile::new(&args.latf)?;
-        let endpoints = endpoints::read(args.endpoints_file.as_deref())?;
-        let arrivals = match args.arrivals {
-            ArrivalsArg::Constant => Arrivals::Constant,
-            ArrivalsArg::Poisson => Arrivals::Poisson,
+        let max_in_flight = match args.load.concurrency {
+            Some(callers) => calls_within("--concurrency", callers)?,
+            None => calls_within("--max-in-flight", args.max_in_flight)?,
         };
+        let latency_file = LatencyFile::new(&args.latf)?;
+        let endpoints = endpoints_file::read(args.endpoints_file.as_deref(), args.platform.local)?;
+        let (workload, note) = workload(&args.load, &endpoints)?;
         let thresholds = thresholds(&args.threshold, &endpoints.names())?;
-        let slots = endpoints.slots.clone();
         Ok(Self {
-            schedule: Schedule { rate, duration_ns, arrivals, seed: args.seed, slots },
+            seed: args.load.seed,
+            warm_up_ns: warm_up_ns(&args.load, &workload)?,
+            schedule_out: args.load.schedule_out.clone(),
+            workload,
             endpoints,
             timeout,
             max_in_flight,
@@ -94,8 +125,70 @@ impl Plan {
             latency_file,
             print_requests: args.dbg,
             thresholds,
+            notes: note.into_iter().collect(),
         })
     }
+}
+
+/// How to load these endpoints, and what to tell about it.
+fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<String>), PlanError> {
+    let time_s = args.time.map(|time| seconds_within("--time", time, MAX_TIME_S)).transpose()?;
+    let time_ns = time_s.map(units::ns_from_s);
+    let arrivals = args.arrivals.map(|arrivals| match arrivals {
+        ArrivalsArg::Constant => Arrivals::Constant,
+        ArrivalsArg::Poisson => Arrivals::Poisson,
+        ArrivalsArg::Uniform => Arrivals::Uniform,
+    });
+    let walk = Walk {
+        order: match args.order {
+            Some(OrderArg::Shuffled) => Order::Shuffled,
+            Some(OrderArg::RoundRobin) | None => Order::RoundRobin,
+        },
+        seed: args.seed,
+        slots: endpoints.slots.clone(),
+    };
+    let duration_ns = time_ns.unwrap_or(units::ns_from_s(DEFAULT_TIME_S));
+    if let Some(callers) = args.concurrency {
+        return Ok((Workload::Closed(ClosedLoop { callers, duration_ns, walk }), None));
+    }
+    if let Some(path) = &args.schedule {
+        let (time_scale, seed) = (time_scale(args.time_scale)?, args.seed);
+        let source = schedule_file::Source { path, time_scale, time_ns, arrivals, seed, endpoints };
+        let (recording, note) = schedule_file::read(&source)?;
+        return Ok((Workload::Open(Schedule::Recorded(recording)), note));
+    }
+    let profile = match &args.stages {
+        Some(stages) => Profile::parse(stages)?,
+        None => Profile::constant(rate(args.rps.unwrap_or(DEFAULT_RPS))?, duration_ns),
+    };
+    let arrivals = arrivals.unwrap_or(Arrivals::Constant);
+    let generated = Generated { profile, arrivals, seed: args.seed, walk };
+    Ok((Workload::Open(Schedule::Generated(generated)), None))
+}
+
+fn rate(rps: f64) -> Result<Rate, PlanError> {
+    Rate::from_rps(rps).ok_or_else(|| {
+        let expected = format!("a number from {} to {}", Rate::MIN_RPS, Rate::MAX_RPS);
+        PlanError::Value { flag: "--rps", value: rps.to_string(), expected }
+    })
+}
+
+fn time_scale(factor: Option<f64>) -> Result<f64, PlanError> {
+    let factor = factor.unwrap_or(1.0);
+    if TIME_SCALES.contains(&factor) {
+        return Ok(factor);
+    }
+    let expected = format!("a number from {} to {}", TIME_SCALES.start(), TIME_SCALES.end());
+    Err(PlanError::Value { flag: "--time-scale", value: factor.to_string(), expected })
+}
+
+fn warm_up_ns(args: &LoadArgs, workload: &Workload) -> Result<Option<u64>, PlanError> {
+    let Some(seconds) = args.warm_up else { return Ok(None) };
+    let ns = units::ns_from_s(seconds_within("--warm-up", seconds, MAX_TIME_S)?);
+    if ns > workload.end_ns() && !workload.can_go_on() {
+        return Err(PlanError::WarmUp { seconds, length: units::s(workload.end_ns()) });
+    }
+    Ok(Some(ns))
 }
 
 impl LatencyFile {
@@ -139,12 +232,12 @@ fn thresholds(texts: &[String], names: &[String]) -> Result<Vec<Threshold>, Plan
     texts.iter().map(read).collect()
 }
 
-fn max_in_flight(calls: u32) -> Result<u32, PlanError> {
+fn calls_within(flag: &'static str, calls: u32) -> Result<u32, PlanError> {
     if (1..=MAX_IN_FLIGHT).contains(&calls) {
         return Ok(calls);
     }
     let expected = format!("a number from 1 to {MAX_IN_FLIGHT}");
-    Err(PlanError::Value { flag: "--max-in-flight", value: calls.to_string(), expected })
+    Err(PlanError::Value { flag, value: calls.to_string(), expected })
 }
 
 #[cfg(test)]
@@ -174,6 +267,12 @@ mod tests {
         insta::assert_snapshot!(message("--max-in-flight 0", ONE), @"--max-in-flight is 0, expected a number from 1 to 100000");
         insta::assert_snapshot!(message("--threshold g.ok>1%", ONE), @"--threshold g.ok>1%: there is no endpoint `g`, expected one of f");
         insta::assert_snapshot!(message("--threshold response.p99<9", ONE), @"--threshold response.p99<9: the bound is `9`, expected a duration from 0 on with its unit: ns, us, ms or s, as in 250ms");
+        insta::assert_snapshot!(message("--concurrency 0", ONE), @"--concurrency is 0, expected a number from 1 to 100000");
+        insta::assert_snapshot!(message("--stages 5s@x", ONE), @"--stages: the rate of stage 1 is `x`, expected 0 or a number from 0.000001 to 100000");
+        insta::assert_snapshot!(message("--stages 5s@1,5s@2 --warm-up 11", ONE), @"--warm-up is 11 s, expected at most the 10 s of the schedule: only a single rate and a closed loop can go on");
+        insta::assert_snapshot!(message("--warm-up 0", ONE), @"--warm-up is 0, expected seconds from 0.001 to 604800");
+        insta::assert_snapshot!(message("--schedule x --time-scale 0", ONE), @"--time-scale is 0, expected a number from 0.000001 to 1000000");
+        insta::assert_snapshot!(message("--schedule missing.csv", ONE), @"--schedule missing.csv: cannot be read: No such file or directory (os error 2)");
         insta::assert_snapshot!(message("", "[]"), @r#"--endpoints-file DIR/e.json: the array is empty, expected at least one entry like {"hostname": "chameleon"}"#);
     }
 
@@ -187,6 +286,37 @@ mod tests {
         }
         let file = LatencyFile::new(Path::new("dir/x.csv")).unwrap();
         assert_eq!(file, LatencyFile { folder: "dir".into(), name: "x.csv".to_owned() });
+    }
+
+    #[test]
+    fn a_single_rate_and_a_closed_loop_can_warm_up_for_longer_than_they_last() {
+        for load in ["-rps 3 -time 1", "--concurrency 3 -time 1", "--stages 1s@3"] {
+            let plan = resolve(&format!("{load} --warm-up 10"), ONE).unwrap();
+            assert_eq!(plan.warm_up_ns, Some(10_000_000_000), "{load}");
+        }
+    }
+
+    #[test]
+    fn a_payload_file_lies_beside_the_endpoints_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("e.json"), r#"[{"hostname": "f", "payload_file": "p.json"}]"#).unwrap();
+        std::fs::write(path("p.json"), "[3]").unwrap();
+        let endpoints = endpoints_file::read(Some(&path("e.json")), false).unwrap();
+        assert_eq!(endpoints.list[0].payload, "[3]");
+    }
+
+    #[test]
+    fn without_a_file_the_local_functions_are_those_of_this_project() {
+        let args = Args::parse_from_go_style(["awsinvoker", "--local"].map(Into::into)).unwrap();
+        let Endpoints { list, are_own_functions, defaulted, .. } = Plan::resolve(&args).unwrap().endpoints;
+        let called: Vec<_> =
+            list.iter().map(|endpoint| (&endpoint.name[..], &endpoint.payload[..])).collect();
+        let expected = [
+            ("chameleon", r#"{"num_of_rows": 10, "num_of_cols": 15}"#),
+            ("cnn_serving", r#"{"input_file_seq": 0}"#),
+        ];
+        assert_eq!((called.as_slice(), are_own_functions, defaulted), (expected.as_slice(), true, 0));
     }
 
     #[test]

@@ -5,132 +5,167 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use run_record::Arrival;
-use run_record::run_info::Arrivals;
-use run_record::units::{self, NS_PER_S};
+use run_record::run_info::{Arrivals, Order};
+use run_record::units;
 
-/// Billionths in one.
-const NANO: f64 = 1e9;
+use super::distances::{exponential, first_uniform, uniform};
+pub use super::rate::Rate;
+use super::recording::Recording;
+use super::stages::{Profile, REQUEST};
+use super::walk::Walk;
 
-/// A rate in requests per second, held in billionths so that the schedule is exact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    nano_rps: u64,
-}
-
-impl Rate {
-    /// The greatest rate, in requests per second.
-    pub const MAX_RPS: f64 = 100_000.0;
-    /// The smallest rate, in requests per second.
-    pub const MIN_RPS: f64 = 1e-6;
-
-    /// A rate in requests per second, rounded to the ninth decimal; `None` outside the bounds.
-    pub fn from_rps(rps: f64) -> Option<Self> {
-        let bounds = Self::MIN_RPS..=Self::MAX_RPS;
-        bounds.contains(&rps).then(|| Self { nano_rps: units::rounded(rps * NANO) })
-    }
-
-    /// The rate in requests per second.
-    pub fn rps(self) -> f64 {
-        self.nano_rps as f64 / NANO
-    }
-
-    /// The offset of the n-th arrival in nanoseconds, rounded down.
-    fn offset_ns(self, n: u64) -> u64 {
-        let ns = u128::from(n) * u128::from(NS_PER_S) * u128::from(NS_PER_S) / u128::from(self.nano_rps);
-        u64::try_from(ns).unwrap_or(u64::MAX)
-    }
-
-    /// How many arrivals lie before `duration_ns`, the first being at 0.
-    fn arrivals_before(self, duration_ns: u64) -> u64 {
-        let scaled = u128::from(duration_ns) * u128::from(self.nano_rps);
-        let arrivals = scaled.div_ceil(u128::from(NS_PER_S) * u128::from(NS_PER_S));
-        u64::try_from(arrivals).unwrap_or(u64::MAX)
-    }
-}
-
-/// All invocations of a run.
+/// All invocations of an open loop.
 #[derive(Clone, Debug)]
-pub struct Schedule {
-    /// The total rate over all endpoints.
-    pub rate: Rate,
-    /// Arrivals lie before this.
-    pub duration_ns: u64,
+pub enum Schedule {
+    /// Computed from rates.
+    Generated(Generated),
+    /// Read from a file.
+    Recorded(Recording),
+}
+
+/// Invocations that are computed from rates.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The total rate over all endpoints. Arrivals lie within it.
+    pub profile: Profile,
     /// How arrivals follow one another.
     pub arrivals: Arrivals,
-    /// The seed that [`Arrivals::Poisson`] draws from.
+    /// What random arrivals are drawn from.
     pub seed: u64,
-    /// Endpoint indices, walked round robin. Not empty.
-    pub slots: Vec<usize>,
+    /// Whom they call.
+    pub walk: Walk,
 }
 
 impl Schedule {
     /// Arrivals at equal distances for one endpoint.
     pub fn constant(rate: Rate, duration: Duration) -> Self {
         let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Self { rate, duration_ns, arrivals: Arrivals::Constant, seed: 0, slots: vec![0] }
+        Self::Generated(Generated {
+            profile: Profile::constant(rate, duration_ns),
+            arrivals: Arrivals::Constant,
+            seed: 0,
+            walk: Walk { order: Order::RoundRobin, seed: 0, slots: vec![0] },
+        })
     }
 
     /// The end of the window over which rates are computed, in nanoseconds. With constant arrivals each stands for one
     /// period, so this is the due time of the first arrival that is not part of the run; it equals the duration
     /// whenever rate × duration is whole.
     pub fn end_ns(&self) -> u64 {
-        match self.arrivals {
-            Arrivals::Constant => self.rate.offset_ns(self.rate.arrivals_before(self.duration_ns)),
-            Arrivals::Poisson => self.duration_ns,
+        match self {
+            Self::Generated(generated) => generated.end_ns(),
+            Self::Recorded(recording) => recording.end_ns(),
         }
     }
 
     /// The number of arrivals; only their expected number when they are random.
     pub fn expected(&self) -> u64 {
-        self.rate.arrivals_before(self.duration_ns)
-    }
-
-    /// All arrivals, in the order of their due times.
-    pub fn iter(&self) -> Box<dyn Iterator<Item = Arrival> + Send + '_> {
-        match self.arrivals {
-            Arrivals::Constant => Box::new(self.place((0..self.expected()).map(|n| self.rate.offset_ns(n)))),
-            Arrivals::Poisson => Box::new(self.place(self.random_offsets())),
+        match self {
+            Self::Generated(generated) => generated.profile.requests(),
+            Self::Recorded(recording) => recording.len(),
         }
     }
 
-    fn random_offsets(&self) -> impl Iterator<Item = u64> + Send {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let (mut at_s, rps, duration_ns) = (0.0_f64, self.rate.rps(), self.duration_ns);
-        let next = move || {
-            // 1 - u lies in (0, 1], whose logarithm is finite.
-            at_s -= (1.0 - rng.random::<f64>()).ln() / rps;
-            Some(units::ns_from_s(at_s))
-        };
-        std::iter::from_fn(next).take_while(move |&ns| ns < duration_ns)
+    /// Whether [`Self::expected`] is only the expected number.
+    pub fn is_random(&self) -> bool {
+        matches!(self, Self::Generated(generated) if generated.arrivals != Arrivals::Constant)
     }
 
-    fn place(&self, offsets: impl Iterator<Item = u64> + Send) -> impl Iterator<Item = Arrival> + Send {
-        (0..)
-            .zip(self.slots.iter().cycle())
-            .zip(offsets)
-            .map(|((sequence, &endpoint), intended_ns)| Arrival { sequence, intended_ns, endpoint })
+    /// The rate that is asked for, in requests per second: the mean over the window if it changes.
+    pub fn target_rps(&self) -> f64 {
+        let mean = || self.expected() as f64 / units::s(self.end_ns());
+        match self {
+            // A mean of whole requests would be another rate, since the window ends at a whole nanosecond.
+            Self::Generated(Generated { profile, arrivals, .. })
+                if profile.only_rate().is_some() || *arrivals != Arrivals::Constant =>
+            {
+                profile.mean_rps()
+            }
+            _ => mean(),
+        }
     }
+
+    /// The beginning of the schedule, of this length. A single rate lasts as long as is asked for.
+    pub(crate) fn beginning(&self, duration_ns: u64) -> Self {
+        match self {
+            Self::Generated(generated) => Self::Generated(Generated {
+                profile: generated.profile.beginning(duration_ns),
+                ..generated.clone()
+            }),
+            Self::Recorded(recording) => Self::Recorded(recording.beginning(duration_ns)),
+        }
+    }
+
+    /// All arrivals, in the order of their due times. They are computed one by one.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = Arrival> + Send + '_> {
+        match self {
+            Self::Generated(generated) => {
+                let calls = generated.times_ns().zip(generated.walk.steps());
+                Box::new(numbered(calls))
+            }
+            Self::Recorded(recording) => Box::new(numbered(recording.iter())),
+        }
+    }
+}
+
+impl Generated {
+    fn end_ns(&self) -> u64 {
+        match self.arrivals {
+            Arrivals::Constant => self.profile.next_request_ns(),
+            Arrivals::Poisson | Arrivals::Uniform => self.profile.duration_ns(),
+        }
+    }
+
+    fn times_ns(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
+        match self.arrivals {
+            Arrivals::Constant => Box::new(self.profile.times_ns((0..).map(|n| n * REQUEST))),
+            // Where the rate changes, time passes as fast as the rate: distances are drawn in requests.
+            Arrivals::Poisson => Box::new(self.profile.times_ns(self.random_areas(exponential, exponential))),
+            Arrivals::Uniform => Box::new(self.profile.times_ns(self.random_areas(first_uniform, uniform))),
+        }
+    }
+
+    /// The sums of random distances, given in requests.
+    fn random_areas(
+        &self,
+        first: fn(f64) -> f64,
+        further: fn(f64) -> f64,
+    ) -> impl Iterator<Item = u128> + Send {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let distances = std::iter::once(first).chain(std::iter::repeat(further));
+        distances.scan(0_u128, move |area, distance| {
+            let requests = distance(rng.random());
+            *area += u128::from(units::rounded(requests.trunc())) * REQUEST;
+            *area += u128::from(units::rounded(requests.fract() * REQUEST as f64));
+            Some(*area)
+        })
+    }
+}
+
+/// Arrivals from their due times and endpoints.
+fn numbered(calls: impl Iterator<Item = (u64, usize)> + Send) -> impl Iterator<Item = Arrival> + Send {
+    (0..).zip(calls).map(|(sequence, (intended_ns, endpoint))| Arrival { sequence, endpoint, intended_ns })
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use run_record::units::NS_PER_S;
 
     use super::*;
 
-    fn schedule(rps: f64, seconds: u64, slots: usize) -> Schedule {
-        Schedule {
-            rate: Rate::from_rps(rps).unwrap(),
-            duration_ns: seconds * NS_PER_S,
-            arrivals: Arrivals::Constant,
-            seed: 0,
-            slots: (0..slots).collect(),
-        }
+    fn generated(stages: &str, arrivals: Arrivals, seed: u64) -> Schedule {
+        let walk = Walk { order: Order::RoundRobin, seed, slots: vec![0, 1, 2] };
+        Schedule::Generated(Generated { profile: Profile::parse(stages).unwrap(), arrivals, seed, walk })
+    }
+
+    fn schedule(rps: f64, seconds: u64) -> Schedule {
+        Schedule::constant(Rate::from_rps(rps).unwrap(), Duration::from_secs(seconds))
     }
 
     #[test]
     fn three_hundred_for_three_minutes_is_exactly_54000() {
-        let schedule = schedule(300.0, 180, 1);
+        let schedule = schedule(300.0, 180);
         assert_eq!(schedule.iter().count(), 54_000);
         assert_eq!(schedule.end_ns(), 180 * NS_PER_S);
         let third = schedule.iter().nth(3).unwrap();
@@ -140,54 +175,82 @@ mod tests {
 
     #[test]
     fn rates_above_a_thousand_and_below_one() {
-        assert_eq!(schedule(1001.0, 10, 1).iter().count(), 10_010);
-        let slow: Vec<_> = schedule(0.5, 5, 1).iter().map(|arrival| arrival.intended_ns / NS_PER_S).collect();
+        assert_eq!(schedule(1001.0, 10).iter().count(), 10_010);
+        let slow: Vec<_> = schedule(0.5, 5).iter().map(|arrival| arrival.intended_ns / NS_PER_S).collect();
         assert_eq!(slow, [0, 2, 4]);
-        assert_eq!(schedule(0.5, 5, 1).end_ns(), 6 * NS_PER_S);
-        assert_eq!(schedule(33.3, 10, 1).iter().count(), 333);
+        assert_eq!(schedule(0.5, 5).end_ns(), 6 * NS_PER_S);
+        assert_eq!(schedule(33.3, 10).iter().count(), 333);
     }
 
     #[test]
-    fn endpoints_are_walked_round_robin() {
-        let walked: Vec<_> = schedule(5.0, 1, 2).iter().map(|arrival| arrival.endpoint).collect();
-        assert_eq!(walked, [0, 1, 0, 1, 0]);
+    fn the_target_is_the_rate_or_the_mean_of_the_window() {
+        let target = |schedule: Schedule| schedule.target_rps();
+        assert_eq!(target(schedule(1000.1, 1)).to_bits(), 1000.1_f64.to_bits());
+        let stages = "30s@10,60s@10..50,10s@0";
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson, Arrivals::Uniform] {
+            assert_eq!(target(generated(stages, arrivals, 0)).to_bits(), 21.0_f64.to_bits());
+        }
     }
 
     #[test]
     fn random_arrivals_repeat_with_the_seed_and_have_the_right_rate() {
-        let poisson = |seed| Schedule { arrivals: Arrivals::Poisson, seed, ..schedule(1000.0, 10, 1) };
-        let offsets = |seed| poisson(seed).iter().map(|arrival| arrival.intended_ns).collect::<Vec<_>>();
-        assert_eq!(offsets(7), offsets(7));
-        assert_ne!(offsets(7), offsets(8));
-        let count = offsets(7).len();
-        // Ten thousand expected, standard deviation one hundred.
-        assert!((9_500..10_500).contains(&count), "{count} arrivals");
-        assert!(offsets(7).is_sorted());
+        for (arrivals, tolerance) in [(Arrivals::Poisson, 500), (Arrivals::Uniform, 290)] {
+            let times = |seed| {
+                let schedule = generated("10s@1000", arrivals, seed);
+                schedule.iter().map(|arrival| arrival.intended_ns).collect::<Vec<_>>()
+            };
+            assert_eq!(times(7), times(7));
+            assert_ne!(times(7), times(8));
+            // Ten thousand expected; the tolerance is five standard deviations.
+            let count = times(7).len();
+            assert!(count.abs_diff(10_000) < tolerance, "{count} arrivals, {arrivals:?}");
+            assert!(times(7).is_sorted());
+        }
     }
 
     #[test]
-    fn refuses_rates_out_of_bounds() {
-        for rps in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-7, 100_001.0] {
-            assert_eq!(Rate::from_rps(rps), None, "{rps}");
+    fn random_arrivals_follow_ramps_and_rests() {
+        for arrivals in [Arrivals::Poisson, Arrivals::Uniform] {
+            let schedule = generated("10s@0..2000,10s@0,5s@400", arrivals, 3);
+            let mut by_five_seconds = [0_u64; 5];
+            schedule.iter().for_each(|arrival| {
+                by_five_seconds[usize::try_from(arrival.intended_ns / (5 * NS_PER_S)).unwrap()] += 1;
+            });
+            let expected = [2500_u64, 7500, 0, 0, 2000];
+            for (count, expected) in by_five_seconds.into_iter().zip(expected) {
+                // Five standard deviations of a Poisson process.
+                let tolerance = 5.0 * (expected as f64).sqrt();
+                assert!(count.abs_diff(expected) as f64 <= tolerance, "{by_five_seconds:?} {arrivals:?}");
+            }
         }
+    }
+
+    /// Without this, a long ramp at a high rate would fill the memory, or the pacer would be late for its own arithmetic.
+    #[test]
+    fn ten_million_arrivals_are_computed_one_by_one() {
+        let schedule = generated("1000s@0..20000", Arrivals::Constant, 0);
+        assert_eq!(schedule.expected(), 10_000_000);
+        let first = schedule.iter().next().unwrap();
+        assert_eq!((first.sequence, first.intended_ns), (0, 0));
+        assert_eq!(schedule.iter().nth(250_000).unwrap().intended_ns, 158_113_883_008);
     }
 
     proptest! {
         #[test]
         fn no_drift_and_no_arrival_outside(rps in 0.001_f64..5_000.0, ms in 1_u64..2_000) {
-            let schedule = Schedule { duration_ns: ms * 1_000_000, ..schedule(rps, 1, 3) };
-            let rate = schedule.rate.rps();
+            let rate = Rate::from_rps(rps).unwrap();
+            let duration_ns = ms * 1_000_000;
+            let schedule = Schedule::constant(rate, Duration::from_nanos(duration_ns));
             let mut count = 0_u64;
             for arrival in schedule.iter() {
-                let exact = count as f64 / rate * 1e9;
+                let exact = count as f64 / rate.rps() * 1e9;
                 prop_assert!((arrival.intended_ns as f64 - exact).abs() <= 1.001);
-                prop_assert!(arrival.intended_ns < schedule.duration_ns);
+                prop_assert!(arrival.intended_ns < duration_ns);
                 prop_assert_eq!(arrival.sequence, count);
-                prop_assert_eq!(arrival.endpoint as u64, count % 3);
                 count += 1;
             }
             prop_assert_eq!(count, schedule.expected());
-            prop_assert!(schedule.end_ns() >= schedule.duration_ns - 1);
+            prop_assert!(schedule.end_ns() >= duration_ns - 1);
         }
     }
 }

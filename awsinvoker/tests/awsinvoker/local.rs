@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, assert_complete, stderr};
+use crate::support::{Bench, assert_complete, stderr, stdout};
 
 /// Both functions as in the demo, with a cold start each.
 const ENDPOINTS: &str = r#"[
@@ -85,6 +85,22 @@ fn check_parts(budget: &Value) {
     let (sum, response) = (parts.iter().sum::<f64>(), mean("response").unwrap());
     assert!((sum - response).abs() < response * 1e-9, "{budget}");
     assert_eq!(mean("init"), None);
+}
+
+#[test]
+fn without_an_endpoints_file_it_calls_the_functions_of_this_project() {
+    let bench = Bench::new("");
+    std::fs::remove_file(bench.path("endpoints.json")).unwrap();
+    let output = run(&bench, "--rps 10 --time 1");
+    assert_complete(&output);
+    let summary = bench.summary();
+    for (endpoint, name) in [(0, "chameleon"), (1, "cnn_serving")] {
+        let endpoint = &summary["endpoints"][endpoint];
+        assert_eq!((&endpoint["name"], &endpoint["outcomes"]["ok"]), (&json!(name), &json!(5)));
+    }
+    let first = stdout(&output).lines().next().unwrap();
+    let named = r#"; without an endpoints file, chameleon with {"num_of_rows": 10, "num_of_cols": 15} and cnn_serving with "#;
+    assert!(first.contains(named), "{first}");
 }
 
 /// From `chameleon:latest` and `cnn_serving:latest`, which have to be there.

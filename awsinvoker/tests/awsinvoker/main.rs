@@ -5,6 +5,7 @@
 mod connections;
 mod examples;
 mod injected;
+mod load;
 mod local;
 mod local_process;
 mod report;

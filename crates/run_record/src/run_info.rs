@@ -34,13 +34,15 @@ pub struct RunInfo {
 }
 
 /// How a run ended, and what its rates are computed from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct End {
     /// The time in UTC at which the last invocation had ended and was counted.
     pub time: String,
     /// Invocations that were due.
     pub issued: u64,
+    /// Rate that was asked for until the end of the window, in requests a second; null for a closed loop.
+    pub target_rps: Option<f64>,
     /// Length of the window over which rates are computed, in nanoseconds.
     pub window_ns: u64,
     /// From the start of the run to the signal that ended it early, in nanoseconds; null if none did.
@@ -79,16 +81,28 @@ pub struct Configuration {
     pub endpoints_file: EndpointsFile,
     /// What was called.
     pub endpoints: Vec<EndpointInfo>,
-    /// Rate that was asked for, over all endpoints, in requests a second.
-    pub rps: f64,
-    /// Length of the schedule in seconds.
+    /// Whether the load waited for answers.
+    pub load: LoadKind,
+    /// Rate that was asked for, over all endpoints, in requests a second: the mean if it changed; null for a closed loop.
+    pub rps: Option<f64>,
+    /// Length of the load in seconds.
     pub time_s: f64,
-    /// How requests follow one another.
-    pub arrivals: Arrivals,
-    /// What random arrivals are drawn from.
+    /// The rates over time; empty if the schedule comes from a file, and for a closed loop.
+    pub stages: Vec<StageInfo>,
+    /// The file with the schedule, if it comes from one.
+    pub schedule: Option<ScheduleFile>,
+    /// Callers of a closed loop.
+    pub concurrency: Option<u32>,
+    /// How requests follow one another; null for a closed loop, and if a file has the time of each request.
+    pub arrivals: Option<Arrivals>,
+    /// The order in which the endpoints were called; null if a file has the endpoint of each request.
+    pub order: Option<Order>,
+    /// What everything random is drawn from.
     pub seed: u64,
-    /// Number of requests; with random arrivals only the expected number.
-    pub expected_requests: u64,
+    /// What was called before the run and not counted.
+    pub warm_up: Option<WarmUp>,
+    /// Number of requests; with random arrivals only the expected number; null for a closed loop.
+    pub expected_requests: Option<u64>,
     /// What a call may take before it counts as timed out, in seconds.
     pub timeout_s: f64,
     /// Calls in flight at once.
@@ -123,14 +137,86 @@ pub enum Connections {
     PerCall,
 }
 
+/// Whether a load waits for answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadKind {
+    /// It does not: requests are sent when they are due.
+    Open,
+    /// It does: each caller makes its next call when its last one has ended, so slow answers make the load smaller.
+    Closed,
+}
+
+/// A time with one rate, or with a rate that changes linearly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct StageInfo {
+    /// How long it lasted, in seconds.
+    pub time_s: f64,
+    /// The rate at its start, in requests a second.
+    pub from_rps: f64,
+    /// The rate at its end, in requests a second.
+    pub to_rps: f64,
+}
+
+/// A file with a schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ScheduleFile {
+    /// Its path.
+    pub path: String,
+    /// Its format.
+    pub format: ScheduleFormat,
+    /// What its times were multiplied by.
+    pub time_scale: f64,
+}
+
+/// The format of a file with a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleFormat {
+    /// A time and an endpoint for each request.
+    Schedule,
+    /// The samples of an earlier run.
+    Samples,
+    /// Counts of requests per minute, as invitro has them.
+    Invitro,
+    /// The end and the duration of each request, as Azure Functions published them in 2021.
+    Azure2021,
+}
+
+/// What was called before a run and not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct WarmUp {
+    /// How long it lasted, in seconds, without the wait for the last answers.
+    pub time_s: f64,
+    /// Requests that were due.
+    pub requests: u64,
+    /// Those of them whose outcome was not ok.
+    pub failed: u64,
+}
+
 /// How requests follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Arrivals {
-    /// At equal distances, the first at 0.
+    /// At equal distances, the first at 0. Requests of a trace that counts them per minute start at a random time.
     Constant,
     /// At exponentially distributed distances, drawn from the seed.
     Poisson,
+    /// At uniformly distributed distances, up to twice the mean, drawn from the seed.
+    Uniform,
+}
+
+/// The order in which endpoints are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The entries of the endpoints file in turn.
+    RoundRobin,
+    /// Each round of entries in another order, drawn from the seed.
+    Shuffled,
 }
 
 /// A function that was called, as the platform described it before the run. What the platform did not tell is null.
@@ -195,9 +281,9 @@ pub struct EndpointsFile {
     pub path: String,
     /// SHA-256 of its content, in hexadecimal.
     pub sha256: String,
-    /// How many entries it has.
+    /// How many calls a round has: each entry as often as its weight says.
     pub entries: u64,
-    /// For each entry the index of its endpoint, of the first thousand entries.
+    /// For each call of a round the index of its endpoint, of the first thousand calls.
     pub order: Vec<u64>,
 }
 
@@ -213,7 +299,7 @@ pub struct EndpointInfo {
     pub asynchronous: bool,
     /// The JSON document that was sent, as it was written.
     pub payload: Box<RawValue>,
-    /// Its entries among all entries of the endpoints file, from 0 to 1.
+    /// Its entries among all entries of the endpoints file, each as often as its weight says, from 0 to 1.
     pub share: f64,
 }
 
@@ -294,6 +380,7 @@ pub(crate) fn test_run_info() -> RunInfo {
         end: Some(End {
             time: "2023-11-14T22:13:30.000Z".to_owned(),
             issued: 3000,
+            target_rps: Some(300.0),
             window_ns: 10_000_000_000,
             interrupted_ns: None,
             sent_in_window: 3000,
@@ -313,11 +400,17 @@ pub(crate) fn test_run_info() -> RunInfo {
                 endpoint("f", r#"{"n": 1180591620717411303424, "a": [1.0, null]}"#),
                 endpoint("g", "null"),
             ],
-            rps: 300.0,
+            load: LoadKind::Open,
+            rps: Some(300.0),
             time_s: 10.0,
-            arrivals: Arrivals::Poisson,
+            stages: vec![StageInfo { time_s: 10.0, from_rps: 200.0, to_rps: 400.0 }],
+            schedule: None,
+            concurrency: None,
+            arrivals: Some(Arrivals::Poisson),
+            order: Some(Order::Shuffled),
             seed: 7,
-            expected_requests: 3000,
+            warm_up: Some(WarmUp { time_s: 1.0, requests: 200, failed: 1 }),
+            expected_requests: Some(3000),
             timeout_s: 60.0,
             max_in_flight: 1000,
             connection: ConnectionInfo {
@@ -386,7 +479,7 @@ mod tests {
         #[test]
         fn infos_read_back(command_line in prop::collection::vec(".*", 0..4), rps in 0.001..1e5_f64, seed: u64) {
             let mut info = RunInfo { command_line, ..test_run_info() };
-            info.configuration.rps = rps;
+            info.configuration.rps = Some(rps);
             info.configuration.seed = seed;
             let text = json::write(&info).unwrap();
             let read: RunInfo = json::read(text.as_slice(), SCHEMA).unwrap();

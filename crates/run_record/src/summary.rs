@@ -32,8 +32,9 @@ pub struct Summary {
     pub issued: u64,
     /// Invocations with outcome `ok`, whenever they ended.
     pub completed: u64,
-    /// Rate that was asked for, over all endpoints, in requests a second.
-    pub target_rps: f64,
+    /// Rate that was asked for, over all endpoints, in requests a second: the mean over the window if it changed, also over
+    /// the window of a run that ended early; null for a closed loop, which has none.
+    pub target_rps: Option<f64>,
     /// Requests sent within the window, divided by its length. Dropped invocations are not sent.
     pub sent_rps: f64,
     /// `completed`, divided by the length of the window: the rate of those requests that were due and succeeded. It does not
@@ -117,8 +118,8 @@ pub struct Bytes {
 pub struct Course<'a> {
     /// Name of each endpoint, and whether it was called asynchronously.
     pub endpoints: Vec<(&'a str, bool)>,
-    /// Rate that was asked for.
-    pub target_rps: f64,
+    /// Rate that was asked for; a closed loop has none.
+    pub target_rps: Option<f64>,
     /// Invocations that were due.
     pub issued: u64,
     /// Length of the window over which rates are computed.
@@ -193,6 +194,9 @@ impl Summary {
         let lag_us = self.schedule_lag_us.p99.filter(|lag_us| *lag_us > LAG_TO_TRUST_US && !is_reason);
         let inconsistent: u64 = self.endpoints.iter().map(|endpoint| endpoint.budget.inconsistent).sum();
         let mut warnings = Vec::new();
+        if self.target_rps.is_none() {
+            warnings.push(Warning::ClosedLoop);
+        }
         warnings.extend(self.interrupted_after_s.map(|after_s| Warning::Interrupted { after_s }));
         warnings.extend(lag_us.map(|p99_us| Warning::ScheduleLag { p99_us }));
         if inconsistent > 0 {
@@ -282,7 +286,7 @@ mod tests {
         }
         let course = Course {
             endpoints: vec![("f", false)],
-            target_rps: 300.0,
+            target_rps: Some(300.0),
             issued: 3000,
             window_ns: 10_000_000_000,
             interrupted_ns: None,
@@ -296,7 +300,7 @@ mod tests {
     fn course(issued: u64) -> Course<'static> {
         Course {
             endpoints: vec![("f", false)],
-            target_rps: 0.1,
+            target_rps: Some(0.1),
             issued,
             window_ns: 10_000_000_000,
             interrupted_ns: None,
@@ -344,7 +348,7 @@ mod tests {
         for n in 0..250 {
             totals.record(&sample(0, Outcome::Ok, n * 20_000_000 + 2_000_000_000));
         }
-        let course = Course { target_rps: 50.0, window_ns: 5_000_000_000, ..course(250) };
+        let course = Course { target_rps: Some(50.0), window_ns: 5_000_000_000, ..course(250) };
         let summary = Summary::new(&course, &totals).unwrap();
         assert_eq!(
             (summary.real_rps.to_bits(), summary.run_s.to_bits()),
@@ -357,6 +361,7 @@ mod tests {
     fn what_may_mislead_is_found() {
         assert_eq!(test_summary().warnings, []);
         let mut summary = Summary {
+            target_rps: None,
             interrupted_after_s: Some(2.0),
             saturated: 1,
             schedule_lag_us: Lag { p50: Some(9.0), p99: Some(1234.0), p999: None, max: None },
@@ -366,6 +371,7 @@ mod tests {
         summary.endpoints[0].budget.inconsistent = 7;
         summary.warnings = summary.find_warnings();
         let expected = [
+            Warning::ClosedLoop,
             Warning::Interrupted { after_s: 2.0 },
             Warning::ScheduleLag { p99_us: 1234.0 },
             Warning::InconsistentBudgets { requests: 7 },

@@ -12,6 +12,8 @@ use crate::units::duration_text;
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[schemars(deny_unknown_fields)]
 pub enum Warning {
+    /// Callers waited for their answers before they made their next calls, so slow answers made the load smaller.
+    ClosedLoop,
     /// A signal ended the run early.
     Interrupted {
         /// Seconds from the start of the run to the signal.
@@ -49,6 +51,9 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ClosedLoop => f.write_str(
+                "the load was a closed loop: while answers are slow it makes fewer calls, so its latencies hide stalls",
+            ),
             Self::Interrupted { after_s } => write!(f, "the run was ended early, after {after_s:.1} s"),
             Self::ScheduleLag { p99_us } => write!(
                 f,
@@ -80,6 +85,7 @@ mod tests {
     #[test]
     fn each_is_worded() {
         let warnings = [
+            Warning::ClosedLoop,
             Warning::Interrupted { after_s: 2.0 },
             Warning::ScheduleLag { p99_us: 1234.0 },
             Warning::InconsistentBudgets { requests: 7 },
@@ -88,6 +94,7 @@ mod tests {
             Warning::Asynchronous { endpoint: "f".to_owned() },
         ];
         insta::assert_snapshot!(warnings.each_ref().map(ToString::to_string).join("\n"), @"
+        the load was a closed loop: while answers are slow it makes fewer calls, so its latencies hide stalls
         the run was ended early, after 2.0 s
         the load generator itself was late (schedule lag p99 1.23 ms): response latencies include it
         what was reported of 7 requests takes longer than they did: they are not in the table of parts

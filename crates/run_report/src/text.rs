@@ -13,6 +13,9 @@ const CAUSES: usize = 5;
 /// The two lines that the original invoker prints, the rates, the tables, the verdict, and what else is to be known.
 pub fn text(summary: &Summary) -> String {
     let Summary { issued, completed, target_rps, sent_rps, real_rps, completed_rps, run_s, .. } = summary;
+    // A mean can have more decimals than anybody reads; the rates that can be asked for have hardly more than six.
+    let rounded = |rps: f64| ((rps * 1e6).round() / 1e6).to_string();
+    let target_rps = target_rps.map_or_else(|| "-".to_owned(), rounded);
     let mut text = format!("Issued / completed requests: {issued}, {completed}\n");
     let _ = writeln!(text, "Real / target RPS: {real_rps:.2} / {target_rps}");
     let _ = writeln!(text, "Sent / target RPS: {sent_rps:.2} / {target_rps}");
@@ -86,7 +89,7 @@ mod tests {
     fn course<'a>(endpoints: Vec<(&'a str, bool)>, totals: &Totals) -> Course<'a> {
         Course {
             endpoints,
-            target_rps: 100.0,
+            target_rps: Some(100.0),
             issued: totals.samples(),
             window_ns: 10_000 * MS,
             interrupted_ns: None,

@@ -1,0 +1,63 @@
+//! The load before a run, whose samples are not counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use run_record::run_info::WarmUp;
+use run_record::{Outcome, units};
+
+use crate::clock::Clock;
+use crate::load::{self, Event, Gate, Interrupted, Interrupts, LoadError, Observer};
+use crate::plan::Plan;
+use crate::platform::Call;
+
+/// Counts what happens, and keeps no latency.
+#[derive(Debug, Default)]
+struct Counts {
+    requests: u64,
+    failed: u64,
+}
+
+impl Observer for Counts {
+    fn observe(&mut self, event: &Event) {
+        if let Event::Ended(sample) = event {
+            self.requests += 1;
+            self.failed += u64::from(sample.reply.outcome != Outcome::Ok);
+        }
+    }
+}
+
+/// What a warm-up came to.
+#[derive(Debug, Default)]
+pub(crate) struct WarmedUp {
+    /// What was called; absent if no warm-up was asked for.
+    pub(crate) info: Option<WarmUp>,
+    /// How much of its time was left when its last call had ended.
+    pub(crate) left: Duration,
+    /// Whether a signal ended it early.
+    pub(crate) interrupted: Option<Interrupted>,
+}
+
+/// Makes the first part of the load, and waits until its last call has ended. Nothing happens if none was asked for.
+///
+/// # Errors
+/// See [`load::run`].
+pub(crate) async fn warm_up<P: Call>(
+    plan: &Plan,
+    gate: &Gate,
+    platform: &Arc<P>,
+    clock: Clock,
+    interrupts: &mut Interrupts,
+) -> Result<WarmedUp, LoadError> {
+    let Some(duration_ns) = plan.warm_up_ns else { return Ok(WarmedUp::default()) };
+    let workload = plan.workload.beginning(duration_ns);
+    let counts = Counts::default();
+    let (Counts { requests, failed }, interrupted) =
+        load::run(&workload, gate, Arc::clone(platform), clock, interrupts, counts).await?;
+    let time_s = units::s(duration_ns);
+    tracing::info!(
+        "the warm-up of {time_s} s made {requests} requests, {failed} of which failed; none is counted"
+    );
+    let left = Duration::from_nanos(duration_ns.saturating_sub(clock.now_ns()));
+    Ok(WarmedUp { info: Some(WarmUp { time_s, requests, failed }), left, interrupted })
+}
