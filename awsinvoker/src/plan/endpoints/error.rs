@@ -8,7 +8,7 @@ use crate::cli::DEFAULT_ENDPOINTS_FILE;
 pub const MAX_ENDPOINTS: usize = 100;
 
 /// Larger files are refused; the greatest payload that Lambda accepts has 6 MiB.
-pub(crate) const MAX_FILE_BYTES: u64 = 64 << 20;
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// More slots in a round are refused: entries times their weights.
 pub(super) const MAX_SLOTS: u64 = 1_000_000;

@@ -8,9 +8,8 @@ use std::path::PathBuf;
 
 pub use entry::{DEFAULT_PAYLOAD, Endpoint, MAX_ASYNCHRONOUS_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES};
 use entry::{Entry, Fields, ReadPayload, without_bom};
-pub(crate) use error::MAX_FILE_BYTES;
 use error::MAX_SLOTS;
-pub use error::{ContentError, EndpointsError, MAX_ENDPOINTS};
+pub use error::{ContentError, EndpointsError, MAX_ENDPOINTS, MAX_FILE_BYTES};
 
 /// What an endpoints file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
