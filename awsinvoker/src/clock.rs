@@ -28,6 +28,11 @@ impl Clock {
         self.start
     }
 
+    /// How long it is until zero; nothing after it.
+    pub fn until_start(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.origin_ns - monotonic_ns()).unwrap_or(0))
+    }
+
     /// Nanoseconds since zero; 0 before it.
     pub fn now_ns(&self) -> u64 {
         self.ns_at(Moment::now())

@@ -1,13 +1,12 @@
 //! What `run.json` says of a run.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use run_record::run_info::{
     Build, Configuration, EndpointInfo, EndpointsFile, Load, LoadKind, Machine, RunInfo, SCHEMA, StageInfo,
     WarmUp,
 };
-use run_record::{units, wall_clock};
+use run_record::units;
 use serde_json::value::RawValue;
 
 use crate::config::Config;
@@ -20,7 +19,7 @@ use crate::platform::Description;
 /// The order of more entries than this is cut.
 const MAX_ORDER: usize = 1000;
 
-/// Describes a run that starts at `start` after a warm-up, on a machine that was as busy as `before` says.
+/// Describes a run after a warm-up, on a machine that was as busy as `before` says. When it starts is not known yet.
 ///
 /// # Errors
 /// A payload is not JSON, which the endpoints file has ruled out.
@@ -29,13 +28,12 @@ pub(crate) fn run_info(
     platform: Description,
     command_line: &[String],
     warm_up: Option<WarmUp>,
-    start: SystemTime,
     before: Option<Load>,
 ) -> serde_json::Result<RunInfo> {
     let own_version = ("awsinvoker".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     Ok(RunInfo {
         schema: SCHEMA,
-        start: wall_clock::rfc3339(start),
+        start: String::new(),
         end: None,
         command_line: command_line.to_vec(),
         configuration: configuration(config, &platform, warm_up)?,

@@ -27,6 +27,8 @@ use crate::{describe, env_vars, idle, screen};
 
 /// Between the making of the clock and its zero, so that all threads wait for the first arrival.
 const LEAD: Duration = Duration::from_millis(20);
+/// Beyond this, a disk that is even slower delays the first arrivals.
+const MAX_LEAD: Duration = Duration::from_secs(5);
 
 /// Why a run could not be made or saved.
 #[derive(Debug, thiserror::Error)]
@@ -74,9 +76,10 @@ pub enum Ending {
 /// # Errors
 /// The run could not be made, or not all of it could be saved.
 pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) -> Result<Ending, RunError> {
+    // Before signals are taken over: a signal ends this at once.
+    write_schedule(&config.plan)?;
     let mut interrupts = Interrupts::new()?;
     load::allow_connections(config.plan.max_in_flight)?;
-    write_schedule(&config.plan)?;
     let before = tokio::select! {
         before = idle::before_run(config.idle) => before?,
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
@@ -120,10 +123,9 @@ async fn run_on(
     let warmed_up = warm_up(plan, &gate, &platform, Clock::starting_in(LEAD), interrupts).await?;
     let WarmedUp { info: warm_up, left, interrupted } = warmed_up;
     let before_start = Snapshot::take();
-    let clock = Clock::starting_in(left.max(LEAD));
-    let mut info = describe::run_info(config, description, command_line, warm_up, clock.start(), before)
-        .map_err(FormatError::from)?;
-    run_dir.write(RUN_JSON, &json::write(&info)?)?;
+    let mut info =
+        describe::run_info(config, description, command_line, warm_up, before).map_err(FormatError::from)?;
+    let clock = start_clock(&run_dir, &mut info, left)?;
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
     let (observers, interrupted) = match interrupted {
         Some(Interrupted { by, .. }) => nothing_issued(observers, by),
@@ -142,6 +144,21 @@ async fn run_on(
     say(out, &format!("{}\nresults: {}", run_report::text(&summary), run_dir.path().display()));
     saved?;
     Ok(interrupted.map_or_else(|| ending(&summary), |interrupted| Ending::Interrupted(interrupted.by)))
+}
+
+/// Writes `run.json`, which holds when the run starts, and returns the clock that starts then. A disk may take longer to
+/// write it than there is time until then. Then the run starts later.
+fn start_clock(run_dir: &RunDir, info: &mut RunInfo, left: Duration) -> Result<Clock, RunError> {
+    let mut lead = left.max(LEAD);
+    loop {
+        let clock = Clock::starting_in(lead);
+        info.start = wall_clock::rfc3339(clock.start());
+        run_dir.write(RUN_JSON, &json::write(info)?)?;
+        if clock.until_start() >= LEAD / 2 || lead > MAX_LEAD {
+            return Ok(clock);
+        }
+        lead *= 2;
+    }
 }
 
 /// How a run ended that was not interrupted. What is worse comes first.

@@ -62,7 +62,9 @@ impl<P: Call> Dispatcher<P> {
 
     /// Starts as many callers as calls may be in flight, each of which makes one call after the other.
     pub(super) fn call_in_turns(&self, turns: &Arc<Turns>) {
-        while let Some(place) = self.gate.enter() {
+        // A caller that finds the time over leaves its place at once, so free places do not say how many were started.
+        for _ in 0..self.gate.most() {
+            let Some(place) = self.gate.enter() else { break };
             let (calls, abandon) = (Arc::clone(&self.calls), self.abandon.subscribe());
             self.runtime.spawn(call_in_turns(calls, Arc::clone(turns), abandon, place));
         }
@@ -102,6 +104,8 @@ async fn call_in_turns<P: Call>(
 ) {
     while let Some(arrival) = turns.next(&calls.clock) {
         calls.make(arrival, arrival.intended_ns, &mut abandon).await;
+        // A call that fails before it waits for anything would otherwise keep the thread from all other work.
+        tokio::task::yield_now().await;
     }
 }
 

@@ -27,6 +27,11 @@ impl Gate {
         Self { places: Arc::new(Semaphore::new(most as usize)), most, in_flight: Arc::default() }
     }
 
+    /// How many calls may be in flight.
+    pub(super) fn most(&self) -> u32 {
+        self.most
+    }
+
     /// How many calls are in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)

@@ -63,15 +63,16 @@ struct Metrics {
     restore_duration_ms: Option<f64>,
 }
 
-/// Reads a log tail as the service sends it, in base64. If there are reports about several requests, as from an environment
-/// that handles some at a time, the one about `request_id` counts, and else the last. `None` if the tail is not base64.
+/// Reads a log tail as the service sends it, in base64. An environment that handles several requests at a time may report
+/// on others in it: only the report on `request_id` counts, or the last one if no id is known. `None` if the tail is not
+/// base64.
 pub fn read(log_result: &str, request_id: Option<&str>) -> Option<Tail> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(log_result).ok()?;
     // The tail is cut at a byte, possibly within a character.
     let text = String::from_utf8_lossy(&bytes);
     let invocations: Vec<Invocation<'_>> = text.lines().rev().filter_map(invocation).collect();
-    let own = invocations.iter().find(|invocation| Some(invocation.request_id) == request_id);
-    let report = own.or(invocations.first()).map(|invocation| invocation.report);
+    let is_own = |invocation: &&Invocation<'_>| request_id.is_none_or(|id| invocation.request_id == id);
+    let report = invocations.iter().find(is_own).map(|invocation| invocation.report);
     let init = text.lines().any(is_init_report);
     let started = report.is_some_and(|report| report.init_ns.or(report.restore_ns).is_some());
     Some(Tail {
@@ -233,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn the_report_of_the_request_counts_and_else_the_last() {
+    fn only_the_report_of_the_request_counts() {
         let other = "REPORT RequestId: b\tDuration: 9 ms\t\n";
         let ns = |log: String, id: Option<&str>| {
             let log = base64::engine::general_purpose::STANDARD.encode(log);
             read(&log, id).unwrap().report.duration_ns
         };
         assert_eq!(ns(format!("{WARM}{other}"), Some("a")), Some(3_010_000));
-        assert_eq!(ns(format!("{WARM}{other}"), Some("c")), Some(9_000_000));
+        assert_eq!(ns(format!("{WARM}{other}"), Some("c")), None);
         assert_eq!(ns(format!("{other}{WARM}"), None), Some(3_010_000));
     }
 
@@ -253,7 +254,7 @@ mod tests {
         }
         for value in ["-1", "1e300"] {
             let metrics = format!(r#"{{"initDurationMs":{value},"memorySizeMB":{value}}}"#);
-            let line = format!(r#"{{"type":"platform.report","record":{{"metrics":{metrics}}}}}"#);
+            let line = format!(r#"{{"type":"platform.report","record":{{"requestId":"a","metrics":{metrics}}}}}"#);
             assert_eq!(parse(line.as_bytes()), tail(false, Report::default()), "{value}");
         }
         let longest = parse(b"REPORT RequestId: a\tInit Duration: 3600000 ms\t");

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -61,6 +61,11 @@ async fn invoke(
     let call = calls.fetch_add(1, Ordering::Relaxed);
     let id = format!("00000000-0000-4000-8000-{call:012}");
     let mut response = answer(&name, call, &headers, &event).await;
+    if let Some(Log(log)) = response.extensions_mut().remove() {
+        let log = base64::engine::general_purpose::STANDARD
+            .encode(log.replace("RequestId: r", &format!("RequestId: {id}")));
+        response.headers_mut().insert("x-amz-log-result", log.parse().unwrap());
+    }
     response.headers_mut().insert("x-amzn-requestid", id.parse().unwrap());
     response
 }
@@ -134,9 +139,12 @@ impl HttpBody for CutOff {
     }
 }
 
-fn ok(log: &str, body: String) -> Response {
-    let log = base64::engine::general_purpose::STANDARD.encode(log);
-    ([("x-amz-log-result", log.as_str()), ("x-amz-executed-version", "$LATEST")], body).into_response()
+/// The log of a call, in which `r` stands for its id.
+#[derive(Clone)]
+struct Log(&'static str);
+
+fn ok(log: &'static str, body: String) -> Response {
+    (Extension(Log(log)), [("x-amz-executed-version", "$LATEST")], body).into_response()
 }
 
 fn error(status: u16, name: &'static str, body: &'static str) -> Response {
