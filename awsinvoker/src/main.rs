@@ -60,7 +60,11 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
 
 /// Complete or not, the report is what was asked for.
 fn report(folder: &Path) -> anyhow::Result<Ending> {
-    awsinvoker::report(folder, &mut io::stdout())?;
+    match awsinvoker::report(folder, &mut io::stdout()) {
+        // Whoever reads it, as `head` does, has seen enough.
+        Err(ReportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        reported => reported?,
+    }
     Ok(Ending::Complete)
 }
 

@@ -8,8 +8,10 @@ use std::path::Path;
 use run_record::format::samples_csv;
 use run_record::names::file_names;
 use run_record::run_dir::{LATENCY_HLOG, RunDir, RunDirError, SAMPLES_CSV, SUMMARY_JSON};
+use run_record::run_info::LoadKind;
 use run_record::summary::{Course, SumError};
-use run_record::{Outcome, RunInfo, Sample, Summary, Threshold, Totals, units};
+use run_record::verdict::Reason;
+use run_record::{Outcome, RunInfo, Sample, Summary, Threshold, Totals, Warning, units};
 
 /// Why a result cannot be computed.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,13 @@ pub fn report(folder: &Path, out: &mut dyn Write) -> Result<(), ReportError> {
         summary.failures = published.failures;
     }
     summary.warnings.extend(info.disturbance());
+    if let Some(reason) = recorded.gap(&info) {
+        summary.verdict.add(reason);
+    }
+    if info.configuration.load == LoadKind::Open {
+        // The target of what is known of a run is not known, but the loop is not closed.
+        summary.warnings.retain(|warning| *warning != Warning::ClosedLoop);
+    }
     writeln!(out, "{}", run_report::text(&summary))?;
     for what in missing(&run_dir, &info, &recorded) {
         writeln!(out, "missing: {what}")?;
@@ -79,8 +88,8 @@ fn read(run_dir: &RunDir, info: &RunInfo) -> Recorded {
         Err(error) => Some(error.to_string()),
     };
     // What is known of a run that was killed ends with its last sample, so its window does.
-    if info.end.is_none() && recorded.last_done_ns < planned_ns {
-        recorded.window_ns = recorded.last_done_ns;
+    if recorded.gap(info).is_some() {
+        recorded.window_ns = recorded.window_ns.min(recorded.last_done_ns);
     }
     recorded
 }
@@ -106,17 +115,26 @@ impl Recorded {
         }
     }
 
+    /// Why this is not all of the run.
+    fn gap(&self, info: &RunInfo) -> Option<Reason> {
+        let samples = self.totals.samples();
+        match &info.end {
+            None => Some(Reason::Incomplete { requests: None }),
+            Some(end) if end.issued == samples => None,
+            Some(end) => Some(Reason::Incomplete { requests: end.issued.checked_sub(samples) }),
+        }
+    }
+
     fn course<'a>(&self, info: &'a RunInfo, thresholds: &'a [Threshold]) -> Course<'a> {
         let endpoints = info.configuration.endpoints.iter();
-        let killed_ns = || (self.last_done_ns > 0).then_some(self.last_done_ns);
         // A run that was stopped by a signal counted some samples before it knew the end of its window.
         let end = info.end.as_ref().filter(|end| end.issued == self.totals.samples());
         Course {
             endpoints: endpoints.map(|endpoint| (endpoint.name.as_str(), endpoint.asynchronous)).collect(),
-            target_rps: info.end.as_ref().map_or(info.configuration.rps, |end| end.target_rps),
+            target_rps: end.and_then(|end| end.target_rps),
             issued: self.totals.samples(),
             window_ns: self.window_ns,
-            interrupted_ns: info.end.as_ref().map_or_else(killed_ns, |end| end.interrupted_ns),
+            interrupted_ns: info.end.as_ref().and_then(|end| end.interrupted_ns),
             sent_in_window: end.map_or(self.sent_in_window, |end| end.sent_in_window),
             wall_jump_ns: info.end.as_ref().map_or(0, |end| end.wall_jump_ns),
             thresholds,

@@ -54,7 +54,8 @@ pub(crate) async fn warm_up<P: Call>(
     let counts = Counts::default();
     let (Counts { requests, failed }, interrupted) =
         load::run(&workload, gate, Arc::clone(platform), clock, interrupts, counts).await?;
-    let time_s = units::s(duration_ns);
+    // A signal may have ended it early.
+    let time_s = units::s(interrupted.map_or(duration_ns, |interrupted| interrupted.at_ns.min(duration_ns)));
     tracing::info!(
         "the warm-up of {time_s} s made {requests} requests, {failed} of which failed; none is counted"
     );

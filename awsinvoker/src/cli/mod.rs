@@ -67,7 +67,13 @@ pub struct Args {
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub require_idle: Option<f64>,
     /// How long to wait for that, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60.0,
+        allow_negative_numbers = true,
+        requires = "require_idle"
+    )]
     pub require_idle_within: f64,
     /// Where the functions are.
     #[command(flatten)]
@@ -96,15 +102,15 @@ pub struct Args {
 /// Where the functions are. Without any of these flags they are on AWS, as AWS's own tools are configured.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PlatformArgs {
-    /// Start a lambda-local for this run, with the functions of the endpoints file, and call it. lambda-local and the
-    /// functions' programs are looked for beside this program and in PATH
+    /// Start a lambda-local for this run, with the functions of the endpoints file, and call it. The programs of this
+    /// project are looked for beside this program and in PATH, and all others beside this program
     #[arg(long, conflicts_with_all = ["endpoint_url", "region", "profile"])]
     pub local: bool,
     /// Run the functions of --local from the Docker images of their names (NAME:latest), in containers
-    #[arg(long, requires = "local")]
+    #[arg(long, requires = "local", conflicts_with = "endpoint_url")]
     pub images: bool,
     /// Environment variable for the functions of --local; may be repeated, and is saved in run.json
-    #[arg(long, value_name = "KEY=VALUE", requires = "local", action = ArgAction::Append)]
+    #[arg(long, value_name = "KEY=VALUE", requires = "local", conflicts_with = "endpoint_url", action = ArgAction::Append)]
     pub env: Vec<String>,
     /// Address of a server that speaks Lambda's Invoke API. If it is on this machine and no credentials are
     /// configured, placeholders are used

@@ -45,8 +45,8 @@ pub enum Event {
 pub struct Window {
     /// Invocations that were due.
     pub issued: u64,
-    /// The end of the window: of the schedule, or, if the run was stopped, when it was, but not before the first arrival
-    /// that was left out was due.
+    /// The end of the window: of the schedule, or, if the run was stopped, when it was; at a constant rate, the end of the
+    /// period that had begun.
     pub end_ns: u64,
 }
 

@@ -27,7 +27,8 @@ pub(super) fn pace(
     let mut issued = 0;
     for arrival in schedule.iter() {
         if !wait_until(arrival.intended_ns, clock, stop) {
-            return Window { issued, end_ns: clock.now_ns().max(arrival.intended_ns) };
+            let end_ns = schedule.end_if_stopped_ns(clock.now_ns(), arrival.intended_ns);
+            return Window { issued, end_ns };
         }
         issue(arrival);
         issued += 1;

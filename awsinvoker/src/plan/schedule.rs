@@ -71,6 +71,19 @@ impl Schedule {
         matches!(self, Self::Generated(generated) if generated.arrivals != Arrivals::Constant)
     }
 
+    /// The end of the window of a run that was stopped at `now_ns`, when the next arrival would have been due. At a
+    /// constant rate each arrival stands for one period, so the window ends with the period that had begun.
+    pub fn end_if_stopped_ns(&self, now_ns: u64, next_due_ns: u64) -> u64 {
+        match self {
+            Self::Generated(Generated { profile, arrivals: Arrivals::Constant, .. })
+                if profile.only_rate().is_some() =>
+            {
+                now_ns.max(next_due_ns)
+            }
+            _ => now_ns,
+        }
+    }
+
     /// The rate that is asked for, in requests per second: the mean over the window if it changes.
     pub fn target_rps(&self) -> f64 {
         let mean = || self.expected() as f64 / units::s(self.end_ns());
@@ -161,6 +174,15 @@ mod tests {
 
     fn schedule(rps: f64, seconds: u64) -> Schedule {
         Schedule::constant(Rate::from_rps(rps).unwrap(), Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_stopped_run_ends_with_its_period_or_where_it_has_none_when_it_is_stopped() {
+        let end = |schedule: Schedule| schedule.end_if_stopped_ns(5, 9);
+        assert_eq!(end(generated("10s@10", Arrivals::Constant, 0)), 9);
+        assert_eq!(generated("10s@10", Arrivals::Constant, 0).end_if_stopped_ns(9, 5), 9);
+        assert_eq!(end(generated("1s@10,60s@0,1s@10", Arrivals::Constant, 0)), 5);
+        assert_eq!(end(generated("10s@10", Arrivals::Poisson, 0)), 5);
     }
 
     #[test]

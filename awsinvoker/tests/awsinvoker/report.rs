@@ -54,7 +54,9 @@ fn of_a_killed_run_all_that_was_written_is_reported() {
     let issued = format!("Issued / completed requests: {}, ", samples.len());
     assert!(reported.status.success() && text.starts_with(&issued), "{text}");
     for part in [
-        "\nwarning: the run was ended early, after ",
+        " / -\n",
+        "\nverdict: invalid\n",
+        "\ninvalid: the end of the run is missing: rates and latencies are those of what is known\n",
         "\nmissing: the end of the run: it goes on, was killed, or could not be saved\n",
         " known requests, which have no line in samples.csv\n",
         "\nmissing: summary.json\n",

@@ -45,8 +45,8 @@ pub struct Summary {
     pub completed_rps: f64,
     /// Seconds from the start of the run to the end of its schedule. The wait for the last answers is not part of it. With
     /// constant arrivals each arrival stands for one period, so the end is the due time of the first arrival that is not
-    /// part of the run. If the schedule was interrupted, the end is the interruption or the due time of the first arrival
-    /// that was left out, whichever is later; so it may lie after the end of the run.
+    /// part of the run. If the schedule was interrupted, the end is the interruption; at a constant rate, it is the end of the period
+    /// that had begun.
     pub window_s: f64,
     /// Seconds from the start of the run to the end of the window or of the last invocation, whichever is later.
     pub run_s: f64,
@@ -221,6 +221,7 @@ fn facts(course: &Course<'_>, totals: &Totals) -> Facts {
             .map(|rank| units::us(totals.lag.steps().at_rank(rank))),
         response_p99_us: responses.reduce(f64::min),
         issued: course.issued,
+        succeeded: totals.outcome(Outcome::Ok),
         dropped: totals.outcome(Outcome::Dropped),
         sent_in_window: course.sent_in_window,
         wall_jump_s: course.wall_jump_ns as f64 / units::NS_PER_S as f64,

@@ -43,6 +43,13 @@ pub enum Reason {
         /// The most that is tolerated: 1 ms, or a tenth of the smallest response latency p99 of an endpoint.
         tolerated_us: f64,
     },
+    /// Not a single request succeeded.
+    NothingSucceeded,
+    /// Not all of the run is known: its end, or some of its samples, are missing.
+    Incomplete {
+        /// Requests that were made and of which nothing is known; null if their number is not known either.
+        requests: Option<u64>,
+    },
     /// Requests were not sent, because `--max-in-flight` calls were in flight.
     Dropped {
         /// How many.
@@ -70,6 +77,7 @@ pub(crate) struct Facts {
     /// The smallest p99 of the response latency of an endpoint; absent if nothing succeeded.
     pub(crate) response_p99_us: Option<f64>,
     pub(crate) issued: u64,
+    pub(crate) succeeded: u64,
     pub(crate) dropped: u64,
     pub(crate) sent_in_window: u64,
     /// How far the wall clock moved against the monotonic one, and how long the run was.
@@ -79,12 +87,23 @@ pub(crate) struct Facts {
 
 impl Verdict {
     pub(crate) fn new(facts: &Facts) -> Self {
-        let reasons: Vec<_> = [lag(facts), dropped(facts), sent_late(facts), clock_jumped(facts)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let reasons: Vec<_> =
+            [nothing_succeeded(facts), lag(facts), dropped(facts), sent_late(facts), clock_jumped(facts)]
+                .into_iter()
+                .flatten()
+                .collect();
         Self { valid: reasons.is_empty(), reasons }
     }
+
+    /// Adds a reason that does not follow from the samples.
+    pub fn add(&mut self, reason: Reason) {
+        self.valid = false;
+        self.reasons.push(reason);
+    }
+}
+
+fn nothing_succeeded(facts: &Facts) -> Option<Reason> {
+    (facts.succeeded == 0).then_some(Reason::NothingSucceeded)
 }
 
 fn lag(facts: &Facts) -> Option<Reason> {
@@ -118,6 +137,13 @@ impl fmt::Display for Reason {
                 duration_text(*p99_us),
                 duration_text(*tolerated_us)
             ),
+            Self::NothingSucceeded => f.write_str("not a single request succeeded"),
+            Self::Incomplete { requests: Some(requests) } => {
+                write!(f, "{requests} requests are missing: rates and latencies are those of the others")
+            }
+            Self::Incomplete { requests: None } => {
+                f.write_str("the end of the run is missing: rates and latencies are those of what is known")
+            }
             Self::Dropped { requests } => {
                 write!(f, "{requests} requests were not sent, because --max-in-flight calls were in flight")
             }
@@ -140,6 +166,7 @@ mod tests {
         lag_p99_low_us: Some(900.0),
         response_p99_us: Some(1_000.0),
         issued: 10_000,
+        succeeded: 10_000,
         dropped: 0,
         sent_in_window: 9_990,
         wall_jump_s: -0.109,
@@ -152,14 +179,6 @@ mod tests {
             GOOD,
             Facts { lag_p99_low_us: Some(29_000.0), response_p99_us: Some(300_000.0), ..GOOD },
             Facts { lag_p99_low_us: Some(5_000.0), response_p99_us: None, ..GOOD },
-            Facts {
-                lag_p99_us: None,
-                lag_p99_low_us: None,
-                response_p99_us: None,
-                issued: 0,
-                sent_in_window: 0,
-                ..GOOD
-            },
             Facts { issued: 5, sent_in_window: 4, ..GOOD },
         ];
         for facts in good {
@@ -177,6 +196,7 @@ mod tests {
                 response_p99_us: Some(300_000.0),
                 ..GOOD
             },
+            Facts { succeeded: 0, ..GOOD },
             Facts { dropped: 7, ..GOOD },
             Facts { sent_in_window: 9_989, ..GOOD },
             Facts { wall_jump_s: -0.111, ..GOOD },
@@ -192,6 +212,7 @@ mod tests {
         insta::assert_snapshot!(reasons.join("\n"), @"
         the load generator itself was late (schedule lag p99 1.20 ms, more than 1.00 ms)
         the load generator itself was late (schedule lag p99 32.0 ms, more than 30.0 ms)
+        not a single request succeeded
         7 requests were not sent, because --max-in-flight calls were in flight
         only 99.89 % of the requests were sent in time
         the clock was set or the machine slept (-0.111 s)

@@ -44,7 +44,7 @@ pub(super) fn read<R: Read>(
 /// # Errors
 /// The file cannot be written.
 pub(crate) fn write(path: &Path, schedule: &Schedule, names: &[String]) -> io::Result<()> {
-    write_to(&mut File::create(path)?, schedule, names)
+    write_to(&mut File::create_new(path)?, schedule, names)
 }
 
 pub(super) fn write_to(out: &mut dyn Write, schedule: &Schedule, names: &[String]) -> io::Result<()> {

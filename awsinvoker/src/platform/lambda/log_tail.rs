@@ -254,7 +254,8 @@ mod tests {
         }
         for value in ["-1", "1e300"] {
             let metrics = format!(r#"{{"initDurationMs":{value},"memorySizeMB":{value}}}"#);
-            let line = format!(r#"{{"type":"platform.report","record":{{"requestId":"a","metrics":{metrics}}}}}"#);
+            let line =
+                format!(r#"{{"type":"platform.report","record":{{"requestId":"a","metrics":{metrics}}}}}"#);
             assert_eq!(parse(line.as_bytes()), tail(false, Report::default()), "{value}");
         }
         let longest = parse(b"REPORT RequestId: a\tInit Duration: 3600000 ms\t");
