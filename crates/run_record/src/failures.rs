@@ -58,8 +58,8 @@ pub struct FailureSummary {
     pub endpoint: String,
     /// How the invocations ended.
     pub outcome: Outcome,
-    /// Why; null if nothing is known. In messages, `ID` stands for ids and `TIME` for times, which differ from request to
-    /// request.
+    /// Why; null if nothing is known. In codes and messages, `ID` stands for ids and `TIME` for times, which differ from
+    /// request to request.
     pub cause: Option<Cause>,
     /// How many.
     pub count: u64,
@@ -76,7 +76,11 @@ impl Failures {
             return;
         }
         let cause = sample.reply.cause.as_ref();
-        let cause = cause.map(|cause| Cause { message: general(&cause.message), ..cause.clone() });
+        let cause = cause.map(|cause| Cause {
+            code: cause.code.as_deref().map(general),
+            message: general(&cause.message),
+            ..cause.clone()
+        });
         let at = sample.arrival.intended_ns;
         let key = Key { endpoint: sample.arrival.endpoint, outcome: sample.reply.outcome, cause };
         self.add(key, Count { count: 1, first_ns: at, last_ns: at });
@@ -122,7 +126,7 @@ impl Count {
     }
 }
 
-/// A message without what differs from request to request.
+/// A code or a message without what differs from request to request.
 fn general(message: &str) -> String {
     let words = message.split_inclusive(char::is_whitespace);
     words
@@ -170,7 +174,8 @@ mod tests {
     fn failure(intended_ns: u64, message: &str) -> Sample {
         let mut failure = sample(0, Outcome::FunctionError, intended_ns + 1);
         failure.arrival.intended_ns = intended_ns;
-        failure.reply.cause = Some(Cause { message: message.to_owned(), ..Cause::default() });
+        let code = Some(format!("Error {intended_ns:032x}"));
+        failure.reply.cause = Some(Cause { code, message: message.to_owned(), ..Cause::default() });
         failure
     }
 

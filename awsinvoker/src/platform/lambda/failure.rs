@@ -9,6 +9,8 @@ use crate::text::shortened;
 
 /// Longer messages are cut: they are for a line of the log.
 pub(super) const MAX_MESSAGE_CHARS: usize = 300;
+/// Longer names of errors, reasons and request ids are cut.
+pub(super) const MAX_NAME_CHARS: usize = 100;
 
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
@@ -47,8 +49,8 @@ pub(super) fn cause(answer: &Answer) -> Cause {
         status: Some(answer.status.as_u16()),
         code: error_type(&answer.headers)
             .or_else(|| text(&["__type", "code", "Code"]))
-            .map(|name| bare(&name)),
-        reason: text(&["Reason", "reason"]),
+            .map(|name| shortened(bare(&name), MAX_NAME_CHARS)),
+        reason: text(&["Reason", "reason"]).map(|reason| shortened(&reason, MAX_NAME_CHARS)),
         message: shortened(message.as_deref().unwrap_or("no message"), MAX_MESSAGE_CHARS),
     }
 }
@@ -58,9 +60,9 @@ fn error_type(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The name in `com.amazonaws.lambda#NAME:http://...`.
-fn bare(name: &str) -> String {
+fn bare(name: &str) -> &str {
     let name = name.split(':').next().unwrap_or_default();
-    name.rsplit('#').next().unwrap_or_default().to_owned()
+    name.rsplit('#').next().unwrap_or_default()
 }
 
 /// What a proxy or another server says in text or HTML; `None` if it is nothing.
@@ -99,6 +101,10 @@ mod tests {
         insta::assert_snapshot!(said(503, None, "<html>\r\n  <h1>503 Service\tUnavailable</h1>\r\n</html>\r\n"), @"service_error: HTTP 503: <html> <h1>503 Service Unavailable</h1> </html>");
         insta::assert_snapshot!(said(502, None, ""), @"service_error: HTTP 502: no message");
         insta::assert_snapshot!(said(302, None, "[]"), @"service_error: HTTP 302: []");
-        assert!(said(500, None, &"x".repeat(5000)).len() < 400);
+        insta::assert_snapshot!(said(500, None, r#"{"code": "A\u001b[2J", "Reason": "B\u0007", "message": "C\u009b"}"#), @"service_error: HTTP 500, A [2J (B ): C ");
+        let long = "x".repeat(5000);
+        let object = format!(r#"{{"code": "{long}", "Reason": "{long}", "message": "{long}"}}"#);
+        assert!(said(500, None, &long).chars().count() < 350);
+        assert!(said(500, None, &object).chars().count() < 550);
     }
 }

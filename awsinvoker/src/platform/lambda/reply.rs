@@ -4,7 +4,7 @@ use http::HeaderMap;
 use run_record::{Cause, Outcome, Reply};
 use serde::Deserialize;
 
-use super::failure::{self, MAX_MESSAGE_CHARS};
+use super::failure::{self, MAX_MESSAGE_CHARS, MAX_NAME_CHARS};
 use super::log_tail;
 use crate::platform::answer;
 use crate::platform::http::Answer;
@@ -43,7 +43,7 @@ pub(super) fn read(answer: &Answer, asynchronous: bool) -> Reply {
     };
     let environment = text(&answer.headers, ENVIRONMENT).map(|name| shortened(name, MAX_ENVIRONMENT_CHARS));
     Reply {
-        request_id: request_id.map(str::to_owned),
+        request_id: request_id.map(|id| shortened(id, MAX_NAME_CHARS)),
         function_latency_s,
         cold: tail.cold,
         report: tail.report,
@@ -73,7 +73,7 @@ fn function_error(kind: &str, payload: &[u8]) -> Cause {
         Err(_) => (None, String::from_utf8_lossy(payload).into_owned()),
     };
     Cause {
-        code: Some(code.unwrap_or_else(|| kind.to_owned())),
+        code: Some(shortened(code.as_deref().unwrap_or(kind), MAX_NAME_CHARS)),
         message: shortened(&message, MAX_MESSAGE_CHARS),
         ..Cause::default()
     }
@@ -104,6 +104,9 @@ mod tests {
         assert_eq!(function_error("Unhandled", object).to_string(), "Exit: died");
         let array = br#"["Exit", "died"]"#;
         assert_eq!(function_error("Unhandled", array).to_string(), r#"Unhandled: ["Exit", "died"]"#);
+        let escape = br#"{"errorType": "E\u001b[31m", "errorMessage": "m\u001b]0;"}"#;
+        assert_eq!(function_error("Unhandled", escape).to_string(), "E [31m: m ]0;");
+        assert_eq!(function_error(&"k".repeat(101), b"{}").code.unwrap().chars().count(), MAX_NAME_CHARS + 1);
     }
 
     #[test]
