@@ -54,6 +54,7 @@ async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current:
         }
         match provider.provide_credentials().await {
             Ok(credentials) => {
+                told = false;
                 expiry = credentials.expiry();
                 *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials.into());
             }
@@ -117,10 +118,10 @@ mod tests {
     async fn calls_have_the_old_credentials_until_there_are_new_ones() {
         let old = Credentials::new("old", "secret", None, Some(wall_now() + LEAD), "test");
         let caller = Caller::new(old, Some(SharedCredentialsProvider::new(Source::default())));
-        // Half the time to the first attempt, which fails, and half to the second: the time of day stands still here.
-        tokio::time::sleep(LEAD - Duration::from_secs(2)).await;
+        // Half the time to the first attempt, which fails, and half to the second: the time of day hardly moves here.
+        tokio::time::sleep(LEAD * 3 / 4).await;
         assert_eq!(name(&caller), "old");
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::sleep(LEAD / 2).await;
         assert_eq!(name(&caller), "new");
     }
 }
