@@ -6,8 +6,6 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use hyper_util::client::proxy::matcher::Matcher;
-
 /// What is logged to stderr: `error`, `warn`, `info`, `debug`, or a list of `TARGET=LEVEL`.
 const AWSINVOKER_LOG: &str = "AWSINVOKER_LOG";
 /// Folders in which `--local` looks for programs.
@@ -37,7 +35,23 @@ pub(crate) fn ca_bundle() -> Option<PathBuf> {
     env::var_os(AWS_CA_BUNDLE).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// Which proxy is for which address, by `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capital or small letters.
-pub(crate) fn proxies() -> Matcher {
-    Matcher::from_env()
+/// What the variables say of proxies for addresses behind TLS.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proxies {
+    /// The variable that names a proxy, and its value.
+    pub(crate) https: Option<(&'static str, String)>,
+    /// Which servers are called without one.
+    pub(crate) no: String,
+}
+
+/// `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`: each in capital letters, else in small ones.
+pub(crate) fn proxies() -> Proxies {
+    let first = |names: [&'static str; 2]| {
+        let set = names.into_iter().find_map(|name| Some((name, env::var(name).ok()?)));
+        set.filter(|(_, value)| !value.is_empty())
+    };
+    Proxies {
+        https: first(["HTTPS_PROXY", "https_proxy"]).or_else(|| first(["ALL_PROXY", "all_proxy"])),
+        no: first(["NO_PROXY", "no_proxy"]).map(|(_, value)| value).unwrap_or_default(),
+    }
 }

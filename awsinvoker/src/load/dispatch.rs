@@ -109,7 +109,9 @@ async fn call_in_turns<P: Call>(
     }
 }
 
-fn timing(clock: Clock, issued_ns: u64, times: SocketTimes, done_ns: u64) -> Timing {
+/// The times of a call whose answer was noticed at `noticed_ns`. What was done between its last byte and then is not part
+/// of the call.
+fn timing(clock: Clock, issued_ns: u64, times: SocketTimes, noticed_ns: u64) -> Timing {
     let connection = times.connection.map(|connection| Connection {
         ready_ns: clock.ns_at(connection.ready),
         handshake: connection.handshake,
@@ -119,7 +121,7 @@ fn timing(clock: Clock, issued_ns: u64, times: SocketTimes, done_ns: u64) -> Tim
         connection,
         written_ns: times.written.map(|moment| clock.ns_at(moment)),
         first_byte_ns: times.first_byte.map(|moment| clock.ns_at(moment)),
-        done_ns,
+        done_ns: times.last_byte.map_or(noticed_ns, |moment| clock.ns_at(moment)),
     }
 }
 
@@ -131,7 +133,7 @@ impl<P: Call> Calls<P> {
             answer = self.platform.call(arrival.endpoint) => Some(answer),
             _ = abandon.wait_for(|abandoned| *abandoned) => None,
         };
-        let done_ns = self.clock.now_ns();
+        let noticed_ns = self.clock.now_ns();
         let times = answer.as_ref().map(|answer| answer.socket_times()).unwrap_or_default();
         let reply = match answer {
             Some(answer) if answer.is_large() => {
@@ -140,7 +142,7 @@ impl<P: Call> Calls<P> {
             Some(answer) => answer.read(),
             None => abandoned(),
         };
-        self.send(arrival, Some(timing(self.clock, issued_ns, times, done_ns)), reply);
+        self.send(arrival, Some(timing(self.clock, issued_ns, times, noticed_ns)), reply);
     }
 
     fn send(&self, arrival: Arrival, timing: Option<Timing>, reply: Reply) {
@@ -167,6 +169,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock::Moment;
     use crate::platform::Answer;
 
     /// Answers after a time that is the endpoint's index in seconds; endpoint 0 never answers.
@@ -232,6 +235,15 @@ mod tests {
         dispatcher.issue(arrival(3, 1));
         dispatcher.drained().await;
         assert_eq!(ended(&events), [(3, Outcome::Ok, true)], "the place is free again");
+    }
+
+    #[test]
+    fn a_call_ends_with_the_last_byte_of_its_answer_if_that_is_known() {
+        let clock = Clock::starting_in(Duration::ZERO);
+        let last_byte = Moment::now();
+        let times = SocketTimes { last_byte: Some(last_byte), ..SocketTimes::default() };
+        assert_eq!(timing(clock, 0, times, u64::MAX).done_ns, clock.ns_at(last_byte));
+        assert_eq!(timing(clock, 0, SocketTimes::default(), 7).done_ns, 7);
     }
 
     #[tokio::test(start_paused = true)]

@@ -36,6 +36,8 @@ pub struct SocketTimes {
     pub written: Option<Moment>,
     /// When the first byte of the answer had come in.
     pub first_byte: Option<Moment>,
+    /// When a complete answer had come in.
+    pub last_byte: Option<Moment>,
 }
 
 /// A connection that a request can be written to.

@@ -38,6 +38,8 @@ pub enum StartError {
     Request { address: String, reason: String },
     #[error("TLS cannot be used: {0}")]
     Tls(String),
+    #[error("{0}")]
+    NoClient(String),
     #[error("--warm-connections: {0}")]
     NotWarmed(String),
     #[error("{}: cannot be started: {source}", program.display())]

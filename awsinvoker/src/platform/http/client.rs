@@ -13,11 +13,11 @@ use tokio::task::JoinSet;
 pub(in crate::platform) use super::connection::Answer;
 use super::connection::{Connection, ExchangeError, FullRequest};
 use super::connector::Connector;
-use super::error::CallError;
+use super::error::{CallError, SetupError};
 use super::marks::Marks;
 use super::origin::Origin;
 use super::pool::Pool;
-use super::tls::{TlsError, Trust};
+use super::tls::Trust;
 use crate::clock::Moment;
 use crate::platform::call::{ReadyConnection, SocketTimes};
 
@@ -59,11 +59,12 @@ pub(in crate::platform) struct Request {
 pub(in crate::platform) struct Exchange {
     connection: Option<ReadyConnection>,
     marks: Option<Arc<Marks>>,
+    last_byte: Option<Moment>,
 }
 
 impl Client {
     /// A client that has not connected yet.
-    pub(in crate::platform) fn new(origin: Origin, settings: &Settings) -> Result<Self, TlsError> {
+    pub(in crate::platform) fn new(origin: Origin, settings: &Settings) -> Result<Self, SetupError> {
         Ok(Self {
             connector: Connector::new(origin, &settings.trust, settings.timeout)?,
             pool: settings.pooled.then(Pool::default),
@@ -111,6 +112,7 @@ impl Client {
             exchange.start(&connection, None);
             match connection.exchange(request).await {
                 Ok(answer) => {
+                    exchange.last_byte = Some(Moment::now());
                     pool.keep(connection).await;
                     return Ok(answer);
                 }
@@ -133,7 +135,10 @@ impl Client {
         let (mut connection, handshake) = self.connector.connect().await?;
         exchange.start(&connection, Some(handshake));
         match connection.exchange(request).await {
-            Ok(answer) => Ok((answer, connection)),
+            Ok(answer) => {
+                exchange.last_byte = Some(Moment::now());
+                Ok((answer, connection))
+            }
             Err(ExchangeError::Unsent(_, error) | ExchangeError::Failed(error)) => Err(error),
         }
     }
@@ -164,6 +169,54 @@ impl Exchange {
             connection: self.connection,
             written: marks.and_then(|marks| marks.written.get()),
             first_byte: marks.and_then(|marks| marks.first_byte.get()),
+            last_byte: self.last_byte,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const CONNECTIONS: u32 = 300;
+
+    /// A server that closes so many connections, tells that, and answers one request on a further one.
+    fn closing_all_but_the_last(
+        listener: TcpListener,
+        closed: tokio::sync::oneshot::Sender<()>,
+    ) -> std::io::Result<()> {
+        let opened: Vec<_> = listener.incoming().take(CONNECTIONS as usize).collect();
+        drop(opened);
+        let _ = closed.send(());
+        let (mut stream, _) = listener.accept()?;
+        assert!(stream.read(&mut [0; 4096])? > 0);
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+    }
+
+    #[tokio::test]
+    async fn no_call_is_lost_to_many_connections_that_the_server_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url: Uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let (sender, closed) = tokio::sync::oneshot::channel();
+        let server = std::thread::spawn(move || closing_all_but_the_last(listener, sender));
+        let timeout = Duration::from_secs(60);
+        let settings = Settings { timeout, pooled: true, trust: Trust::System };
+        let client = Arc::new(Client::new(Origin::new(&url).unwrap(), &settings).unwrap());
+        client.warm(CONNECTIONS).await.unwrap();
+        closed.await.unwrap();
+        // The runtime asks the system what has happened.
+        tokio::task::yield_now().await;
+        assert!(client.pool.as_ref().unwrap().take().await.is_none(), "a closed connection is no connection");
+        let mut exchange = Exchange::default();
+        let request = Request { uri: url, headers: HeaderMap::new(), body: Bytes::new() };
+        let answer = client.call(request, &mut exchange).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (200, b"{}".as_slice()));
+        let times = exchange.socket_times();
+        assert!(times.connection.unwrap().handshake.is_some());
+        assert!(times.first_byte.is_some() && times.first_byte <= times.last_byte, "{times:?}");
+        server.join().unwrap().unwrap();
     }
 }

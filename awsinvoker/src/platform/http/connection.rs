@@ -12,6 +12,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::unconstrained;
 
 use super::error::{CallError, ConnectError};
 use super::marks::{Marked, Marks};
@@ -76,11 +77,12 @@ impl Connection {
     /// Whether another request can be written to it. Notices what the system knows of the other side.
     pub(super) async fn is_usable(&mut self) -> bool {
         let Self { sender, driver, .. } = self;
-        poll_fn(|context| {
+        let look = poll_fn(|context| {
             driver.poll(context);
             Poll::Ready(driver.connection.is_some() && sender.is_ready())
-        })
-        .await
+        });
+        // A task that has looked at many connections would be told that nothing has come in, not even the end.
+        unconstrained(look).await
     }
 
     /// Sends a request and waits for the complete answer.

@@ -4,13 +4,16 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use run_record::Handshake;
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 
 use super::connection::Connection;
-use super::error::{CallError, ConnectError};
+use super::error::{CallError, ConnectError, SetupError};
 use super::origin::Origin;
 use super::proxy::Proxy;
 use super::tls::{self, TlsError, Trust};
@@ -19,6 +22,13 @@ use crate::env_vars;
 
 /// A connection that takes longer to be made counts as timed out, whatever the whole call is allowed.
 const MAX_CONNECT: Duration = Duration::from_secs(10);
+
+/// An address that has not answered for so long is not waited for alone, as RFC 8305 recommends.
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// A connection that carries nothing for so long shows that it is alive. NAT gateways forget one that carries nothing for
+/// 350 s, and a function may take 900 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// Makes connections to one server.
 #[derive(Debug)]
@@ -42,15 +52,17 @@ impl std::fmt::Debug for Tls {
 
 impl Connector {
     /// Reads the certificates, and the variables that name proxies, only if the server is behind TLS.
-    pub(super) fn new(origin: Origin, trust: &Trust, timeout: Duration) -> Result<Self, TlsError> {
+    pub(super) fn new(origin: Origin, trust: &Trust, timeout: Duration) -> Result<Self, SetupError> {
         let limit = timeout.min(MAX_CONNECT);
         if !origin.tls {
             return Ok(Self { origin, tls: None, proxy: None, limit });
         }
         let name = ServerName::try_from(origin.host.clone());
-        let name = name.map_err(|error| rustls::Error::General(format!("`{}`: {error}", origin.host)))?;
+        let name = name.map_err(|error| {
+            TlsError::Library(rustls::Error::General(format!("`{}`: {error}", origin.host)))
+        })?;
         let connector = TlsConnector::from(tls::client_config(trust)?);
-        let proxy = Proxy::find(&env_vars::proxies(), &origin);
+        let proxy = Proxy::find(&env_vars::proxies(), &origin)?;
         Ok(Self { origin, tls: Some(Tls { connector, name }), proxy, limit })
     }
 
@@ -94,19 +106,33 @@ impl Connector {
     }
 }
 
-/// Tries the addresses in turn.
+/// Connects to the first address that answers. Each gets a head start over the next.
 async fn tcp(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut addresses = addresses.iter();
+    let mut attempts = FuturesUnordered::new();
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => failed = error,
+    loop {
+        attempts.extend(addresses.next().map(TcpStream::connect));
+        let is_last = addresses.len() == 0;
+        let ended = match tokio::time::timeout(NEXT_ADDRESS, attempts.next()).await {
+            Err(_) if is_last => attempts.next().await,
+            Err(_) => continue,
+            Ok(ended) => ended,
+        };
+        match ended {
+            Some(Ok(stream)) => return tuned(stream),
+            Some(Err(error)) => failed = error,
+            None => return Err(failed),
         }
     }
-    Err(failed)
+}
+
+/// Sends at once what is written, and does not let the way to the server be forgotten.
+fn tuned(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    set_socket_keepalive(&stream, true)?;
+    set_tcp_keepidle(&stream, KEEP_ALIVE)?;
+    Ok(stream)
 }
 
 fn tls_error(error: io::Error) -> ConnectError {
@@ -114,5 +140,35 @@ fn tls_error(error: io::Error) -> ConnectError {
     match tls {
         Some(rustls::Error::InvalidMessage(_)) => ConnectError::NoTls,
         _ => ConnectError::Tls(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::sockopt::{socket_keepalive, tcp_keepidle};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Where packets are dropped without a word, or there is no way to: RFC 5737 reserves it.
+    const SILENT: &str = "192.0.2.1:9";
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_does_not_keep_others_from_being_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let open = listener.local_addr().unwrap();
+        let [silent, closed] = [SILENT, "127.0.0.1:1"].map(|address| address.parse().unwrap());
+        let stream = tokio::time::timeout(MAX_CONNECT, tcp(&[silent, closed, open])).await.unwrap().unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), open);
+        assert!(socket_keepalive(&stream).unwrap());
+        assert_eq!(tcp_keepidle(&stream).unwrap(), KEEP_ALIVE);
+    }
+
+    #[tokio::test]
+    async fn addresses_that_all_refuse_are_an_error() {
+        let closed = "127.0.0.1:1".parse().unwrap();
+        let kind = |error: io::Error| error.kind();
+        assert_eq!(tcp(&[closed, closed]).await.map_err(kind).unwrap_err(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(tcp(&[]).await.map_err(kind).unwrap_err(), io::ErrorKind::NotFound);
     }
 }

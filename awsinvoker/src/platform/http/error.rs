@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::tls::TlsError;
 use crate::text::with_causes;
 
 /// Why a call has no answer.
@@ -33,6 +34,25 @@ pub(in crate::platform) enum CallError {
     /// The answer is larger than any that is right.
     #[error("the answer has more than {0} bytes, which is more than Lambda sends")]
     TooLarge(usize),
+}
+
+/// Why there can be no client.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::platform) enum SetupError {
+    /// TLS cannot be used.
+    #[error("TLS cannot be used: {0}")]
+    Tls(#[from] TlsError),
+    /// The proxy cannot be used.
+    #[error(
+        "{variable} is `{value}`, expected a proxy like http://proxy.example:3128; leave servers that need none out with \
+         NO_PROXY"
+    )]
+    Proxy {
+        /// Which variable names it.
+        variable: &'static str,
+        /// Its value, without a password.
+        value: String,
+    },
 }
 
 /// Why no connection could be made.

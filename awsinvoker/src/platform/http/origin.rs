@@ -1,6 +1,7 @@
 //! Which server a client calls.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::Uri;
 use http::uri::Scheme;
@@ -30,6 +31,11 @@ impl Origin {
         let authority = if port == usual { host.to_owned() } else { format!("{host}:{port}") };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Some(Self { tls, host, port, authority })
+    }
+
+    /// Whether it is this machine.
+    pub(in crate::platform) fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// The value of the header `Host`.

@@ -36,8 +36,9 @@ impl Pool {
         let mut idle = self.idle();
         let connection = idle.pop()?;
         if Moment::now().ns_since(connection.idle_since) > MAX_IDLE_NS {
-            // The others have waited for even longer.
-            idle.clear();
+            // The others have waited for even longer. Closing thousands would hold up other calls.
+            let others = std::mem::take(&mut *idle);
+            tokio::task::spawn_blocking(move || drop((connection, others)));
             return None;
         }
         Some(connection)

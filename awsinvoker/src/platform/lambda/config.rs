@@ -1,7 +1,5 @@
 //! Which Lambda to call, and as whom.
 
-use std::net::IpAddr;
-
 use run_record::run_info::{ConnectionInfo, Connections, FunctionInfo};
 
 use super::client::{Connection, Credentials};
@@ -13,6 +11,7 @@ use crate::plan::Plan;
 use crate::plan::endpoints::{Endpoint, Endpoints};
 use crate::platform::description::Description;
 use crate::platform::error::{ConfigError, StartError};
+use crate::platform::http::Origin;
 use crate::platform::local::{LocalConfig, LocalLambda, Program, Programs};
 use crate::platform::tools;
 use crate::text::shortened;
@@ -154,9 +153,7 @@ fn check_warm_connections(args: &PlatformArgs, max_in_flight: u32) -> Result<(),
 }
 
 fn checked_url(url: String) -> Result<String, ConfigError> {
-    let parsed = url.parse::<http::Uri>().ok();
-    let usable = |uri: &http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
-    if parsed.as_ref().is_some_and(usable) {
+    if origin(&url).is_some() {
         return Ok(url);
     }
     let expected = "an address like http://127.0.0.1:9000".to_owned();
@@ -172,10 +169,11 @@ fn credentials(args: &PlatformArgs) -> Credentials {
 }
 
 fn is_loopback(url: &str) -> bool {
-    let uri = url.parse::<http::Uri>().ok();
-    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    origin(url).is_some_and(|origin| origin.is_loopback())
+}
+
+fn origin(url: &str) -> Option<Origin> {
+    url.parse().ok().and_then(|uri| Origin::new(&uri))
 }
 
 #[cfg(test)]

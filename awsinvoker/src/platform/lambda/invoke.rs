@@ -75,7 +75,7 @@ impl Lambda {
         let address = first.address();
         let settings = connection.http(trust);
         let client = Client::new(first.origin.clone(), &settings)
-            .map_err(|error| StartError::Tls(error.to_string()))?;
+            .map_err(|error| StartError::NoClient(error.to_string()))?;
         let client = Arc::new(client);
         let requests = templates.into_iter().zip(endpoints).map(Request::new);
         let requests: Vec<Request> = requests.collect();
