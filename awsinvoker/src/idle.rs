@@ -11,7 +11,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// For how long a look lasts otherwise: it delays the run.
 const SHORT_LOOK: Duration = Duration::from_millis(200);
 /// How often the wait is told, in looks.
-const TELL_EVERY: u64 = 10;
+const TELL_EVERY: u32 = 10;
 
 /// How idle the machine must be, and for how long to wait for that.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub struct IdleLimit {
 pub struct NotIdle {
     limit_percent: f64,
     busy_percent: f64,
-    waited_s: u64,
+    waited_s: u32,
 }
 
 /// What to do after a look.
@@ -75,10 +75,10 @@ pub(crate) async fn after_run() -> Option<Load> {
     machine::watch(SHORT_LOOK).await
 }
 
-fn step(limit: IdleLimit, looks: u64, busy_percent: f64) -> Step {
+fn step(limit: IdleLimit, looks: u32, busy_percent: f64) -> Step {
     if busy_percent <= limit.percent {
         Step::Go
-    } else if looks >= limit.within.as_secs() {
+    } else if LOOK.saturating_mul(looks) >= limit.within {
         Step::GiveUp
     } else {
         Step::Wait { tell: looks == 1 || looks.is_multiple_of(TELL_EVERY) }
@@ -103,6 +103,8 @@ mod tests {
         ] {
             assert_eq!(step(limit, looks, busy), expected, "{looks} looks, {busy} %");
         }
+        let limit = IdleLimit { within: Duration::from_millis(1_500), ..limit };
+        assert_eq!((step(limit, 1, 11.0), step(limit, 2, 11.0)), (Step::Wait { tell: true }, Step::GiveUp));
         let error = NotIdle { limit_percent: 10.0, busy_percent: 33.33, waited_s: 30 };
         insta::assert_snapshot!(error.to_string(), @"--require-idle is 10 %, but the machine was 33.3 % busy for 30 s (--require-idle-within): end what else runs on it, or allow more");
     }

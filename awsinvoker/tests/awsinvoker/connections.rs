@@ -31,10 +31,11 @@ fn connection(bench: &Bench) -> Value {
 #[test]
 fn a_pool_uses_its_connections_again() {
     let bench = Bench::new(r#"[{"hostname": "string"}]"#);
-    assert_complete(&bench.run("-rps 20 -time 0.5"));
+    // One call after the other, however slow the machine is.
+    assert_complete(&bench.run("--concurrency 1 -time 0.5"));
     let samples = bench.samples();
-    let expected: Vec<bool> = (0..10).map(|n| n == 0).collect();
-    assert_eq!(fresh(&samples), expected);
+    let fresh = fresh(&samples);
+    assert!(fresh.len() > 1 && fresh[0] && fresh[1..].iter().all(|fresh| !fresh), "{fresh:?}");
     samples.iter().for_each(check_order);
     let handshake = samples[0].timing.unwrap().connection.unwrap().handshake.unwrap();
     assert!(handshake.tcp_ns > 0 && (handshake.dns_ns, handshake.tls_ns) == (0, 0), "{handshake:?}");
@@ -76,11 +77,15 @@ fn a_connection_that_the_server_closed_is_not_used_again() {
     // Without a word that it is the last answer on this connection.
     let address = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", b"");
     let bench = Bench::new(r#"[{"hostname": "f"}]"#);
-    let command = format!("-rps 20 -time 0.5 --out out --endpoint-url http://{address}");
+    let command = format!("-rps 10 -time 1 --out out --endpoint-url http://{address}");
     assert_complete(&bench.bare_command(&command).output().unwrap());
-    let samples = bench.samples();
-    assert!(samples.iter().all(|sample| sample.reply.outcome == Outcome::Ok), "{samples:?}");
-    assert_eq!(fresh(&samples), [true; 10]);
+    let (ok, failed): (Vec<_>, Vec<_>) =
+        bench.samples().into_iter().partition(|sample| sample.reply.outcome == Outcome::Ok);
+    // After a stall of the machine, calls follow at once, and the end of a connection may not have arrived by then. If
+    // closed connections were used again, every second call would fail.
+    assert!(failed.len() <= 1 && ok.len() + failed.len() == 10, "{failed:?}");
+    assert!(failed.iter().all(|sample| sample.reply.outcome == Outcome::Transport), "{failed:?}");
+    assert_eq!(fresh(&ok), vec![true; ok.len()]);
 }
 
 /// A server that answers this to each first request on a connection, and then repeats the rest for as long as it is read.

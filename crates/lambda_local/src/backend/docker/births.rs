@@ -60,19 +60,36 @@ impl Drop for Births {
 }
 
 fn watch(groups: &[PathBuf], finished: &AtomicBool) -> HashMap<u32, Window> {
-    let mut seen = HashMap::new();
-    let mut last_look = Instant::now();
+    let mut looks = Looks { seen: HashMap::new(), last: Instant::now() };
     while !finished.load(Ordering::Relaxed) {
-        let look = Instant::now();
-        let list = groups.iter().find_map(|group| fs::read_to_string(group).ok()).unwrap_or_default();
-        let found = Instant::now();
-        for process in list.lines().filter_map(|line| line.parse().ok()) {
-            seen.entry(process).or_insert((last_look, found));
-        }
-        last_look = look;
+        let start = Instant::now();
+        let list = list(groups);
+        looks.add(start, &list, Instant::now());
         thread::sleep(PAUSE);
     }
-    seen
+    looks.seen
+}
+
+/// The processes of the first group that there is.
+fn list(groups: &[PathBuf]) -> String {
+    groups.iter().find_map(|group| fs::read_to_string(group).ok()).unwrap_or_default()
+}
+
+/// What looks at the list of processes have shown.
+struct Looks {
+    seen: HashMap<u32, Window>,
+    /// When the last one began.
+    last: Instant,
+}
+
+impl Looks {
+    /// A look from `start` to `end` showed this list.
+    fn add(&mut self, start: Instant, list: &str, end: Instant) {
+        for process in list.lines().filter_map(|line| line.parse().ok()) {
+            self.seen.entry(process).or_insert((self.last, end));
+        }
+        self.last = start;
+    }
 }
 
 #[cfg(test)]
@@ -81,29 +98,25 @@ mod tests {
 
     #[test]
     fn a_process_was_started_between_two_looks() {
+        let zero = Instant::now();
+        let at = |ms| zero + Duration::from_millis(ms);
+        let mut looks = Looks { seen: HashMap::new(), last: at(0) };
+        looks.add(at(10), "", at(11));
+        // It may have been started after the list was read at 10 ms.
+        looks.add(at(20), "1\n", at(21));
+        looks.add(at(30), "1\n22\nno number\n", at(31));
+        looks.add(at(40), "22\n", at(41));
+        assert_eq!(looks.seen, HashMap::from([(1, (at(10), at(21))), (22, (at(20), at(31)))]));
+    }
+
+    #[test]
+    fn the_first_group_that_there_is_has_the_list() {
         let folder = tempfile::tempdir().unwrap();
-        let list = folder.path().join("cgroup.procs");
-        let (groups, finished) =
-            ([folder.path().join("missing"), list.clone()], Arc::new(AtomicBool::new(false)));
-        let until = Arc::clone(&finished);
-        let watching = thread::spawn(move || watch(&groups, &until));
-        let mut written = Vec::new();
-        for text in ["1\n", "1\n22\n"] {
-            thread::sleep(Duration::from_millis(20));
-            let before = Instant::now();
-            // Atomically, as the kernel does it.
-            fs::write(folder.path().join("new"), text).unwrap();
-            fs::rename(folder.path().join("new"), &list).unwrap();
-            written.push((before, Instant::now()));
-        }
-        thread::sleep(Duration::from_millis(20));
-        finished.store(true, Ordering::Relaxed);
-        let seen = watching.join().unwrap();
-        assert_eq!(seen.len(), 2);
-        for (process, (before, after)) in [1, 22].into_iter().zip(written) {
-            let (from, to) = seen[&process];
-            assert!(from <= after && to >= before, "{process}");
-        }
-        assert!(seen[&1].1 <= seen[&22].1);
+        let groups = ["missing", "a", "b"].map(|name| folder.path().join(name));
+        assert_eq!(list(&groups), "");
+        fs::write(&groups[2], "2\n").unwrap();
+        assert_eq!(list(&groups), "2\n");
+        fs::write(&groups[1], "1\n").unwrap();
+        assert_eq!(list(&groups), "1\n");
     }
 }
