@@ -21,6 +21,7 @@ use run_record::{Threshold, units};
 
 use crate::cli::{Args, ArrivalsArg, LoadArgs, OrderArg};
 use endpoints::{Endpoints, EndpointsError};
+use recording::MAX_CALLS;
 pub use recording::{Recording, RecordingError};
 use schedule::{Generated, Rate, Schedule};
 pub use schedule_file::ScheduleFileError;
@@ -90,6 +91,11 @@ pub enum PlanError {
          go on"
     )]
     WarmUp { seconds: f64, length: f64 },
+    #[error(
+        "--schedule-out: the schedule has {calls} calls, expected at most {MAX_CALLS}, which is what --schedule can read; \
+         shorten --time or lower the rate"
+    )]
+    ScheduleOut { calls: u64 },
     #[error(transparent)]
     Stages(#[from] StagesError),
     #[error(transparent)]
@@ -112,6 +118,7 @@ impl Plan {
         let latency_file = LatencyFile::new(&args.latf)?;
         let endpoints = endpoints_file::read(args.endpoints_file.as_deref(), args.platform.local)?;
         let (workload, note) = workload(&args.load, &endpoints)?;
+        check_schedule_out(&args.load, &workload)?;
         let thresholds = thresholds(&args.threshold, &endpoints.names())?;
         Ok(Self {
             seed: args.load.seed,
@@ -180,6 +187,15 @@ fn time_scale(factor: Option<f64>) -> Result<f64, PlanError> {
     }
     let expected = format!("a number from {} to {}", TIME_SCALES.start(), TIME_SCALES.end());
     Err(PlanError::Value { flag: "--time-scale", value: factor.to_string(), expected })
+}
+
+/// What is written must be a schedule that can be read.
+fn check_schedule_out(args: &LoadArgs, workload: &Workload) -> Result<(), PlanError> {
+    let max = MAX_CALLS as u64;
+    match workload.schedule().filter(|schedule| args.schedule_out.is_some() && schedule.has_more_than(max)) {
+        Some(schedule) => Err(PlanError::ScheduleOut { calls: schedule.expected().max(max + 1) }),
+        None => Ok(()),
+    }
 }
 
 fn warm_up_ns(args: &LoadArgs, workload: &Workload) -> Result<Option<u64>, PlanError> {
@@ -270,10 +286,22 @@ mod tests {
         insta::assert_snapshot!(message("--concurrency 0", ONE), @"--concurrency is 0, expected a number from 1 to 100000");
         insta::assert_snapshot!(message("--stages 5s@x", ONE), @"--stages: the rate of stage 1 is `x`, expected 0 or a number from 0.000001 to 100000");
         insta::assert_snapshot!(message("--stages 5s@1,5s@2 --warm-up 11", ONE), @"--warm-up is 11 s, expected at most the 10 s of the schedule: only a single rate and a closed loop can go on");
+        insta::assert_snapshot!(message("-rps 20000 -time 1001 --schedule-out x", ONE), @"--schedule-out: the schedule has 20020000 calls, expected at most 20000000, which is what --schedule can read; shorten --time or lower the rate");
         insta::assert_snapshot!(message("--warm-up 0", ONE), @"--warm-up is 0, expected seconds from 0.001 to 604800");
         insta::assert_snapshot!(message("--schedule x --time-scale 0", ONE), @"--time-scale is 0, expected a number from 0.000001 to 1000000");
         insta::assert_snapshot!(message("--schedule missing.csv", ONE), @"--schedule missing.csv: cannot be read: No such file or directory (os error 2)");
         insta::assert_snapshot!(message("", "[]"), @r#"--endpoints-file DIR/e.json: the array is empty, expected at least one entry like {"hostname": "chameleon"}"#);
+    }
+
+    #[test]
+    fn a_schedule_is_written_if_it_can_be_read() {
+        for line in ["-rps 20000 -time 1000 --schedule-out x", "-rps 20000 -time 1001"] {
+            assert!(resolve(line, ONE).is_ok(), "{line}");
+        }
+        let plan = resolve("-rps 100 -time 10 --arrivals poisson", ONE).unwrap();
+        let schedule = plan.workload.schedule().unwrap();
+        let count = schedule.iter().count() as u64;
+        assert!(schedule.has_more_than(count - 1) && !schedule.has_more_than(count), "{count}");
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl Calls {
             // What is later is cut off or refused below.
             *call = packed(ns.min(MAX_READ_NS).cast_signed(), endpoint);
         }
-        // Calls at the same time stay in the order of the file. Sorting takes memory, so what is sorted stays as it is.
+        // Calls at the same time stay in the order of the file. Sorting takes memory, so calls that are in
+        // order already are not sorted.
         if !calls.is_sorted_by_key(|call| time_of(*call)) {
             calls.sort_by_key(|call| time_of(*call));
         }
@@ -111,14 +112,9 @@ impl Calls {
 }
 
 impl Recording {
-    /// How many calls there are.
-    pub fn len(&self) -> u64 {
+    /// How many calls there are. Not 0.
+    pub(super) fn calls(&self) -> u64 {
         self.calls.len() as u64
-    }
-
-    /// Never: a recording has at least one call.
-    pub fn is_empty(&self) -> bool {
-        self.calls.is_empty()
     }
 
     /// The end of the window.

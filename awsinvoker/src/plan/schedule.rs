@@ -62,8 +62,17 @@ impl Schedule {
     pub fn expected(&self) -> u64 {
         match self {
             Self::Generated(generated) => generated.profile.requests(),
-            Self::Recorded(recording) => recording.len(),
+            Self::Recorded(recording) => recording.calls(),
         }
+    }
+
+    /// Whether there are more arrivals than this.
+    pub(super) fn has_more_than(&self, limit: u64) -> bool {
+        // A random number of arrivals is known only once they are drawn, which takes long for many. It is close to the
+        // expected one.
+        let may_exceed = || self.is_random() && self.expected() > limit / 10 * 9;
+        let count = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.expected() > limit || may_exceed() && self.iter().nth(count).is_some()
     }
 
     /// Whether [`Self::expected`] is only the expected number.

@@ -109,7 +109,8 @@ impl Stage {
         ns
     }
 
-    /// Solves the quadratic equation of a ramp from the end with the smaller rate, where no digits cancel out.
+    /// Solves the quadratic equation of a ramp from its end with the smaller rate. From the other end, two nearly
+    /// equal numbers would be subtracted, which loses digits.
     fn estimated_ns_at(&self, area: u128) -> u64 {
         let (from, to) = (self.from.nano_rps(), self.to.nano_rps());
         let slope = from.abs_diff(to) as f64 / self.duration_ns as f64;

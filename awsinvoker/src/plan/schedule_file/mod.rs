@@ -1,7 +1,7 @@
 //! Schedules in files: the calls of `--schedule-out`, the samples of an earlier run, and traces of others.
 
 mod calls;
-mod line_limit;
+mod record_limit;
 mod rows;
 mod trace;
 
@@ -134,6 +134,8 @@ mod tests {
         assert_eq!((recording.iter().next(), told), (Some((100, 0)), None));
         assert_eq!(recording.file.format, ScheduleFormat::Samples);
         assert_eq!(calls("intended_ns,endpoint\n5,f\n"), [(5, 0)]);
+        let long = format!("intended_ns,endpoint\n{}", "5,f\n".repeat(1 << 19));
+        assert_eq!(calls(&long).len(), 1 << 19, "a file of 2 MB");
     }
 
     #[test]
@@ -180,7 +182,9 @@ mod tests {
         insta::assert_snapshot!(message("HashOwner,HashApp,HashFunction,Trigger,1\no,a,f,http,20000001\n"), @"more than 20000000 calls, expected at most that many");
         insta::assert_snapshot!(message("app,func,end_timestamp,duration\na,f,1,-1\n"), @"line 2: `duration` is `-1`, expected seconds from 0 to 15811200");
         insta::assert_snapshot!(message("app,func,end_timestamp,duration\na,f,inf,1\n"), @"line 2: `end_timestamp` is `inf`, expected seconds from 0 to 15811200");
-        insta::assert_snapshot!(message(&"x".repeat(2 << 20)), @"cannot be read: a line has more than 1048576 bytes");
+        insta::assert_snapshot!(message(&"x".repeat(2 << 20)), @"cannot be read: a line has more than 1048576 bytes, or a quotation mark has no second one that ends the value");
+        let unclosed = format!("intended_ns,endpoint\n1,f\n2,\"f\n{}", "3,f\n".repeat(1 << 20));
+        assert_eq!(message(&unclosed), message(&"x".repeat(2 << 20)));
         let arrivals = |source: &mut Source<'_>| source.arrivals = Some(Arrivals::Poisson);
         insta::assert_snapshot!(read("intended_ns,endpoint\n1,f\n", arrivals).unwrap_err(), @"--arrivals is for rates and for counts of calls, but this file has the time of each call; leave it out");
     }

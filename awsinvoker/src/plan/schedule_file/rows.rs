@@ -4,7 +4,7 @@ use std::io::Read;
 
 use csv::StringRecord;
 
-use super::line_limit::LineLimit;
+use super::record_limit::RecordLimit;
 use crate::plan::recording::RecordingError;
 use crate::text::shortened;
 
@@ -41,7 +41,7 @@ pub(super) enum Problem {
 
 /// The lines of a file after its first one.
 pub(super) struct Rows<R> {
-    reader: csv::Reader<LineLimit<R>>,
+    reader: csv::Reader<RecordLimit<R>>,
     pub(super) header: StringRecord,
     record: StringRecord,
 }
@@ -49,7 +49,7 @@ pub(super) struct Rows<R> {
 impl<R: Read> Rows<R> {
     /// Reads the first line.
     pub(super) fn new(file: R) -> Result<Self, Problem> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(LineLimit::new(file));
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(RecordLimit::new(file));
         let header = reader.headers()?.clone();
         Ok(Self { reader, header, record: StringRecord::new() })
     }
@@ -70,6 +70,7 @@ impl<R: Read> Rows<R> {
         if !self.reader.read_record(&mut self.record)? {
             return Ok(false);
         }
+        self.reader.get_mut().record_ended();
         let (fields, expected) = (self.record.len(), self.header.len());
         if fields == expected {
             Ok(true)
