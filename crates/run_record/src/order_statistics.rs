@@ -6,7 +6,8 @@ use crate::units;
 const TAIL: f64 = 0.025;
 /// Weights below this share of the greatest do not change a sum.
 const NEGLIGIBLE: f64 = 1e-18;
-/// From this variance on, the normal distribution gives the same ranks but for less than a thousandth of their distance.
+/// From this variance on, the ranks are those of the normal distribution. They differ from the exact ones by less than a
+/// thousandth of the width of the interval.
 const NORMAL_FROM: f64 = 1e6;
 /// The two-sided 95 % point of the normal distribution.
 const NORMAL_95: f64 = 1.959_963_984_540_054;

@@ -8,13 +8,12 @@ use crate::environments::EnvironmentsSummary;
 use crate::failures::FailuresSummary;
 use crate::histogram::{Histogram, View};
 use crate::latency::{Lag, Latency, Views};
-use crate::order_statistics;
 use crate::outcomes::Outcomes;
 use crate::sample::Outcome;
 use crate::threshold::{Threshold, ThresholdResult};
 use crate::totals::{EndpointTotals, Start, Totals};
 use crate::units;
-use crate::verdict::{Facts, LAG_TO_TRUST_US, Reason, Verdict};
+use crate::verdict::{Facts, LAG_TO_TRUST_US, Reason, Verdict, lag_rank};
 use crate::warning::Warning;
 
 /// The version of the layout of `summary.json`. It changes when a key changes its meaning or goes.
@@ -217,8 +216,7 @@ fn facts(course: &Course<'_>, totals: &Totals) -> Facts {
     let responses = totals.endpoints.iter().filter_map(|endpoint| p99_us(&endpoint.view(View::Response)));
     Facts {
         lag_p99_us: p99_us(&totals.lag),
-        lag_p99_low_us: order_statistics::lower_rank(totals.lag.count(), 0.99)
-            .map(|rank| units::us(totals.lag.steps().at_rank(rank))),
+        lag_p99_low_us: lag_rank(totals.lag.count()).map(|rank| units::us(totals.lag.steps().at_rank(rank))),
         response_p99_us: responses.reduce(f64::min),
         issued: course.issued,
         succeeded: totals.outcome(Outcome::Ok),
