@@ -35,6 +35,11 @@ pub fn start(filter: Option<&str>) {
     let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }
 
+/// Waits until all is written that was logged, but not for longer than some seconds.
+pub fn flush() {
+    screen::flush();
+}
+
 /// Lets equal lines of other crates pass once: a library that cannot connect says so for each call.
 #[derive(Debug, Default)]
 struct OtherCratesOnce(Mutex<HashSet<String>>);

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Ok(Command::Report(ReportArgs { folder })) => report(&folder),
         Err(error) => error.exit(),
     };
+    logging::flush();
     match result {
         Ok(Ending::Complete) => ExitCode::SUCCESS,
         Ok(Ending::NothingSucceeded) => ExitCode::from(EXIT_NOTHING_SUCCEEDED),

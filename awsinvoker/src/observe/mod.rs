@@ -21,6 +21,7 @@ pub use tally::Tally;
 use crate::clock::Clock;
 use crate::load::{Event, Gate, Observer};
 use crate::plan::Plan;
+use crate::screen;
 use latencies::Latencies;
 use output::{Output, warn};
 
@@ -92,6 +93,8 @@ impl Observers {
     /// Closes all outputs. Returns what was counted, and which outputs could not be written.
     pub(crate) fn finish(self) -> (Tally, Vec<SinkError>) {
         let failures = self.outputs.into_iter().filter_map(|output| output.finish().err()).collect();
+        // What is said next on standard output stands below the log.
+        screen::flush();
         (self.tally, failures)
     }
 }

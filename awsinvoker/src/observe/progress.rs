@@ -1,6 +1,6 @@
 //! The view of a run while it goes on: on a terminal some lines that are replaced, elsewhere a line a second.
 //!
-//! The observer counts. A thread of its own draws, so that a slow terminal holds up nobody.
+//! The observer counts. A thread of its own draws, and another one writes, so that a slow terminal holds up nobody.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

@@ -6,6 +6,9 @@ use std::process::Command;
 use crate::support::terminal::Terminal;
 use crate::support::{Bench, program};
 
+const CTRL_S: u8 = 0x13;
+const CTRL_Q: u8 = 0x11;
+
 /// What a program shows, and its exit code.
 fn shown(mut command: Command) -> (Option<i32>, String) {
     command.env("TERM", "xterm-256color");
@@ -41,6 +44,23 @@ fn a_run_shows_how_it_goes_and_leaves_its_table() {
         "{left}"
     );
     assert!(!left.contains(" last failure: ") && !left.contains(" in flight "), "{left}");
+}
+
+#[test]
+fn a_terminal_that_is_stopped_stops_no_run() {
+    let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "throttled"}]"#);
+    let mut command = bench.command("-rps 40 -time 1 --out out");
+    command.env("TERM", "xterm-256color");
+    let mut terminal = Terminal::start(command);
+    terminal.wait_for(" of 1 s   sent ");
+    terminal.press(&[CTRL_S]);
+    // Written after the last call, whether the terminal shows it or not.
+    bench.wait_for("out/summary.json");
+    terminal.press(&[CTRL_Q]);
+    let (status, shown) = terminal.finish();
+    assert!(matches!(status.code(), Some(0 | 4)), "{shown}");
+    assert!(left(&shown).contains("Issued / completed requests: 40, 20"), "{shown}");
+    assert_eq!(bench.samples().len(), 40);
 }
 
 #[test]

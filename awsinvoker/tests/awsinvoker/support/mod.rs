@@ -8,11 +8,17 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use run_record::Sample;
 use run_record::run_dir::RunDir;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+
+/// The pause between two looks at what a program does.
+const LOOK: Duration = Duration::from_millis(5);
+/// So many looks in vain take half a minute at least, and are a failure.
+const MAX_LOOKS: u32 = 6_000;
 
 /// A folder to run awsinvoker in, and a server to load.
 pub(crate) struct Bench {
@@ -65,6 +71,18 @@ impl Bench {
 
     pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Waits for a file that a run writes.
+    pub(crate) fn wait_for(&self, name: &str) {
+        let path = self.path(name);
+        for _ in 0..MAX_LOOKS {
+            if path.exists() {
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
+        panic!("there is no {name}");
     }
 
     pub(crate) fn summary(&self) -> Value {
@@ -134,11 +152,23 @@ pub(crate) fn interrupted(bench: &Bench, line: &str, signals: &[Signal]) -> Outp
 
 /// The same with this command.
 pub(crate) fn end_by(bench: &Bench, mut command: Command, signals: &[Signal]) -> Output {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
     let samples = bench.path("out/samples.csv");
     let sampled = || std::fs::read_to_string(&samples).is_ok_and(|text| text.lines().count() > 3);
+    let mut looks = 0;
     while !sampled() {
-        std::thread::yield_now();
+        looks += 1;
+        if looks > MAX_LOOKS || child.try_wait().unwrap().is_some() {
+            child.kill().unwrap();
+            let output = child.wait_with_output().unwrap();
+            panic!(
+                "no sample after {looks} looks, {}\n{}\n{}",
+                output.status,
+                stdout(&output),
+                stderr(&output)
+            );
+        }
+        std::thread::sleep(LOOK);
     }
     signals.iter().for_each(|signal| kill_process(Pid::from_child(&child), *signal).unwrap());
     child.wait_with_output().unwrap()
