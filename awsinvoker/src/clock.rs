@@ -1,12 +1,19 @@
 //! The run's only clock: nanoseconds since the run's start, on `CLOCK_MONOTONIC`. Time comes into this crate here and
 //! nowhere else.
 
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use run_record::units::NS_PER_S;
-use rustix::thread::clock_nanosleep_absolute;
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// A clock that all threads of a run share by copying.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +110,7 @@ impl NotedMoment {
     }
 }
 
-/// A clock that a thread can sleep by. Tests have one that costs no time.
+/// A clock that a task can sleep by. Tests have one that costs no time.
 pub(crate) trait SleepClock {
     /// Whether `deadline_ns` has come. Before the clock's zero, no deadline has.
     fn has_reached(&self, deadline_ns: u64) -> bool;
@@ -111,27 +118,62 @@ pub(crate) trait SleepClock {
     /// Nanoseconds since zero; 0 before it.
     fn now_ns(&self) -> u64;
 
-    /// Blocks the thread until `deadline_ns`; returns at once if that has passed. It may wake early on a signal.
-    fn sleep_until(&self, deadline_ns: u64);
+    /// Waits until `deadline_ns`; returns at once if that has passed. It may return early.
+    fn sleep_until(&self, deadline_ns: u64) -> impl Future<Output = ()> + Send;
 }
 
-impl SleepClock for Clock {
+/// A clock with a timer of the kernel, which wakes the same thread that waits for answers: one wake-up less for each
+/// request than with a thread for the time alone. The timers of `tokio` count milliseconds, which is too coarse here.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    clock: Clock,
+    timer: AsyncFd<OwnedFd>,
+}
+
+impl Timer {
+    /// A timer for one task of the runtime that this is called in.
+    ///
+    /// # Errors
+    /// The system gives no further file descriptor.
+    #[expect(
+        unsafe_code,
+        reason = "tokio trusts the descriptor that it is given, and has no other way to wait for one"
+    )]
+    pub(crate) fn new(clock: Clock) -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        // SAFETY: an `OwnedFd` is open until it is dropped, and is the same descriptor all the time.
+        let timer = unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) }?;
+        Ok(Self { clock, timer })
+    }
+}
+
+impl SleepClock for Timer {
     fn has_reached(&self, deadline_ns: u64) -> bool {
-        monotonic_ns() >= self.origin_ns.saturating_add_unsigned(deadline_ns)
+        monotonic_ns() >= self.clock.origin_ns.saturating_add_unsigned(deadline_ns)
     }
 
     fn now_ns(&self) -> u64 {
-        Self::now_ns(self)
+        self.clock.now_ns()
     }
 
-    fn sleep_until(&self, deadline_ns: u64) {
-        let deadline = self.origin_ns.saturating_add_unsigned(deadline_ns);
-        let request = Timespec {
-            tv_sec: deadline / NS_PER_S.cast_signed(),
-            tv_nsec: deadline % NS_PER_S.cast_signed(),
+    async fn sleep_until(&self, deadline_ns: u64) {
+        let deadline = self.clock.origin_ns.saturating_add_unsigned(deadline_ns);
+        let once = Itimerspec {
+            it_interval: Timespec::default(),
+            it_value: Timespec {
+                tv_sec: deadline / NS_PER_S.cast_signed(),
+                tv_nsec: deadline % NS_PER_S.cast_signed(),
+            },
         };
-        // A valid request fails only on a signal. The caller looks at the time again then.
-        let _ = clock_nanosleep_absolute(ClockId::Monotonic, &request);
+        // The kernel refuses no valid time, and a runtime is there as long as its tasks. Should either fail, the caller
+        // looks at the time again.
+        if timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &once).is_ok()
+            && let Ok(mut expired) = self.timer.readable().await
+        {
+            // Setting the timer again makes it unreadable. Reading it would be one more call of the system.
+            expired.clear_ready();
+        }
     }
 }
 
@@ -150,16 +192,20 @@ fn monotonic_ns() -> i64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn sleeping_never_ends_early_without_a_signal_and_zero_is_ahead() {
-        let ahead = Clock::starting_in(Duration::from_secs(60));
+    #[tokio::test]
+    async fn a_timer_is_never_early_and_zero_is_ahead() {
+        let ahead = Timer::new(Clock::starting_in(Duration::from_secs(60))).unwrap();
         assert_eq!((ahead.now_ns(), ahead.has_reached(0)), (0, false));
         let clock = Clock::starting_in(Duration::from_millis(5));
-        clock.sleep_until(1_000_000);
-        assert!(clock.now_ns() >= 1_000_000);
-        assert!(clock.ns_at(Moment::now()) >= 1_000_000);
-        assert!(clock.has_reached(1_000_000) && !clock.has_reached(3_600_000_000_000));
-        clock.sleep_until(0);
+        let timer = Timer::new(clock).unwrap();
+        for deadline_ns in (1_000_000..10_000_000).step_by(1_000_000) {
+            timer.sleep_until(deadline_ns).await;
+            assert!(timer.now_ns() >= deadline_ns);
+            assert!(clock.ns_at(Moment::now()) >= deadline_ns);
+        }
+        assert!(timer.has_reached(1_000_000) && !timer.has_reached(3_600_000_000_000));
+        // A deadline that has passed is no reason to wait.
+        timer.sleep_until(0).await;
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Config {
     pub platform: platform::Config,
     /// How idle the machine has to be.
     pub idle: Option<IdleLimit>,
+    /// Threads that make calls and read answers.
+    pub workers: u16,
     /// What is shown while the run goes on.
     pub display: Display,
 }
@@ -53,7 +55,7 @@ impl Config {
         let plan = Plan::resolve(args)?;
         let platform = platform::Config::resolve(&args.platform, &plan, programs)?;
         let display = Display { quiet: args.quiet, progress: args.progress };
-        Ok(Self { plan, platform, idle, display })
+        Ok(Self { plan, platform, idle, workers: args.workers, display })
     }
 }
 

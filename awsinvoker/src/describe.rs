@@ -87,6 +87,7 @@ fn configuration(
         expected_requests: workload.expected(),
         timeout_s: plan.timeout.as_secs_f64(),
         max_in_flight: plan.max_in_flight,
+        workers: config.workers,
         connection: platform.connection.clone(),
         thresholds: plan.thresholds.iter().map(ToString::to_string).collect(),
         require_idle_percent: config.idle.map(|limit| limit.percent),

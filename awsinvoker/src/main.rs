@@ -9,9 +9,6 @@ use awsinvoker::cli::{Args, Command, ReportArgs};
 use awsinvoker::platform::Programs;
 use awsinvoker::{Config, ConfigError, Ending, ReportError, RunError, env_vars, logging};
 
-/// More would only take cores from what is measured; one drives several thousand calls a second.
-const WORKER_THREADS: usize = 1;
-
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 const EXIT_NOTHING_SUCCEEDED: u8 = 3;
@@ -53,9 +50,11 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
     }
     let command_line: Vec<String> =
         std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime =
-        runtime.worker_threads(WORKER_THREADS).enable_all().build().context("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers.into())
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     Ok(runtime.block_on(awsinvoker::run(&config, &command_line, &mut io::stdout()))?)
 }
 

@@ -93,6 +93,9 @@ pub struct Args {
     /// Most calls in flight at once. A request that is due beyond that is not sent, and is recorded as dropped
     #[arg(long, value_name = "CALLS", default_value_t = 1000)]
     pub max_in_flight: u32,
+    /// Threads that make calls and read answers. One is best until it is busy: more of them take cores from what is measured
+    #[arg(long, value_name = "THREADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: u16,
     /// What the results have to keep, as in 'chameleon.response.p99<250ms' or 'ok>99%'; without an endpoint, or with *, for
     /// every endpoint; may be repeated
     #[arg(long, value_name = "THRESHOLD", action = ArgAction::Append)]

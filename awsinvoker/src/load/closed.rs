@@ -33,10 +33,10 @@ impl Turns {
     }
 
     /// The next call, which is due now; `None` if there are no more.
-    pub(super) fn next(&self, clock: &impl SleepClock) -> Option<Arrival> {
+    pub(super) fn next(&self, now_ns: impl FnOnce() -> u64) -> Option<Arrival> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Read while nobody else can, so that calls are numbered in the order of their times.
-        let intended_ns = clock.now_ns();
+        let intended_ns = now_ns();
         if state.is_over || intended_ns >= self.end_ns {
             return None;
         }
@@ -48,10 +48,15 @@ impl Turns {
 
     /// Lets `start` start the callers at the clock's zero, and waits until the time is over or `stop` is set. No call is
     /// handed out after that.
-    pub(super) fn run(&self, clock: &impl SleepClock, stop: &AtomicBool, start: impl FnOnce()) -> Window {
-        let is_complete = wait_until(0, clock, stop) && {
+    pub(super) async fn run(
+        &self,
+        clock: &impl SleepClock,
+        stop: &AtomicBool,
+        start: impl FnOnce(),
+    ) -> Window {
+        let is_complete = wait_until(0, clock, stop).await && {
             start();
-            wait_until(self.end_ns, clock, stop)
+            wait_until(self.end_ns, clock, stop).await
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.is_over = true;
@@ -84,7 +89,13 @@ mod tests {
             self.0.load(Ordering::Relaxed)
         }
 
-        fn sleep_until(&self, deadline_ns: u64) {
+        async fn sleep_until(&self, deadline_ns: u64) {
+            self.pass_until(deadline_ns);
+        }
+    }
+
+    impl TestClock {
+        fn pass_until(&self, deadline_ns: u64) {
             self.0.fetch_max(deadline_ns, Ordering::Relaxed);
         }
     }
@@ -94,31 +105,34 @@ mod tests {
         Turns::new(&ClosedLoop { callers: 2, duration_ns: 100 * MS, walk })
     }
 
-    #[test]
-    fn each_call_is_due_when_it_is_asked_for_until_the_time_is_over() {
+    #[tokio::test]
+    async fn each_call_is_due_when_it_is_asked_for_until_the_time_is_over() {
         let (turns, clock) = (turns(), TestClock::default());
         for (sequence, endpoint, now_ns) in [(0, 4, 0), (1, 7, 0), (2, 4, 60 * MS), (3, 7, 100 * MS - 1)] {
-            clock.sleep_until(now_ns);
-            assert_eq!(turns.next(&clock), Some(Arrival { sequence, endpoint, intended_ns: now_ns }));
+            clock.pass_until(now_ns);
+            assert_eq!(
+                turns.next(|| clock.now_ns()),
+                Some(Arrival { sequence, endpoint, intended_ns: now_ns })
+            );
         }
-        clock.sleep_until(100 * MS);
-        assert_eq!(turns.next(&clock), None);
-        let window = turns.run(&clock, &AtomicBool::new(false), || {});
+        clock.pass_until(100 * MS);
+        assert_eq!(turns.next(|| clock.now_ns()), None);
+        let window = turns.run(&clock, &AtomicBool::new(false), || {}).await;
         assert_eq!(window, Window { issued: 4, end_ns: 100 * MS });
     }
 
-    #[test]
-    fn a_loop_that_is_stopped_ends_when_it_is() {
+    #[tokio::test]
+    async fn a_loop_that_is_stopped_ends_when_it_is() {
         let (turns, clock, stop) = (turns(), TestClock::default(), AtomicBool::new(false));
         let window = turns.run(&clock, &stop, || {
-            turns.next(&clock);
-            clock.sleep_until(30 * MS);
+            turns.next(|| clock.now_ns());
+            clock.pass_until(30 * MS);
             stop.store(true, Ordering::Relaxed);
         });
-        assert_eq!(window, Window { issued: 1, end_ns: 30 * MS });
-        assert_eq!(turns.next(&clock), None);
+        assert_eq!(window.await, Window { issued: 1, end_ns: 30 * MS });
+        assert_eq!(turns.next(|| clock.now_ns()), None);
         let stopped = AtomicBool::new(true);
         let window = turns.run(&clock, &stopped, || panic!("it was stopped before it started"));
-        assert_eq!(window.issued, 1);
+        assert_eq!(window.await.issued, 1);
     }
 }

@@ -102,7 +102,7 @@ async fn call_in_turns<P: Call>(
     mut abandon: watch::Receiver<bool>,
     _place: Place,
 ) {
-    while let Some(arrival) = turns.next(&calls.clock) {
+    while let Some(arrival) = turns.next(|| calls.clock.now_ns()) {
         calls.make(arrival, arrival.intended_ns, &mut abandon).await;
         // A call that fails before it waits for anything would otherwise keep the thread from all other work.
         tokio::task::yield_now().await;

@@ -4,9 +4,9 @@
 //! pacer ──► dispatcher ──► platform ──► samples ──► events ──► observer
 //! ```
 //!
-//! The pacer, a thread of its own, hands over each arrival when it is due. It never waits for an answer, so a slow
-//! function does not slow the load down, and latencies count from the intended time. Every arrival ends as exactly one
-//! sample with exactly one outcome.
+//! The pacer, a task on the threads of the calls, hands over each arrival when it is due. It never waits for an answer, so
+//! a slow function does not slow the load down, and latencies count from the intended time. Every arrival ends as exactly
+//! one sample with exactly one outcome.
 //!
 //! In a closed loop, callers take the place of the pacer: each asks for its next call when its last one has ended.
 
@@ -22,10 +22,9 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 pub(crate) use event::TICK_NS;
 pub use event::{Event, Observer, Window};
@@ -33,7 +32,7 @@ pub use gate::Gate;
 pub use interrupt::{Interrupt, Interrupts};
 pub(crate) use open_files::allow_connections;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timer};
 use crate::plan::Workload;
 use crate::platform::Call;
 use closed::Turns;
@@ -48,7 +47,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub enum LoadError {
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
-    #[error("the {0} thread panicked: this is a defect of awsinvoker")]
+    #[error("cannot make a timer: {0}; a higher limit of open files (`ulimit -n`) may help")]
+    Timer(io::Error),
+    #[error("the {0} panicked: this is a defect of awsinvoker")]
     Panicked(&'static str),
 }
 
@@ -65,7 +66,7 @@ pub struct Interrupted {
 /// the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
 ///
 /// # Errors
-/// The system gives no thread, or one of them panicked.
+/// The system gives no thread or no timer, or the pacer or the observer panicked.
 pub async fn run<P: Call, O: Observer + Send + 'static>(
     workload: &Workload,
     gate: &Gate,
@@ -133,30 +134,26 @@ fn tell(by: Interrupt, in_flight: u32) {
     );
 }
 
-/// Starts the thread that issues calls. The receiver is ready when it has issued everything or was stopped.
+/// Starts the task that issues calls. It ends when it has issued everything or was stopped.
 fn spawn_pacer<P: Call>(
     workload: Workload,
     clock: Clock,
     dispatcher: Arc<Dispatcher<P>>,
     events: Sender<Event>,
     stop: Arc<AtomicBool>,
-) -> io::Result<oneshot::Receiver<()>> {
-    let (ended, end) = oneshot::channel();
-    thread::Builder::new().name("pacer".to_owned()).spawn(move || {
+) -> Result<JoinHandle<()>, LoadError> {
+    let timer = Timer::new(clock).map_err(LoadError::Timer)?;
+    Ok(tokio::spawn(async move {
         let window = match workload {
             Workload::Open(schedule) => {
-                pacer::pace(&schedule, &clock, &stop, |arrival| dispatcher.issue(arrival))
+                pacer::pace(&schedule, &timer, &stop, |arrival| dispatcher.issue(arrival)).await
             }
             Workload::Closed(closed) => {
                 let turns = Arc::new(Turns::new(&closed));
-                turns.run(&clock, &stop, || dispatcher.call_in_turns(&turns))
+                turns.run(&timer, &stop, || dispatcher.call_in_turns(&turns)).await
             }
         };
         // The observer's thread is gone only if it panicked, which is noticed when it is joined.
         let _ = events.send(Event::WindowClosed(window));
-        drop((dispatcher, events));
-        // The receiver is gone only if the run is.
-        let _ = ended.send(());
-    })?;
-    Ok(end)
+    }))
 }

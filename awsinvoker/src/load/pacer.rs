@@ -1,6 +1,5 @@
 //! Keeps time: issues each arrival when it is due and a late one immediately, and leaves none out.
 
-use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use run_record::Arrival;
@@ -12,21 +11,26 @@ use crate::plan::schedule::Schedule;
 /// How long a sleep may last before the stop flag is looked at again.
 const STOP_CHECK_NS: u64 = 50_000_000;
 
-/// Issues the schedule on the calling thread until its end, or until `stop` is set.
+/// How many arrivals are issued at most before the calls get their turn on the same thread.
+const MOST_AT_ONCE: u32 = 32;
+
+/// Issues the schedule until its end, or until `stop` is set.
 ///
 /// `issue` must not block: every arrival after it would be late.
-pub(super) fn pace(
+pub(super) async fn pace(
     schedule: &Schedule,
     clock: &impl SleepClock,
     stop: &AtomicBool,
     mut issue: impl FnMut(Arrival),
 ) -> Window {
-    // Linux lets a timer fire 50 µs late by default, to save power. Failing to ask for less costs only precision,
-    // and that is recorded as schedule lag.
-    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-    let mut issued = 0;
+    let (mut issued, mut at_once) = (0, 0);
     for arrival in schedule.iter() {
-        if !wait_until(arrival.intended_ns, clock, stop) {
+        at_once = if clock.has_reached(arrival.intended_ns) { at_once + 1 } else { 0 };
+        if at_once > MOST_AT_ONCE {
+            tokio::task::yield_now().await;
+            at_once = 1;
+        }
+        if !wait_until(arrival.intended_ns, clock, stop).await {
             let end_ns = schedule.end_if_stopped_ns(clock.now_ns(), arrival.intended_ns);
             return Window { issued, end_ns };
         }
@@ -37,7 +41,7 @@ pub(super) fn pace(
 }
 
 /// Sleeps until the deadline; false if the run was stopped.
-pub(super) fn wait_until(deadline_ns: u64, clock: &impl SleepClock, stop: &AtomicBool) -> bool {
+pub(super) async fn wait_until(deadline_ns: u64, clock: &impl SleepClock, stop: &AtomicBool) -> bool {
     loop {
         if stop.load(Ordering::Relaxed) {
             return false;
@@ -45,13 +49,13 @@ pub(super) fn wait_until(deadline_ns: u64, clock: &impl SleepClock, stop: &Atomi
         if clock.has_reached(deadline_ns) {
             return true;
         }
-        clock.sleep_until(deadline_ns.min(clock.now_ns() + STOP_CHECK_NS));
+        clock.sleep_until(deadline_ns.min(clock.now_ns() + STOP_CHECK_NS)).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
     use super::*;
@@ -61,27 +65,28 @@ mod tests {
 
     /// A clock whose time passes only while somebody sleeps. Each sleep ends `late_ns` late.
     struct TestClock {
-        now_ns: Cell<u64>,
+        now_ns: AtomicU64,
         late_ns: u64,
     }
 
     impl TestClock {
         fn new(late_ns: u64) -> Self {
-            Self { now_ns: Cell::new(0), late_ns }
+            Self { now_ns: AtomicU64::new(0), late_ns }
         }
     }
 
     impl SleepClock for TestClock {
         fn has_reached(&self, deadline_ns: u64) -> bool {
-            self.now_ns.get() >= deadline_ns
+            self.now_ns() >= deadline_ns
         }
 
         fn now_ns(&self) -> u64 {
-            self.now_ns.get()
+            self.now_ns.load(Ordering::Relaxed)
         }
 
-        fn sleep_until(&self, deadline_ns: u64) {
-            self.now_ns.set(self.now_ns.get().max(deadline_ns) + self.late_ns);
+        async fn sleep_until(&self, deadline_ns: u64) {
+            self.now_ns.fetch_max(deadline_ns, Ordering::Relaxed);
+            self.now_ns.fetch_add(self.late_ns, Ordering::Relaxed);
         }
     }
 
@@ -89,40 +94,58 @@ mod tests {
         Schedule::constant(Rate::from_rps(rps).unwrap(), Duration::from_millis(duration_ms))
     }
 
-    #[test]
-    fn each_arrival_is_issued_when_it_is_due() {
+    #[tokio::test]
+    async fn each_arrival_is_issued_when_it_is_due() {
         let (clock, mut seen) = (TestClock::new(0), Vec::new());
-        let paced = pace(&schedule(1000.0, 100), &clock, &AtomicBool::new(false), |arrival| {
+        let (schedule, go_on) = (schedule(1000.0, 100), AtomicBool::new(false));
+        let paced = pace(&schedule, &clock, &go_on, |arrival| {
             assert_eq!(clock.now_ns(), arrival.intended_ns);
             seen.push(arrival.sequence);
         });
-        assert_eq!(paced, Window { issued: 100, end_ns: 100 * MS });
+        assert_eq!(paced.await, Window { issued: 100, end_ns: 100 * MS });
         assert!(seen.iter().copied().eq(0..100));
     }
 
-    #[test]
-    fn late_arrivals_are_issued_immediately_and_none_is_left_out() {
+    #[tokio::test]
+    async fn late_arrivals_are_issued_immediately_and_none_is_left_out() {
         // Each sleep ends when ten more arrivals are due.
         let (clock, mut issued_at) = (TestClock::new(10 * MS), Vec::new());
-        let paced = pace(&schedule(1000.0, 100), &clock, &AtomicBool::new(false), |_| {
+        let (schedule, go_on) = (schedule(1000.0, 100), AtomicBool::new(false));
+        let paced = pace(&schedule, &clock, &go_on, |_| {
             issued_at.push(clock.now_ns());
         });
-        assert_eq!(paced.issued, 100);
+        assert_eq!(paced.await.issued, 100);
         issued_at.dedup();
         assert_eq!(issued_at.len(), 10, "{issued_at:?}");
     }
 
-    #[test]
-    fn a_run_that_is_stopped_ends_when_the_first_arrival_that_was_left_out_was_due() {
-        let (clock, stop) = (TestClock::new(0), AtomicBool::new(false));
-        let paced = pace(&schedule(1000.0, 100), &clock, &stop, |arrival| {
-            stop.store(arrival.sequence == 9, Ordering::Relaxed);
+    #[tokio::test]
+    async fn the_calls_get_their_turn_while_many_arrivals_are_late() {
+        let (clock, (sender, calls)) = (TestClock::new(0), std::sync::mpsc::channel());
+        clock.now_ns.store(1000 * MS, Ordering::Relaxed);
+        let (mut waiting, mut most) = (0, 0);
+        let (schedule, go_on) = (schedule(1000.0, 500), AtomicBool::new(false));
+        let paced = pace(&schedule, &clock, &go_on, |_| {
+            let sender = sender.clone();
+            tokio::spawn(async move { sender.send(()) });
+            waiting = waiting + 1 - calls.try_iter().count();
+            most = most.max(waiting);
         });
-        assert_eq!(paced, Window { issued: 10, end_ns: 10 * MS });
+        assert_eq!(paced.await.issued, 500);
+        assert_eq!(most, MOST_AT_ONCE as usize);
     }
 
-    #[test]
-    fn a_long_wait_notices_that_the_run_is_stopped() {
+    #[tokio::test]
+    async fn a_run_that_is_stopped_ends_when_the_first_arrival_that_was_left_out_was_due() {
+        let (clock, stop, schedule) = (TestClock::new(0), AtomicBool::new(false), schedule(1000.0, 100));
+        let paced = pace(&schedule, &clock, &stop, |arrival| {
+            stop.store(arrival.sequence == 9, Ordering::Relaxed);
+        });
+        assert_eq!(paced.await, Window { issued: 10, end_ns: 10 * MS });
+    }
+
+    #[tokio::test]
+    async fn a_long_wait_notices_that_the_run_is_stopped() {
         struct Stopping<'a>(TestClock, &'a AtomicBool);
 
         impl SleepClock for Stopping<'_> {
@@ -134,15 +157,15 @@ mod tests {
                 self.0.now_ns()
             }
 
-            fn sleep_until(&self, deadline_ns: u64) {
-                self.0.sleep_until(deadline_ns);
+            async fn sleep_until(&self, deadline_ns: u64) {
+                self.0.sleep_until(deadline_ns).await;
                 self.1.store(true, Ordering::Relaxed);
             }
         }
 
         let stop = AtomicBool::new(false);
         let clock = Stopping(TestClock::new(0), &stop);
-        let paced = pace(&schedule(0.001, 2_000_000), &clock, &stop, |_| {});
+        let paced = pace(&schedule(0.001, 2_000_000), &clock, &stop, |_| {}).await;
         assert_eq!(paced.issued, 1);
         assert_eq!(clock.now_ns(), STOP_CHECK_NS);
     }

@@ -107,6 +107,8 @@ pub struct Configuration {
     pub timeout_s: f64,
     /// Calls in flight at once.
     pub max_in_flight: u32,
+    /// Threads of the load generator that made calls and read answers.
+    pub workers: u16,
     /// How the platform was connected to.
     pub connection: ConnectionInfo,
     /// What was demanded of the result, as it was written.
@@ -413,6 +415,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             expected_requests: Some(3000),
             timeout_s: 60.0,
             max_in_flight: 1000,
+            workers: 1,
             connection: ConnectionInfo {
                 http: "1.1".to_owned(),
                 reuse: Connections::Pooled,
