@@ -14,7 +14,7 @@ use crate::machine;
 use crate::plan::endpoints::Endpoint;
 use crate::plan::schedule::{Generated, Schedule};
 use crate::plan::{ClosedLoop, Plan, Stage, Workload};
-use crate::platform::Description;
+use crate::platform::{Description, EndpointDescription};
 
 /// The order of more entries than this is cut.
 const MAX_ORDER: usize = 1000;
@@ -67,13 +67,10 @@ fn configuration(
     let plan = &config.plan;
     let workload = &plan.workload;
     let mut configuration = Configuration {
-        target: platform.target.clone(),
-        local: platform.local.clone(),
-        docker: platform.docker.clone(),
+        targets: platform.targets.clone(),
         functions: platform.functions.clone(),
-        env: platform.env.clone(),
         endpoints_file: endpoints_file(plan),
-        endpoints: endpoints(plan)?,
+        endpoints: endpoints(plan, platform)?,
         load: LoadKind::Open,
         rps: workload.target_rps(),
         time_s: units::s(workload.end_ns()),
@@ -88,7 +85,6 @@ fn configuration(
         timeout_s: plan.timeout.as_secs_f64(),
         max_in_flight: plan.max_in_flight,
         workers: config.workers,
-        connection: platform.connection.clone(),
         thresholds: plan.thresholds.iter().map(ToString::to_string).collect(),
         require_idle_percent: config.idle.map(|limit| limit.percent),
     };
@@ -116,13 +112,18 @@ fn stage(stage: &Stage) -> StageInfo {
     StageInfo { time_s: units::s(stage.duration_ns), from_rps: stage.from.rps(), to_rps: stage.to.rps() }
 }
 
-fn endpoints(plan: &Plan) -> serde_json::Result<Vec<EndpointInfo>> {
+fn endpoints(plan: &Plan, platform: &Description) -> serde_json::Result<Vec<EndpointInfo>> {
     let slots = &plan.endpoints.slots;
     let entries = |index: usize| slots.iter().filter(|&&slot| slot == index).count();
     let info = |(index, endpoint): (usize, &Endpoint)| {
+        let EndpointDescription { target, function, system } = platform.endpoints[index].clone();
         Ok(EndpointInfo {
             name: endpoint.name.clone(),
             hostname: endpoint.hostname.clone(),
+            protocol: endpoint.place.protocol,
+            target,
+            function,
+            system,
             asynchronous: endpoint.asynchronous,
             payload: RawValue::from_string(endpoint.payload.clone())?,
             share: entries(index) as f64 / slots.len() as f64,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use run_record::format::{FormatError, hgrm, json};
 use run_record::names::file_names;
 use run_record::run_dir::{RUN_JSON, RunDir, RunDirError, SUMMARY_JSON};
-use run_record::run_info::{End, Load, RunInfo};
+use run_record::run_info::{End, Load, RunInfo, TargetInfo};
 use run_record::sink::{Sink, SinkError};
 use run_record::summary::SumError;
 use run_record::{Summary, View, units, wall_clock};
@@ -79,7 +79,7 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
     // Before signals are taken over: a signal ends this at once.
     write_schedule(&config.plan)?;
     let mut interrupts = Interrupts::new()?;
-    load::allow_connections(config.plan.max_in_flight)?;
+    load::allow_connections(config.plan.max_in_flight, config.platform.targets())?;
     let before = tokio::select! {
         before = idle::before_run(config.idle) => before?,
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
@@ -117,7 +117,7 @@ async fn run_on(
     let Files { run_dir, latency_file, latency_sink } = Files::create(plan)?;
     let files = observe::Files::create(&run_dir, latency_sink)?;
     if !display.quiet {
-        say(out, &start_line(plan, &description.target, run_dir.path()));
+        say(out, &start_line(plan, &description.targets, run_dir.path()));
     }
     let (platform, gate) = (Arc::new(platform), Gate::new(plan.max_in_flight));
     let warmed_up = warm_up(plan, &gate, &platform, Clock::starting_in(LEAD), interrupts).await?;
@@ -265,10 +265,11 @@ fn save(
     if failures.is_empty() { Ok(()) } else { Err(RunError::NotSaved(failures)) }
 }
 
-fn start_line(plan: &Plan, target: &str, run_dir: &Path) -> String {
+fn start_line(plan: &Plan, targets: &[TargetInfo], run_dir: &Path) -> String {
     let Plan { workload, endpoints, .. } = plan;
     let (names, run_dir) = (listed(&endpoints.names()), run_dir.display());
-    let mut line = format!("{workload} to {names} on {target}, saved in {run_dir}");
+    let targets: Vec<String> = targets.iter().map(TargetInfo::text).collect();
+    let mut line = format!("{workload} to {names} on {}, saved in {run_dir}", targets.join(" and "));
     if endpoints.are_own_functions {
         let payloads =
             endpoints.list.iter().map(|endpoint| format!("{} with {}", endpoint.name, endpoint.payload));

@@ -352,6 +352,6 @@ mod tests {
         let args = Args::parse_from_go_style(["awsinvoker".into()]).unwrap();
         // The tests run in the folder of the package, where there is none.
         let error = Plan::resolve(&args).unwrap_err().to_string();
-        insta::assert_snapshot!(error, @r#"endpoints.json, which is read if --endpoints-file is not given: cannot be read: No such file or directory (os error 2); make one like [{"hostname": "chameleon"}]"#);
+        insta::assert_snapshot!(error, @r#"endpoints.json, which is read if --endpoints-file is not given: cannot be read: No such file or directory (os error 2); make one like [{"hostname": "chameleon"}], or give --local, which calls the functions of this project without one"#);
     }
 }

@@ -1,22 +1,59 @@
-//! How `run.json` describes a platform.
+//! How `run.json` describes where the functions are.
 
-use run_record::run_info::{ConnectionInfo, DockerInfo, FunctionInfo, LocalInfo};
+use run_record::run_info::{FunctionInfo, TargetInfo};
 
-/// What `run.json` says of a platform.
+/// What `run.json` says of one target.
 #[derive(Clone, Debug)]
+pub(crate) struct TargetDescription {
+    /// The target itself.
+    pub(crate) target: TargetInfo,
+    /// What is known of its functions. The index of the target is not known here.
+    pub(crate) functions: Vec<FunctionInfo>,
+    /// What is called at it, in the order of its endpoints.
+    pub(crate) endpoints: Vec<EndpointDescription>,
+    /// Name and version of each library that speaks to it.
+    pub(crate) versions: Vec<(String, String)>,
+}
+
+/// What an endpoint is, for a comparison of systems.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EndpointDescription {
+    /// The index of its target.
+    pub(crate) target: usize,
+    /// Which function it is.
+    pub(crate) function: String,
+    /// Which of the compared systems it belongs to.
+    pub(crate) system: String,
+}
+
+/// What `run.json` says of all targets together.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Description {
-    /// The platform and its address, for people.
-    pub(crate) target: String,
-    /// The local Lambda that was started for the run.
-    pub(crate) local: Option<LocalInfo>,
-    /// The Docker that it uses.
-    pub(crate) docker: Option<DockerInfo>,
+    /// Where the endpoints are.
+    pub(crate) targets: Vec<TargetInfo>,
     /// What is known of the functions.
     pub(crate) functions: Vec<FunctionInfo>,
-    /// `KEY=VALUE` for the functions of a local Lambda that was started for the run.
-    pub(crate) env: Vec<String>,
-    /// How it is connected to.
-    pub(crate) connection: ConnectionInfo,
-    /// Name and version of each library that speaks to the platform.
+    /// What each endpoint of the plan is.
+    pub(crate) endpoints: Vec<EndpointDescription>,
+    /// Name and version of each library that speaks to a platform.
     pub(crate) versions: Vec<(String, String)>,
+}
+
+impl Description {
+    /// Describes a plan of this many endpoints. Nothing is known yet.
+    pub(super) fn of_endpoints(count: usize) -> Self {
+        Self { endpoints: vec![EndpointDescription::default(); count], ..Self::default() }
+    }
+
+    /// Adds a target, at which the endpoints of these indices are.
+    pub(super) fn add(&mut self, description: TargetDescription, endpoints: &[usize]) {
+        let index = self.targets.len();
+        self.targets.push(description.target);
+        let functions = description.functions.into_iter();
+        self.functions.extend(functions.map(|function| FunctionInfo { target: index, ..function }));
+        for (&endpoint, described) in endpoints.iter().zip(description.endpoints) {
+            self.endpoints[endpoint] = EndpointDescription { target: index, ..described };
+        }
+        self.versions.extend(description.versions);
+    }
 }

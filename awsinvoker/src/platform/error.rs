@@ -14,6 +14,21 @@ pub enum ConfigError {
          NAME, ACCOUNT:function:NAME or arn:aws:lambda:REGION:ACCOUNT:function:NAME, each with or without :QUALIFIER"
     )]
     Hostname { path: String, index: usize, hostname: String },
+    #[error(
+        "--endpoints-file {path}: entry {index}: `{key}` is given, which is for functions that --local starts, expected \
+         --local, and none of `endpoint_url`, `region` and `profile` in the entry"
+    )]
+    NotLocal { path: String, index: usize, key: &'static str },
+    #[error(
+        "--endpoints-file {path}: entries {} and {}: the function `{function}` has {} and {}, expected one of them; \
+         another `hostname` makes it another function", entries[0], entries[1], values[0], values[1]
+    )]
+    Contradiction { path: String, entries: [usize; 2], function: String, values: [String; 2] },
+    #[error(
+        "--endpoints-file {path}: entry {index}: `program` is `{program}`, expected the path of a program with a slash, \
+         relative to the folder of the endpoints file, or the name of one beside awsinvoker or in PATH"
+    )]
+    EntryProgram { path: String, index: usize, program: String },
     #[error("--local: there is no program `{program}` in {folders}; {advice}")]
     NoProgram { program: String, folders: String, advice: String },
 }
@@ -42,6 +57,8 @@ pub enum StartError {
     NoClient(String),
     #[error("--warm-connections: {0}")]
     NotWarmed(String),
+    #[error("{target}: {source}")]
+    Target { target: String, source: Box<Self> },
     #[error("{}: cannot be started: {source}", program.display())]
     Program { program: PathBuf, source: io::Error },
     #[error("{}: not ready: {reason}", program.display())]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,8 +12,11 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::error::{ConfigError, StartError};
+use super::local_functions::{self, LocalFunction, Program, Wanted};
+use super::programs::Programs;
 use super::tools;
 use crate::cli::PlatformArgs;
+use crate::plan::endpoints::Endpoints;
 
 /// A local Lambda only binds a port before it is ready, and asks Docker about images.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -25,34 +27,16 @@ const IMAGE: &str = "image ";
 const READY: &str = "listening on ";
 /// The program of the local Lambda.
 const LAMBDA_LOCAL: &str = "lambda-local";
-/// The functions of this project, each the name of its program and of its package.
-const OWN_FUNCTIONS: [&str; 2] = ["chameleon", "cnn_serving"];
-
-/// The folders in which programs are looked for.
-#[derive(Clone, Debug)]
-pub struct Programs {
-    beside: PathBuf,
-    path: Vec<PathBuf>,
-}
 
 /// What a local Lambda is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LocalConfig {
     /// Its own program.
     pub(super) lambda_local: PathBuf,
-    /// Name and program of each function.
-    pub(super) functions: Vec<(String, Program)>,
+    /// What it serves.
+    pub(super) functions: Vec<LocalFunction>,
     /// `KEY=VALUE` for the functions.
     pub(super) env: Vec<String>,
-}
-
-/// What a local Lambda runs a function from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Program {
-    /// This program.
-    Executable(PathBuf),
-    /// The Docker image of this name.
-    Image(String),
 }
 
 /// A local Lambda that runs. It ends when its standard input ends, so also when this process dies.
@@ -67,80 +51,32 @@ pub(crate) struct LocalLambda {
     info: LocalInfo,
 }
 
-impl Programs {
-    /// Looks in the folder of this executable first, then in the folders of `PATH`.
-    pub fn new(executable: &Path, path: Option<&std::ffi::OsStr>) -> Self {
-        Self {
-            beside: executable.parent().unwrap_or(executable).to_owned(),
-            path: path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default(),
-        }
-    }
-
-    /// A program of this project, beside this one or in `PATH`.
-    fn find_own(&self, program: &str, advice: String) -> Result<PathBuf, ConfigError> {
-        let mut folders = std::iter::once(&self.beside).chain(&self.path);
-        let found = folders.find_map(|folder| Some(folder.join(program)).filter(|path| is_executable(path)));
-        let folders = || format!("{} or in PATH", self.beside.display());
-        found.ok_or_else(|| ConfigError::NoProgram {
-            program: program.to_owned(),
-            folders: folders(),
-            advice,
-        })
-    }
-
-    /// Any other program, beside this one only: `PATH` has many programs that are no functions.
-    fn find_beside(&self, program: &str, advice: String) -> Result<PathBuf, ConfigError> {
-        let (path, folders) = (self.beside.join(program), self.beside.display().to_string());
-        let missing = || ConfigError::NoProgram { program: program.to_owned(), folders, advice };
-        if is_executable(&path) { Ok(path) } else { Err(missing()) }
-    }
-}
-
 impl LocalConfig {
-    /// Finds the programs for functions of these names, or takes their images.
+    /// Finds what is to be started for these endpoints.
     pub(super) fn resolve(
         args: &PlatformArgs,
-        names: &[&str],
+        endpoints: &Endpoints,
+        wanted: &[Wanted<'_>],
         programs: &Programs,
     ) -> Result<Self, ConfigError> {
         if let Some(value) = args.env.iter().find(|pair| !pair.contains('=') || pair.starts_with('=')) {
             let expected = "KEY=VALUE".to_owned();
             return Err(ConfigError::Value { flag: "--env", value: format!("`{value}`"), expected });
         }
-        let lambda_local = programs.find_own(LAMBDA_LOCAL, install("lambda_local", "crates/lambda_local"))?;
-        let mut functions: Vec<(String, Program)> = Vec::new();
-        for name in names {
-            if !functions.iter().any(|(other, _)| other == name) {
-                functions.push(((*name).to_owned(), program(args, name, programs)?));
-            }
-        }
+        let lambda_local = programs.own(LAMBDA_LOCAL, "lambda_local", "crates/lambda_local")?;
+        let functions = local_functions::resolve(endpoints, wanted, args.images, programs)?;
         Ok(Self { lambda_local, functions, env: args.env.clone() })
     }
-}
 
-fn program(args: &PlatformArgs, name: &str, programs: &Programs) -> Result<Program, ConfigError> {
-    if args.images {
-        return Ok(Program::Image(format!("{name}:latest")));
+    /// The function of this name.
+    pub(super) fn function(&self, name: &str) -> Option<&LocalFunction> {
+        self.functions.iter().find(|function| function.name == name)
     }
-    let path = if OWN_FUNCTIONS.contains(&name) {
-        programs.find_own(name, install(name, name))
-    } else {
-        let advice = format!(
-            "for a function of your own, start `lambda-local --function {name}=PROGRAM` and give --endpoint-url"
-        );
-        programs.find_beside(name, advice)
-    };
-    path.map(Program::Executable)
-}
 
-fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
-}
-
-fn install(package: &str, folder: &str) -> String {
-    format!(
-        "build it with `cargo build --release -p {package}`, or install it with `cargo install --path {folder}`"
-    )
+    /// Whether a function runs from an image.
+    pub(super) fn has_images(&self) -> bool {
+        self.functions.iter().any(|function| matches!(function.program, Program::Image(_)))
+    }
 }
 
 impl LocalLambda {
@@ -227,7 +163,7 @@ fn words(command: &Command) -> Vec<String> {
 fn command(config: &LocalConfig) -> Command {
     let mut command = Command::new(&config.lambda_local);
     command.args(["--listen", "127.0.0.1:0", "--exit-with-stdin"]);
-    for (name, program) in &config.functions {
+    for LocalFunction { name, program, .. } in &config.functions {
         let (flag, program) = match program {
             Program::Executable(path) => ("--function", path.as_os_str()),
             Program::Image(image) => ("--image", image.as_ref()),
@@ -235,6 +171,11 @@ fn command(config: &LocalConfig) -> Command {
         let mut function = OsString::from(format!("{name}="));
         function.push(program);
         command.arg(flag).arg(function);
+    }
+    for LocalFunction { name, memory_mb, .. } in &config.functions {
+        if let Some(mb) = memory_mb {
+            command.arg("--memory").arg(format!("{name}={mb}"));
+        }
     }
     for pair in &config.env {
         command.args(["--env", pair]);

@@ -1,7 +1,11 @@
 //! Where functions are, and how they are called. Everything that is said of a platform stands here: its configuration,
 //! addresses, client, the sorting of failures, and its description in `run.json`.
 //!
-//! A second platform joins with a folder beside `lambda`, and one arm in each of [`Config`], [`Platform`] and [`Answer`].
+//! A run calls one or several targets: a target is a server of one platform, with one client and its connections. Each
+//! endpoint of the plan has a route, which says at which target it is.
+//!
+//! A second platform joins with a folder beside `lambda`, one arm in each of [`TargetConfig`], [`Target`] and
+//! [`PlatformAnswer`], and one line in [`Config::resolve`].
 
 pub mod answer;
 mod call;
@@ -10,38 +14,64 @@ mod error;
 mod http;
 pub mod lambda;
 mod local;
+mod local_functions;
+mod programs;
 mod tools;
 
+use futures_util::future::join_all;
 use run_record::Reply;
+use run_record::run_info::Protocol;
 
 pub use call::{Answer, Call, ReadyConnection, SocketTimes};
-pub(crate) use description::Description;
+use description::TargetDescription;
+pub(crate) use description::{Description, EndpointDescription};
 pub use error::{ConfigError, StartError};
-pub use local::Programs;
+pub use programs::Programs;
 
 use crate::cli::PlatformArgs;
 use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
 use local::LocalLambda;
 
-/// The configuration of a platform.
+/// The configuration of all targets.
 #[derive(Clone, Debug)]
-pub enum Config {
+pub struct Config(Vec<TargetConfig>);
+
+/// The configuration of a target.
+#[derive(Clone, Debug)]
+enum TargetConfig {
     /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(lambda::Config),
 }
 
-/// A platform that is ready for calls.
+/// All targets, ready for calls of the plan's endpoints.
 #[derive(Debug)]
-pub enum Platform {
-    /// See [`Config::Lambda`].
+pub struct Platform {
+    targets: Vec<Target>,
+    /// Where each endpoint of the plan is.
+    routes: Vec<Route>,
+}
+
+/// A target that is ready for calls.
+#[derive(Debug)]
+enum Target {
+    /// See [`TargetConfig::Lambda`].
     Lambda(lambda::Lambda),
+}
+
+/// Where an endpoint is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Route {
+    /// The index of its target.
+    target: usize,
+    /// Its index among the endpoints at this target.
+    endpoint: usize,
 }
 
 /// An answer of a [`Platform`].
 #[derive(Debug)]
 pub enum PlatformAnswer {
-    /// See [`Config::Lambda`].
+    /// See [`TargetConfig::Lambda`].
     Lambda(lambda::LambdaAnswer),
 }
 
@@ -54,23 +84,116 @@ pub(crate) struct Started {
     pub(crate) local: Option<LocalLambda>,
 }
 
+/// What a target is when it is ready.
+type Ready = (Target, TargetDescription, Option<LocalLambda>);
+
 impl Config {
     /// Resolves the command line for the endpoints of a plan. `programs` finds what `--local` starts.
     ///
     /// # Errors
-    /// A value cannot be used, an endpoint is not one of the platform, or a program is missing.
+    /// A value cannot be used, an endpoint is not one of its platform, entries contradict one another, or a program is
+    /// missing.
     pub fn resolve(args: &PlatformArgs, plan: &Plan, programs: &Programs) -> Result<Self, ConfigError> {
-        lambda::Config::resolve(args, plan, programs).map(Self::Lambda)
+        let endpoints = plan.endpoints.list.iter().enumerate();
+        let indices: Vec<usize> = endpoints
+            .filter(|(_, endpoint)| matches!(endpoint.place.protocol, Protocol::Lambda))
+            .map(|(index, _)| index)
+            .collect();
+        let lambdas = lambda::Config::resolve(args, plan, programs, &indices)?;
+        let mut targets: Vec<_> = lambdas.into_iter().map(TargetConfig::Lambda).collect();
+        targets.sort_by_key(|target| target.endpoints().first().copied());
+        Ok(Self(targets))
     }
 
-    /// Makes the platform ready for calls of these endpoints.
+    /// The number of targets.
+    pub(crate) fn targets(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Makes all targets ready for calls of these endpoints, at the same time. If one fails, the others are stopped.
     pub(crate) async fn start(&self, endpoints: &[Endpoint]) -> Result<Started, StartError> {
+        let all = join_all(self.0.iter().map(|target| target.start(endpoints))).await;
+        let (mut ready, mut failure) = (Vec::new(), None);
+        for (config, started) in self.0.iter().zip(all) {
+            match started {
+                Ok(target) => ready.push((config.endpoints(), target)),
+                Err(error) => failure = failure.or_else(|| Some(self.failure(config, error))),
+            }
+        }
+        match failure {
+            None => Ok(Started::new(endpoints.len(), ready)),
+            Some(error) => {
+                for (_, (.., local)) in ready {
+                    stop(local).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Names the target of a failure, unless there is no other.
+    fn failure(&self, config: &TargetConfig, source: StartError) -> StartError {
+        match self.0.as_slice() {
+            [_] => source,
+            _ => StartError::Target { target: config.name(), source: Box::new(source) },
+        }
+    }
+}
+
+impl TargetConfig {
+    /// The indices of its endpoints in the plan, in order.
+    fn endpoints(&self) -> &[usize] {
+        match self {
+            Self::Lambda(config) => &config.endpoints,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Lambda(config) => config.name(),
+        }
+    }
+
+    async fn start(&self, endpoints: &[Endpoint]) -> Result<Ready, StartError> {
         match self {
             Self::Lambda(config) => {
                 let (lambda, description, local) = config.start(endpoints).await?;
-                Ok(Started { platform: Platform::Lambda(lambda), description, local })
+                Ok((Target::Lambda(lambda), description, local))
             }
         }
+    }
+}
+
+impl Started {
+    /// Puts together what became ready: each target with the indices of its endpoints, of so many in the plan.
+    fn new(endpoints: usize, ready: Vec<(&[usize], Ready)>) -> Self {
+        let indices: Vec<&[usize]> = ready.iter().map(|(indices, _)| *indices).collect();
+        let routes = routes(endpoints, &indices);
+        let (mut targets, mut description) = (Vec::new(), Description::of_endpoints(endpoints));
+        let mut started = None;
+        for (indices, (target, described, local)) in ready {
+            targets.push(target);
+            description.add(described, indices);
+            started = started.or(local);
+        }
+        Self { platform: Platform { targets, routes }, description, local: started }
+    }
+}
+
+/// Where each endpoint is, from the indices of the endpoints at each target.
+fn routes(endpoints: usize, targets: &[&[usize]]) -> Vec<Route> {
+    let mut routes = vec![Route::default(); endpoints];
+    for (target, indices) in targets.iter().enumerate() {
+        for (endpoint, &index) in indices.iter().enumerate() {
+            routes[index] = Route { target, endpoint };
+        }
+    }
+    routes
+}
+
+async fn stop(local: Option<LocalLambda>) {
+    if let Some(local) = local {
+        local.stop().await;
     }
 }
 
@@ -78,8 +201,9 @@ impl Call for Platform {
     type Answer = PlatformAnswer;
 
     async fn call(&self, endpoint: usize) -> PlatformAnswer {
-        match self {
-            Self::Lambda(lambda) => PlatformAnswer::Lambda(lambda.call(endpoint).await),
+        let Route { target, endpoint } = self.routes[endpoint];
+        match &self.targets[target] {
+            Target::Lambda(lambda) => PlatformAnswer::Lambda(lambda.call(endpoint).await),
         }
     }
 }
@@ -101,5 +225,17 @@ impl Answer for PlatformAnswer {
         match self {
             Self::Lambda(answer) => answer.read(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_endpoint_has_its_route() {
+        let route = |target, endpoint| Route { target, endpoint };
+        let expected = [route(0, 0), route(1, 0), route(0, 1), route(1, 1), route(1, 2)];
+        assert_eq!(routes(5, &[&[0, 2], &[1, 3, 4]]), expected);
     }
 }

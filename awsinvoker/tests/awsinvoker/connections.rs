@@ -25,7 +25,7 @@ fn check_order(sample: &Sample) {
 
 fn connection(bench: &Bench) -> Value {
     let info: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
-    info["configuration"]["connection"].clone()
+    info["configuration"]["targets"][0]["connection"].clone()
 }
 
 #[test]

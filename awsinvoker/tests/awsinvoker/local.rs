@@ -73,7 +73,7 @@ fn both_functions_on_the_local_lambda() {
     assert!(function["program"].as_str().unwrap().ends_with("/cnn_serving"), "{function}");
     assert_eq!((function["sha256"].as_str().unwrap().len(), &function["memory_mb"]), (64, &json!(512)));
     assert!(function["environment"][0].as_str().unwrap().starts_with("CNN_SERVING_ASSETS="), "{function}");
-    assert_eq!(run["configuration"]["local"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(run["configuration"]["targets"][0]["local"]["version"], env!("CARGO_PKG_VERSION"));
 }
 
 /// The parts of the latency are known, and add up.

@@ -83,7 +83,7 @@ fn with_images_it_is_told_their_names_and_tells_their_ids() {
         let known = ["name", "image", "image_id"].map(|key| function[key].as_str().unwrap());
         assert_eq!(known, [name, "string:latest", "sha256:1"]);
     }
-    let command_line = run["configuration"]["local"]["command_line"].as_array().unwrap();
+    let command_line = run["configuration"]["targets"][0]["local"]["command_line"].as_array().unwrap();
     assert_eq!(command_line.last().unwrap(), "string=string:latest");
 }
 
@@ -110,7 +110,7 @@ fn a_function_that_is_not_there_is_named_with_what_to_do() {
     let output = installed.run("--local");
     assert_eq!(output.status.code(), Some(2));
     let message = stderr(&output).replace(installed.folder.path().to_str().unwrap(), "DIR");
-    let expected = "error: --local: there is no program `string` in DIR; for a function of your own, start \
-        `lambda-local --function string=PROGRAM` and give --endpoint-url\n";
+    let expected = "error: --local: there is no program `string` in DIR; for a function of your own, give \
+        `program` or `image` in its entry of the endpoints file\n";
     assert_eq!(message, expected);
 }

@@ -76,7 +76,8 @@ fn the_address_of_the_service_in_the_environment_is_called_and_recorded() {
     let output = command.env("AWS_ENDPOINT_URL_LAMBDA", bench.url()).output().unwrap();
     assert_complete(&output);
     let info: Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
-    assert_eq!(info["configuration"]["target"], bench.url());
+    let target = &info["configuration"]["targets"][0];
+    assert_eq!((&target["address"], &target["region"]), (&json!(bench.url()), &json!("eu-west-1")));
     // A flag counts for more.
     let mut command = bench.command("-rps 20 -time 0.2 --out flag");
     let output = command.env("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:1").output().unwrap();

@@ -1,15 +1,20 @@
 //! How a run was made: what `run.json` holds, so that the run can be made again.
 
+mod target_info;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use self::target_info::{
+    ConnectionInfo, Connections, DockerInfo, LocalInfo, PlatformKind, Protocol, TargetInfo,
+};
 use crate::warning::Warning;
 
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// How a run was made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -67,16 +72,10 @@ pub struct Build {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Configuration {
-    /// The platform and its address, for people.
-    pub target: String,
-    /// The lambda-local that was started for the run; null if none was.
-    pub local: Option<LocalInfo>,
-    /// The Docker that ran its images; null if none did, or it did not answer.
-    pub docker: Option<DockerInfo>,
+    /// Where the endpoints were. Each endpoint and each function names its target by its index in this list.
+    pub targets: Vec<TargetInfo>,
     /// The functions that were called.
     pub functions: Vec<FunctionInfo>,
-    /// `KEY=VALUE` for the functions of a lambda-local that was started for the run.
-    pub env: Vec<String>,
     /// The file that the endpoints were read from.
     pub endpoints_file: EndpointsFile,
     /// What was called.
@@ -109,34 +108,10 @@ pub struct Configuration {
     pub max_in_flight: u32,
     /// Threads of the load generator that made calls and read answers.
     pub workers: u16,
-    /// How the platform was connected to.
-    pub connection: ConnectionInfo,
     /// What was demanded of the result, as it was written.
     pub thresholds: Vec<String>,
     /// How busy the machine might be before and during the run, in percent; null if that did not matter.
     pub require_idle_percent: Option<f64>,
-}
-
-/// How a platform was connected to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct ConnectionInfo {
-    /// The version of HTTP.
-    pub http: String,
-    /// Whether connections were used again.
-    pub reuse: Connections,
-    /// Connections that were made before the start.
-    pub warm_connections: u32,
-}
-
-/// Whether connections are used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Connections {
-    /// A call takes an idle connection, or makes one.
-    Pooled,
-    /// A call makes a connection, and closes it.
-    PerCall,
 }
 
 /// Whether a load waits for answers.
@@ -227,6 +202,8 @@ pub enum Order {
 pub struct FunctionInfo {
     /// The name by which it was called.
     pub name: String,
+    /// The index of its target.
+    pub target: usize,
     /// What an environment is: `process` or `docker` on lambda-local, `Zip` or `Image` on AWS.
     pub kind: Option<String>,
     /// The path of its program.
@@ -255,26 +232,6 @@ pub struct FunctionInfo {
     pub environment: Vec<String>,
 }
 
-/// The lambda-local that was started for a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct LocalInfo {
-    /// Its version, if it told.
-    pub version: Option<String>,
-    /// Its program and its arguments.
-    pub command_line: Vec<String>,
-}
-
-/// The Docker that ran the functions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct DockerInfo {
-    /// Its version.
-    pub version: String,
-    /// How it stores images and containers.
-    pub storage_driver: String,
-}
-
 /// The endpoints file, and the order in which its entries are called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -297,6 +254,14 @@ pub struct EndpointInfo {
     pub name: String,
     /// Whom it called.
     pub hostname: String,
+    /// How it was called.
+    pub protocol: Protocol,
+    /// The index of its target.
+    pub target: usize,
+    /// Which function it was, for a comparison of systems.
+    pub function: String,
+    /// Which of the compared systems it belonged to.
+    pub system: String,
     /// Whether calls were asynchronous.
     pub asynchronous: bool,
     /// The JSON document that was sent, as it was written.
@@ -372,6 +337,10 @@ pub(crate) fn test_run_info() -> RunInfo {
     let endpoint = |name: &str, payload: &str| EndpointInfo {
         name: name.to_owned(),
         hostname: name.to_owned(),
+        protocol: Protocol::Lambda,
+        target: 0,
+        function: name.to_owned(),
+        system: "lambda-local".to_owned(),
         asynchronous: false,
         payload: serde_json::from_str(payload).expect("it is JSON"),
         share: 0.5,
@@ -390,13 +359,10 @@ pub(crate) fn test_run_info() -> RunInfo {
         }),
         command_line: vec!["awsinvoker".to_owned(), "--local".to_owned()],
         configuration: Configuration {
-            target: "lambda-local at http://127.0.0.1:9000".to_owned(),
-            local: Some(LocalInfo { version: None, command_line: vec!["lambda-local".to_owned()] }),
-            docker: Some(DockerInfo { version: "20".to_owned(), storage_driver: "overlay2".to_owned() }),
+            targets: vec![test_target_info()],
             functions: ["f", "g"]
                 .map(|name| FunctionInfo { name: name.to_owned(), ..Default::default() })
                 .to_vec(),
-            env: vec!["A=1".to_owned()],
             endpoints_file: EndpointsFile { entries: 2, order: vec![0, 1], ..EndpointsFile::default() },
             endpoints: vec![
                 endpoint("f", r#"{"n": 1180591620717411303424, "a": [1.0, null]}"#),
@@ -416,11 +382,6 @@ pub(crate) fn test_run_info() -> RunInfo {
             timeout_s: 60.0,
             max_in_flight: 1000,
             workers: 1,
-            connection: ConnectionInfo {
-                http: "1.1".to_owned(),
-                reuse: Connections::Pooled,
-                warm_connections: 2,
-            },
             thresholds: vec!["f.response.p99<9ms".to_owned()],
             require_idle_percent: None,
         },
@@ -446,6 +407,25 @@ pub(crate) fn test_run_info() -> RunInfo {
     }
 }
 
+/// A local Lambda.
+#[cfg(test)]
+fn test_target_info() -> TargetInfo {
+    TargetInfo {
+        platform: PlatformKind::Lambda,
+        address: "http://127.0.0.1:9000".to_owned(),
+        region: Some("us-east-1".to_owned()),
+        profile: None,
+        local: Some(LocalInfo { version: None, command_line: vec!["lambda-local".to_owned()] }),
+        docker: Some(DockerInfo { version: "20".to_owned(), storage_driver: "overlay2".to_owned() }),
+        env: vec!["A=1".to_owned()],
+        connection: ConnectionInfo {
+            http: "1.1".to_owned(),
+            reuse: Connections::Pooled,
+            warm_connections: 2,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -464,6 +444,14 @@ mod tests {
         assert_eq!(read.configuration.endpoints[1].payload.get(), "null");
         assert_eq!(read.endpoint_names(), ["f", "g"]);
         assert_eq!(read.machine.during.unwrap().others_percent().to_bits(), 5.5_f64.to_bits());
+    }
+
+    #[test]
+    fn a_target_is_told_by_its_address_and_by_what_is_special() {
+        let local = test_target_info();
+        let other = TargetInfo { local: None, profile: Some("test".to_owned()), ..local.clone() };
+        assert_eq!(local.text(), "lambda-local at http://127.0.0.1:9000");
+        assert_eq!(other.text(), "http://127.0.0.1:9000 with the profile test");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub enum EndpointsError {
     /// There is no file of the default name.
     #[error(
         "{DEFAULT_ENDPOINTS_FILE}, which is read if --endpoints-file is not given: cannot be read: {0}; make one like \
-         [{{\"hostname\": \"chameleon\"}}]"
+         [{{\"hostname\": \"chameleon\"}}], or give --local, which calls the functions of this project without one"
     )]
     NoDefault(std::io::Error),
     /// The file cannot be read.
@@ -83,11 +83,15 @@ pub enum ContentError {
         /// The label.
         label: String,
     },
-    /// Both keys for the payload.
-    #[error("entry {index}: both `payload` and `payload_file` are given, expected one of them")]
-    TwoPayloads {
+    /// Two keys that exclude one another.
+    #[error("entry {index}: both `{first}` and `{second}` are given, expected one of them")]
+    Both {
         /// Position in the array, from 0.
         index: usize,
+        /// One key.
+        first: &'static str,
+        /// The other key.
+        second: &'static str,
     },
     /// The file of a payload cannot be used.
     #[error("entry {index}: `payload_file` {path}: {problem}")]

@@ -2,14 +2,18 @@
 
 mod entry;
 mod error;
+mod fields;
+mod place;
 mod slots;
 
 use std::path::PathBuf;
 
 pub use entry::{DEFAULT_PAYLOAD, Endpoint, MAX_ASYNCHRONOUS_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES};
-use entry::{Entry, Fields, ReadPayload, without_bom};
+use entry::{Entry, ReadPayload, without_bom};
 use error::MAX_SLOTS;
 pub use error::{ContentError, EndpointsError, MAX_ENDPOINTS, MAX_FILE_BYTES};
+use fields::Fields;
+pub use place::{LocalSettings, LocalSource, Place};
 
 /// What an endpoints file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +57,7 @@ pub fn parse(text: &str, read_payload: ReadPayload<'_>) -> Result<Endpoints, Con
     let (mut called, mut weights) = (Vec::new(), Vec::new());
     for (index, fields) in entries.iter().enumerate() {
         endpoints.note_unknown_keys(fields);
-        let entry = fields.read(index, &mut *read_payload)?;
+        let entry = Entry::read(fields, index, &mut *read_payload)?;
         weights.push(entry.weight);
         called.push(endpoints.add(index, entry)?);
     }
@@ -87,12 +91,10 @@ impl Endpoints {
     /// Adds the endpoint of an entry, unless it is there. Returns its index.
     fn add(&mut self, index: usize, entry: Entry) -> Result<usize, ContentError> {
         let Entry { mut endpoint, has_label, has_default_payload, .. } = entry;
-        let same = |other: &Endpoint| {
-            (&other.hostname, &other.payload, other.asynchronous)
-                == (&endpoint.hostname, &endpoint.payload, endpoint.asynchronous)
-        };
         let is_known = |(other, origin): (&Endpoint, &Origin)| {
-            same(other) && origin.has_label == has_label && (!has_label || other.name == endpoint.name)
+            other.is_same_call(&endpoint)
+                && origin.has_label == has_label
+                && (!has_label || other.name == endpoint.name)
         };
         if let Some(known) = self.list.iter().zip(&self.origins).position(is_known) {
             return Ok(known);
@@ -101,7 +103,7 @@ impl Endpoints {
             return Err(ContentError::TooMany { index });
         }
         if !has_label {
-            endpoint.name = self.unique_name(&endpoint.hostname);
+            endpoint.name = self.unique_name(&endpoint.name);
         } else if self.list.iter().any(|other| other.name == endpoint.name) {
             return Err(ContentError::Label { index, label: endpoint.name });
         }
@@ -111,10 +113,10 @@ impl Endpoints {
         Ok(self.list.len() - 1)
     }
 
-    fn unique_name(&self, hostname: &str) -> String {
+    fn unique_name(&self, base: &str) -> String {
         let taken = |name: &str| self.list.iter().any(|endpoint| endpoint.name == name);
-        let numbered = (2..).map(|number| format!("{hostname}#{number}"));
-        std::iter::once(hostname.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+        let numbered = (2..).map(|number| format!("{base}#{number}"));
+        std::iter::once(base.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
     }
 }
 
@@ -197,6 +199,57 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_tells_where_its_endpoint_is() {
+        let endpoints = parse(
+            r#"[{"hostname": "f"}, {"hostname": "f", "endpoint_url": "https://x.example.com:8443/path"},
+                {"hostname": "f", "Region": "eu-west-1", "profile": "test", "protocol": "lambda"},
+                {"hostname": "f", "system": "a", "function": "g", "memory_mb": 256, "program": "./f"},
+                {"hostname": "f", "system": "a", "image": "f:1", "label": "image"}, {"hostname": "f", "system": "a"},
+                {"hostname": "f", "endpoint_url": "http://[::1]", "region": "x-1"}, {"hostname": "f"}]"#,
+        )
+        .unwrap();
+        assert_eq!(endpoints.unknown_keys, [""; 0]);
+        let names = names(&endpoints);
+        let expected =
+            ["f", "f@x.example.com:8443", "f@eu-west-1-test", "f@a", "image", "f@a#2", "f@[::1]-x-1"];
+        assert_eq!(names, expected);
+        assert_eq!(endpoints.slots, [0, 1, 2, 3, 4, 5, 6, 0]);
+        let systems: Vec<_> = endpoints.list.iter().map(|endpoint| endpoint.system.as_deref()).collect();
+        assert_eq!(
+            systems[..5],
+            [None, Some("x.example.com:8443"), Some("eu-west-1-test"), Some("a"), Some("a")]
+        );
+        let [
+            Endpoint { place: plain, .. },
+            Endpoint { place: url, .. },
+            Endpoint { place: aws, .. },
+            local,
+            image,
+            ..,
+        ] = &endpoints.list[..]
+        else {
+            panic!("{endpoints:?}")
+        };
+        assert_eq!(*plain, Place::default());
+        assert_eq!(url.endpoint_url.as_deref(), Some("https://x.example.com:8443/path"));
+        assert_eq!((aws.region.as_deref(), aws.profile.as_deref()), (Some("eu-west-1"), Some("test")));
+        assert!(url.is_elsewhere() && aws.is_elsewhere() && !local.place.is_elsewhere());
+        let source = Some(LocalSource::Program("./f".to_owned()));
+        assert_eq!(
+            (local.function.as_deref(), &local.place.local),
+            (Some("g"), &LocalSettings { memory_mb: Some(256), source })
+        );
+        assert_eq!(image.place.local.source, Some(LocalSource::Image("f:1".to_owned())));
+    }
+
+    #[test]
+    fn equal_calls_of_two_systems_are_two_endpoints() {
+        let endpoints =
+            parse(r#"[{"hostname": "f", "system": "a"}, {"hostname": "f", "system": "b"}]"#).unwrap();
+        assert_eq!((names(&endpoints), endpoints.slots.len()), (vec!["f@a", "f@b"], 2));
+    }
+
+    #[test]
     fn payloads_come_from_files() {
         let endpoints = parse(r#"[{"hostname": "f", "payload_file": "two.json"}]"#).unwrap();
         assert_eq!((endpoints.list[0].payload.as_str(), endpoints.defaulted), ("[1,\n 2]", 0));
@@ -252,6 +305,15 @@ mod tests {
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "payload_file": "bad.json"}]"#), @"entry 0: `payload_file` bad.json: expected one JSON document: EOF while parsing a list at line 1 column 2");
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "payload_file": "none.json"}]"#), @"entry 0: `payload_file` none.json: cannot be read: entity not found");
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "payload_file": "large.json"}]"#), @"entry 0: `payload_file` large.json: larger than 6291456 bytes, which is Lambda's limit");
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "protocol": "greeter"}]"#), @r#"entry 0: `protocol` is "greeter", expected "lambda"; "greeter" and "executor" are not supported yet"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "endpoint_url": "127.0.0.1:9000"}]"#), @r#"entry 0: `endpoint_url` is "127.0.0.1:9000", expected an address like http://127.0.0.1:9000"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "region": "eu west"}]"#), @r#"entry 0: `region` is "eu west", expected a region like eu-central-1"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "profile": ""}]"#), @r#"entry 0: `profile` is "", expected a string of 1 to 100 characters on one line"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "system": 1}]"#), @"entry 0: `system` is 1, expected a string of 1 to 100 characters on one line");
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "memory_mb": 127}]"#), @"entry 0: `memory_mb` is 127, expected a whole number from 128 to 10240");
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "image": "f g"}]"#), @r#"entry 0: `image` is "f g", expected the name of a Docker image"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "program": ""}]"#), @r#"entry 0: `program` is "", expected the name or the path of a program"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "image": "f", "program": "f"}]"#), @"entry 0: both `program` and `image` are given, expected one of them");
         let heavy: Vec<_> = (0..1001).map(|_| r#"{"hostname": "f", "weight": 1000}"#).collect();
         insta::assert_snapshot!(message(&format!("[{}]", heavy.join(","))), @"the weights of all entries are 1001000 together, expected at most 1000000; an entry without one has 1");
         let many: Vec<_> = (0..=MAX_ENDPOINTS).map(|n| format!(r#"{{"hostname": "f{n}"}}"#)).collect();

@@ -38,6 +38,11 @@ impl Origin {
         self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
+    /// A name, or an address without brackets.
+    pub(in crate::platform) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The value of the header `Host`.
     pub(in crate::platform) fn authority(&self) -> &str {
         &self.authority

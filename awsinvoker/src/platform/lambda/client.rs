@@ -35,7 +35,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where a Lambda is and how to speak to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Connection {
     /// The address of an Invoke API, if not AWS's own.
     pub(super) endpoint_url: Option<String>,

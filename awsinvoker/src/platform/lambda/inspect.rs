@@ -128,6 +128,8 @@ impl Answer {
         let local = self.lambda_local.unwrap_or_default();
         FunctionInfo {
             name: name.to_owned(),
+            // Set where all targets are known.
+            target: 0,
             kind: local.kind.or(self.package_type),
             program: local.program,
             arguments: local.arguments,

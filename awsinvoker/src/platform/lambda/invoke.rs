@@ -30,6 +30,8 @@ pub struct Lambda {
     pub(super) sdk: aws_config::SdkConfig,
     /// Where calls really go.
     pub(super) address: String,
+    /// What calls are signed for.
+    pub(super) region: String,
     requests: Vec<Request>,
 }
 
@@ -61,18 +63,22 @@ impl Lambda {
     /// # Errors
     /// None for an address like `http://127.0.0.1:9000`, if there are endpoints.
     pub async fn at(endpoint_url: &str, endpoints: &[Endpoint]) -> Result<Self, StartError> {
-        Self::connect(&Connection::at(endpoint_url), endpoints).await
+        let endpoints: Vec<&Endpoint> = endpoints.iter().collect();
+        Self::connect(&Connection::at(endpoint_url), &endpoints).await
     }
 
     /// Makes the client.
-    pub(super) async fn connect(connection: &Connection, endpoints: &[Endpoint]) -> Result<Self, StartError> {
+    pub(super) async fn connect(
+        connection: &Connection,
+        endpoints: &[&Endpoint],
+    ) -> Result<Self, StartError> {
         let Sdk { config, credentials, trust } = client::load(connection).await?;
         let mut templates = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             templates.push(Template::new(&config, credentials.clone(), endpoint).await?);
         }
         let first = templates.first().ok_or(StartError::NoEndpoint)?;
-        let address = first.address();
+        let (address, region) = (first.address(), first.scope.region.clone());
         let settings = connection.http(trust);
         let client = Client::new(first.origin.clone(), &settings)
             .map_err(|error| StartError::NoClient(error.to_string()))?;
@@ -91,12 +97,12 @@ impl Lambda {
             .warm(connection.warm_connections)
             .await
             .map_err(|error| StartError::NotWarmed(error.to_string()))?;
-        Ok(Self { client, caller, sdk: config, address, requests })
+        Ok(Self { client, caller, sdk: config, address, region, requests })
     }
 }
 
 impl Request {
-    fn new((template, endpoint): (Template, &Endpoint)) -> Self {
+    fn new((template, endpoint): (Template, &&Endpoint)) -> Self {
         let payload = Bytes::copy_from_slice(endpoint.payload.as_bytes());
         let (uri, asynchronous) = (template.uri.clone(), endpoint.asynchronous);
         Self { uri, signer: Signer::new(template, &payload), payload, asynchronous }

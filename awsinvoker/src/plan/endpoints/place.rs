@@ -1,0 +1,118 @@
+//! What an entry of an endpoints file says of where its endpoint is.
+
+use http::Uri;
+use run_record::run_info::Protocol;
+
+use super::error::ContentError;
+use super::fields::Fields;
+
+/// As AWS Lambda allows.
+const MEMORY_MB: std::ops::RangeInclusive<u32> = 128..=10_240;
+
+/// The protocols that an entry can name.
+const PROTOCOLS: &str = r#""lambda"; "greeter" and "executor" are not supported yet"#;
+
+/// Where an endpoint is, as far as its entry says so. The command line says the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// How it is called.
+    pub protocol: Protocol,
+    /// The address of its server.
+    pub endpoint_url: Option<String>,
+    /// Its AWS region.
+    pub region: Option<String>,
+    /// The profile in AWS's configuration files for its calls.
+    pub profile: Option<String>,
+    /// How its function is started, if it is started for the run.
+    pub local: LocalSettings,
+}
+
+/// How a function is started for the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// Its memory in MB.
+    pub memory_mb: Option<u32>,
+    /// What it is started from.
+    pub source: Option<LocalSource>,
+}
+
+/// What a function is started from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalSource {
+    /// A program: its name, or its path with a slash, which may be relative to the folder of the endpoints file.
+    Program(String),
+    /// The name of a Docker image.
+    Image(String),
+}
+
+impl Place {
+    /// Reads the keys about the place from the entry at this position.
+    pub(super) fn read(fields: &Fields<'_>, index: usize) -> Result<Self, ContentError> {
+        let is_url = |url: &String| host_and_port(url).is_some();
+        let is_region =
+            |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let (url, region) = ("an address like http://127.0.0.1:9000", "a region like eu-central-1");
+        Ok(Self {
+            protocol: fields.typed(index, "protocol", PROTOCOLS, |_| true)?.unwrap_or_default(),
+            endpoint_url: fields.typed(index, "endpoint_url", url, is_url)?,
+            region: fields.typed(index, "region", region, is_region)?,
+            profile: fields.line(index, "profile")?,
+            local: LocalSettings::read(fields, index)?,
+        })
+    }
+
+    /// Whether the entry says where its endpoint is, so that it is not started for the run.
+    pub fn is_elsewhere(&self) -> bool {
+        self.endpoint_url.is_some() || self.region.is_some() || self.profile.is_some()
+    }
+
+    /// A short name of a place that the entry gives: host and port, the region and the profile, as far as they are there.
+    pub(super) fn short_name(&self) -> Option<String> {
+        let Self { endpoint_url, region, profile, .. } = self;
+        let server = endpoint_url.as_deref().and_then(host_and_port);
+        let parts: Vec<_> =
+            [server.as_ref(), region.as_ref(), profile.as_ref()].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.into_iter().map(String::as_str).collect::<Vec<_>>().join("-"))
+    }
+}
+
+impl LocalSettings {
+    fn read(fields: &Fields<'_>, index: usize) -> Result<Self, ContentError> {
+        let expected = "a whole number from 128 to 10240";
+        let memory_mb = fields.typed(index, "memory_mb", expected, |mb| MEMORY_MB.contains(mb))?;
+        let image = fields.typed(index, "image", "the name of a Docker image", is_image_name)?;
+        let is_path = |text: &String| !text.is_empty() && !text.contains('\0');
+        let program = fields.typed(index, "program", "the name or the path of a program", is_path)?;
+        let source = match (program, image) {
+            (Some(_), Some(_)) => {
+                return Err(ContentError::Both { index, first: "program", second: "image" });
+            }
+            (Some(program), None) => Some(LocalSource::Program(program)),
+            (None, image) => image.map(LocalSource::Image),
+        };
+        Ok(Self { memory_mb, source })
+    }
+
+    /// The key that an entry gives of those that are for a function that is started for the run.
+    pub fn given_key(&self) -> Option<&'static str> {
+        match (&self.source, self.memory_mb) {
+            (Some(LocalSource::Program(_)), _) => Some("program"),
+            (Some(LocalSource::Image(_)), _) => Some("image"),
+            (None, Some(_)) => Some("memory_mb"),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Host and port of an address, the port if it is given; `None` if it is not the address of a server.
+fn host_and_port(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let host = uri.host().filter(|_| matches!(uri.scheme_str(), Some("http" | "https")))?;
+    Some(uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+/// As lambda-local allows.
+#[expect(clippy::ptr_arg, reason = "it checks what a field was read as")]
+fn is_image_name(name: &String) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/@".contains(&b))
+}
