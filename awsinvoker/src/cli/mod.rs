@@ -102,11 +102,13 @@ pub struct Args {
     pub threshold: Vec<String>,
 }
 
-/// Where the functions are. Without any of these flags they are on AWS, as AWS's own tools are configured.
+/// Where the functions are whose entries do not say it. Without any of these flags they are on AWS, as AWS's own tools are
+/// configured.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PlatformArgs {
-    /// Start a lambda-local for this run, with the functions of the endpoints file, and call it. The programs of this
-    /// project are looked for beside this program and in PATH, and all others beside this program
+    /// Start a lambda-local for this run, with the functions of the endpoints file, and call it. Entries that have an
+    /// `endpoint_url`, a `region` or a `profile` are called there instead. The programs of this project are looked for
+    /// beside this program and in PATH, and all others beside this program, unless their entries name a `program`
     #[arg(long, conflicts_with_all = ["endpoint_url", "region", "profile"])]
     pub local: bool,
     /// Run the functions of --local from the Docker images of their names (NAME:latest), in containers

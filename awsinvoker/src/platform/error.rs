@@ -43,7 +43,7 @@ pub enum StartError {
         "no AWS credentials were found; configure a profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ({0})"
     )]
     NoCredentials(String),
-    #[error("--profile {name}: there is no such profile in AWS's configuration files; they have: {known}")]
+    #[error("profile {name}: there is no such profile in AWS's configuration files; they have: {known}")]
     NoProfile { name: String, known: String },
     #[error("AWS's configuration files cannot be used: {0}")]
     Profiles(String),

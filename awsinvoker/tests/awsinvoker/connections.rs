@@ -146,5 +146,5 @@ fn what_is_wrong_with_a_connection_is_told_in_a_sentence() {
     let once = "-rps 1 -time 1 --endpoint-url";
     insta::assert_snapshot!(message(&format!("{once} {plain_behind_https}")), @"string: first transport, request 0 (unknown): https://ADDRESS: no TLS connection: the server does not speak TLS; if it speaks plain HTTP, its address starts with http://");
     insta::assert_snapshot!(message(&format!("{once} http://127.0.0.1:1")), @"string: first transport, request 0 (unknown): http://127.0.0.1:1: cannot connect: Connection refused (os error 111)");
-    insta::assert_snapshot!(message("--profile wrong"), @"error: --profile wrong: there is no such profile in AWS's configuration files; they have: none");
+    insta::assert_snapshot!(message("--profile wrong"), @"error: profile wrong: there is no such profile in AWS's configuration files; they have: none");
 }

@@ -11,5 +11,6 @@ mod local_process;
 mod report;
 mod run;
 mod support;
+mod targets;
 mod terminal;
 mod tls;

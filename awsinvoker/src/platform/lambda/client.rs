@@ -67,7 +67,7 @@ pub(super) struct Sdk {
 /// Where credentials and a default region come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Credentials {
-    /// AWS's ordinary sources.
+    /// AWS's ordinary sources. A profile that is named counts for more than the environment, as with AWS's own tools.
     Aws,
     /// Environment and profile, else placeholders: for a server on this machine. Never asks the network.
     AwsOrPlaceholder,
@@ -134,12 +134,21 @@ async fn sdk_config(config: &Connection, http_client: SharedHttpClient) -> SdkCo
     let loader = common(config, http_client.clone());
     let given = config.region.clone().map(Region::new);
     let loader = match config.credentials {
+        Credentials::Aws if config.profile.is_some() => {
+            let region = configured_region(config, given).await;
+            let credentials = profile_credentials(config, region.clone(), http_client);
+            let loader = loader.credentials_provider(credentials);
+            match region {
+                Some(region) => loader.region(region),
+                None => loader,
+            }
+        }
         Credentials::Aws => match given {
             Some(region) => loader.region(region),
             None => loader,
         },
         Credentials::AwsOrPlaceholder => {
-            let region = local_region(config, given).await;
+            let region = configured_region(config, given).await.unwrap_or(LOCAL_REGION);
             let credentials = local_credentials(config, region.clone(), http_client);
             loader.region(region).credentials_provider(credentials)
         }
@@ -186,9 +195,8 @@ fn http_client(config: &Connection, trust: &Trust) -> Result<SharedHttpClient, T
     }))
 }
 
-/// The given region, or the one that the environment or the profile configures, or else any: nothing depends on it on
-/// this machine.
-async fn local_region(config: &Connection, given: Option<Region>) -> Region {
+/// The given region, or the one that the environment or the profile configures.
+async fn configured_region(config: &Connection, given: Option<Region>) -> Option<Region> {
     let mut profile = ProfileFileRegionProvider::builder();
     if let Some(name) = &config.profile {
         profile = profile.profile_name(name);
@@ -196,23 +204,37 @@ async fn local_region(config: &Connection, given: Option<Region>) -> Region {
     let configured = RegionProviderChain::first_try(given)
         .or_else(EnvironmentVariableRegionProvider::new())
         .or_else(profile.build());
-    configured.region().await.unwrap_or(LOCAL_REGION)
+    configured.region().await
 }
 
+/// The credentials of the profile: of the one that is named, or else of the configured one.
+fn profile_credentials(
+    config: &Connection,
+    region: Option<Region>,
+    http_client: SharedHttpClient,
+) -> ProfileFileCredentialsProvider {
+    let provider_config = ProviderConfig::without_region().with_region(region).with_http_client(http_client);
+    let mut profile = ProfileFileCredentialsProvider::builder().configure(&provider_config);
+    if let Some(name) = &config.profile {
+        profile = profile.profile_name(name);
+    }
+    profile.build()
+}
+
+/// For a server on this machine. A profile that is named counts for more than the environment.
 fn local_credentials(
     config: &Connection,
     region: Region,
     http_client: SharedHttpClient,
 ) -> CredentialsProviderChain {
-    let provider_config =
-        ProviderConfig::without_region().with_region(Some(region)).with_http_client(http_client);
-    let mut profile = ProfileFileCredentialsProvider::builder().configure(&provider_config);
-    if let Some(name) = &config.profile {
-        profile = profile.profile_name(name);
-    }
-    CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
-        .or_else("Profile", profile.build())
-        .or_else("Placeholder", placeholder())
+    let profile = profile_credentials(config, Some(region), http_client);
+    let chain = if config.profile.is_some() {
+        CredentialsProviderChain::first_try("Profile", profile)
+    } else {
+        let environment = EnvironmentVariableCredentialsProvider::new();
+        CredentialsProviderChain::first_try("Environment", environment).or_else("Profile", profile)
+    };
+    chain.or_else("Placeholder", placeholder())
 }
 
 fn placeholder() -> AwsCredentials {
