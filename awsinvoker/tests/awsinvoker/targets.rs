@@ -239,6 +239,7 @@ fn a_target_that_cannot_be_used_is_named_and_the_others_are_stopped() {
         {"hostname": "f", "endpoint_url": "http://127.0.0.1:1", "region": "eu-west-1"},
     ]);
     let bench = Bench::new(&endpoints.to_string());
+    // This returns when nobody holds the standard error any more, so also not the local Lambda.
     let output = bench.bare_command("--local --warm-connections 1 --out out").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let last = stderr(&output).lines().last().unwrap();
