@@ -4,7 +4,7 @@
 //! A run calls one or several targets: a target is a server of one platform, with one client and its connections. Each
 //! endpoint of the plan has a route, which says at which target it is.
 //!
-//! A second platform joins with a folder beside `lambda`, one arm in each of [`TargetConfig`], [`Target`] and
+//! A second platform joins with a folder beside `lambda`, one arm in each of `TargetConfig`, `Target` and
 //! [`PlatformAnswer`], and one line in [`Config::resolve`].
 
 pub mod answer;
@@ -55,7 +55,7 @@ pub struct Platform {
 /// A target that is ready for calls.
 #[derive(Debug)]
 enum Target {
-    /// See [`TargetConfig::Lambda`].
+    /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(lambda::Lambda),
 }
 
@@ -71,7 +71,7 @@ struct Route {
 /// An answer of a [`Platform`].
 #[derive(Debug)]
 pub enum PlatformAnswer {
-    /// See [`TargetConfig::Lambda`].
+    /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(lambda::LambdaAnswer),
 }
 
