@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod event;
+pub mod samples;
 pub mod size;
 pub mod table;
 

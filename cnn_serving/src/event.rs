@@ -39,6 +39,15 @@ impl Picture {
     }
 }
 
+/// The event that vHive's callers mean by `name`: `replay` is the second sample image, and any other name, such as `record`,
+/// the first.
+pub fn event_of_name(name: &str) -> &'static str {
+    match name {
+        "replay" => r#"{"input_file_seq": 1}"#,
+        _ => r#"{"input_file_seq": 0}"#,
+    }
+}
+
 /// The object that is named by the JSON of the fields.
 fn object(bucket: &str, key: Option<&str>, ancestors_key: Option<&str>) -> Result<ObjectUri, FunctionError> {
     let (name, json, key) = object_key(key, ancestors_key)?;
@@ -91,6 +100,13 @@ mod tests {
         match Picture::from_event(&format!(r#"{{"input_file_seq": {seq}}}"#))? {
             Picture::Sample(index) => Ok(index),
             Picture::Object(object) => panic!("{object}"),
+        }
+    }
+
+    #[test]
+    fn names_have_the_images_of_vhive() {
+        for (name, index) in [("record", 0), ("replay", 1), ("world", 0), ("", 0)] {
+            assert_eq!(Picture::from_event(event_of_name(name)), Ok(Picture::Sample(index)), "{name}");
         }
     }
 

@@ -284,7 +284,7 @@ class Session:
                 raise Problem(f"the server does not listen\n{indented(shortened(''.join(lines)))}")
 
 def address(text):
-    listen = re.search(r"--listen[ =](\S+)", text)
+    listen = re.search(r"--(?:listen|addr)[ =](\S+)", text)
     return listen[1] if listen else DEFAULT_LISTEN
 
 

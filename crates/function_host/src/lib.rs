@@ -4,38 +4,66 @@
 //! platform ──► front end ──► handler(event) ──► answer or FunctionError
 //! ```
 //!
-//! - `lambda` is the front end for AWS Lambda's Runtime API. A front end for another platform is one more module, and
-//!   [`run`] is the place that chooses between them.
-//! - `env_vars` declares the environment variables that a front end reads.
+//! - `lambda` is the front end for AWS Lambda's Runtime API.
+//! - `grpc` is the front end for vHive and Knative. A front end for another platform is one more module, and [`run`] is
+//!   the place that chooses between them.
+//! - `env_vars` declares the environment variables that a front end reads, and `clock` reads the time.
 //! - `log` sets up logging.
 
+mod clock;
 mod env_vars;
+mod grpc;
 mod lambda;
 mod log;
 
+use std::env;
 use std::process::ExitCode;
 
 use function_core::FunctionError;
 use serde::Serialize;
 
-/// Runs a function on the platform that started this process: `init` once, then its handler for one event after the
-/// other.
+/// A sample function, as its program describes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Function<I> {
+    /// Initialises the function and returns its handler.
+    ///
+    /// The handler takes the JSON text of an event and returns the answer, which is sent as `serde_json` writes it. One
+    /// handler gets one event after the other.
+    pub init: I,
+    /// The event that a name stands for, as vHive's callers of the function send names in place of events.
+    pub event_of_name: fn(&str) -> &'static str,
+}
+
+/// Runs a function on the platform that started this process: with Lambda's Runtime API if `AWS_LAMBDA_RUNTIME_API` is
+/// set, and with gRPC otherwise.
 ///
-/// The handler takes the JSON text of an event and returns the answer, which is sent as `serde_json` writes it. It is
-/// called on the only thread of the process, because an environment serves one request at a time.
+/// On Lambda, the function is initialised once, and its handler is called on the only thread of the process, because an
+/// environment serves one request at a time. With gRPC, it is initialised as often as `--concurrency` says, and each
+/// handler has a thread.
 ///
-/// The function returns when the front end has ended or `init` has failed. Both are failures.
-pub fn run<H, A>(init: impl FnOnce() -> Result<H, FunctionError>) -> ExitCode
+/// On Lambda, this returns when the front end has ended or the initialisation has failed. Both are failures. With gRPC,
+/// it returns success after SIGTERM and SIGINT, and the exit code 2 if the command line is wrong.
+pub fn run<I, H, A>(function: &Function<I>) -> ExitCode
 where
-    H: FnMut(&str) -> Result<A, FunctionError>,
+    I: Fn() -> Result<H, FunctionError>,
+    H: FnMut(&str) -> Result<A, FunctionError> + Send + 'static,
     A: Serialize,
 {
     log::to_stderr();
-    match lambda::run(init) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            tracing::error!("{message}");
-            ExitCode::FAILURE
-        }
+    if env_vars::is_lambda() {
+        return match lambda::run(&function.init) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => failed(&message, ExitCode::FAILURE),
+        };
     }
+    match grpc::run(function, env::args_os().skip(1)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(grpc::Error::Usage(message)) => failed(&message, ExitCode::from(2)),
+        Err(grpc::Error::Failed(message)) => failed(&message, ExitCode::FAILURE),
+    }
+}
+
+fn failed(message: &str, code: ExitCode) -> ExitCode {
+    tracing::error!("{message}");
+    code
 }

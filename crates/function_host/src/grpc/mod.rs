@@ -1,0 +1,94 @@
+//! The front end for vHive and Knative: serves the function with gRPC. `docs/grpc.md` describes it for users.
+//!
+//! ```text
+//! connection ─► admission ─► services ─► workers ─► handler      one async thread, and one thread for each handler
+//!               (limits)     (Greeter,   (queue)
+//!                             Executor)
+//! ```
+//!
+//! - `flags` and `address` read the command line and listen.
+//! - `admission` bounds calls and memory, and `trailers` sends metadata after a reply.
+//! - `workers` have the handlers, one call at a time each, in the order of arrival.
+//! - `instance` tells callers about the process, and `failure` why there is no answer.
+//! - `services` serve the calls, and `server` puts all this together.
+
+mod address;
+mod admission;
+mod failure;
+mod flags;
+mod greeting;
+mod instance;
+mod proto;
+mod server;
+mod services;
+mod trailers;
+mod workers;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use function_core::FunctionError;
+use serde::Serialize;
+
+use crate::{Function, clock, env_vars};
+use flags::{Command, Flags};
+use instance::Instance;
+use server::Signals;
+use services::Services;
+use workers::Workers;
+
+/// Why the front end ended, as a message for the log.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The command line or a variable is wrong.
+    Usage(String),
+    /// The function cannot be initialised, or not be served.
+    Failed(String),
+}
+
+/// Initialises the function, then serves it until a signal ends the process. `arguments` is the command line without the
+/// name of the program.
+///
+/// # Errors
+/// If the command line is wrong, the function cannot be initialised, or nothing can be served at the address.
+pub(crate) fn run<I, H, A>(
+    function: &Function<I>,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<(), Error>
+where
+    I: Fn() -> Result<H, FunctionError>,
+    H: FnMut(&str) -> Result<A, FunctionError> + Send + 'static,
+    A: Serialize,
+{
+    let started = clock::now();
+    let Flags { address, concurrency } = match flags::parse(arguments).map_err(Error::Usage)? {
+        Command::Serve(flags) => flags,
+        Command::Help => {
+            // Nobody may be reading it.
+            let _ = io::stdout().write_all(flags::HELP.as_bytes());
+            return Ok(());
+        }
+    };
+    let address = address.with_variables(env_vars::ports()).map_err(Error::Usage)?;
+    if env_vars::tracing_is_enabled() {
+        tracing::warn!("ENABLE_TRACING asks for spans, but this program sends none");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Failed(format!("cannot start the async runtime: {error}")))?;
+    let context = runtime.enter();
+    // Before the initialisation: the first process of a container does not get a signal that it does not catch.
+    let signals =
+        Signals::catch().map_err(|error| Error::Failed(format!("cannot catch signals: {error}")))?;
+    drop(context);
+    let handlers: Result<Vec<H>, _> = (0..concurrency).map(|_| (function.init)()).collect();
+    let handlers = handlers.map_err(|error| Error::Failed(error.to_string()))?;
+    let workers = Workers::start(handlers).map_err(Error::Failed)?;
+    let services = || {
+        let instance = Arc::new(Instance::new(started, clock::now()));
+        Services { instance, workers, event_of_name: function.event_of_name }
+    };
+    runtime.block_on(server::serve(&address, signals, services)).map_err(Error::Failed)
+}
