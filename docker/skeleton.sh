@@ -28,6 +28,10 @@ for manifest in */Cargo.toml */*/Cargo.toml; do
     mkdir -p "$crate/src" "$crate/benches"
     echo '//! Empty.' >"$crate/src/lib.rs"
     printf '//! Empty.\nfn main() {}\n' >"$crate/src/main.rs"
+    # Without a build script, cargo does not compile what it depends on.
+    if grep -q '^\[build-dependencies\]' "$manifest"; then
+        printf '//! Empty.\nfn main() {}\n' >"$crate/build.rs"
+    fi
     # Cargo refuses a manifest that names a benchmark without a source.
     sed -n '/^\[\[bench\]\]/{n;s/^name = "\(.*\)"/\1/p;}' "$manifest" | while read -r bench; do
         echo 'fn main() {}' >"$crate/benches/$bench.rs"

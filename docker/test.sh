@@ -9,10 +9,10 @@ usage() {
 Usage: docker/test.sh [--help]
 
 Checks the images chameleon, cnn_serving and awsinvoker as docker/build.sh leaves them: size, labels, files, the
-version of glibc; that the functions run on a read-only file system, as any user, without a network; that a change of
+version of glibc; that the functions run on a read-only file system, as any user, without a network, and serve gRPC there; that a change of
 the code does not rebuild the dependencies; that the functions answer as they should on lambda-local; that
 docker/compose.yaml works; and that every builder on this machine builds chameleon. Leaves no container behind. Needs
-Docker, its Compose tool and objdump.
+Docker, its Compose tool, objdump, and the Python environment that scripts/setup.sh makes.
 
 Environment:
   LAMBDA_LOCAL   the program lambda-local (default: debug/lambda-local in cargo's target directory)
@@ -54,6 +54,7 @@ main() {
     for image in "${functions[@]}"; do
         check_size "$image"
         check_restricted_run "$image"
+        check_grpc "$image"
     done
     printf '    answers, on lambda-local\n'
     ./docker/check_answers.py "${LAMBDA_LOCAL:-$(target_directory)/debug/lambda-local}"
@@ -172,6 +173,26 @@ check_restricted_run() {
         --endpoint-url http://127.0.0.1:9000 --endpoints-file /tools/endpoints.json 2>&1) || is_late $? || fail "$1: $output"
     [[ $output == *'Issued / completed requests: 10, 10'* ]] || fail "$1 does not run restricted: $output"
     docker rm --force "$id" >/dev/null
+}
+
+# Without Lambda's variable, the function serves gRPC where the image says. A signal ends it in order.
+check_grpc() {
+    local id code
+    id=$(docker run --detach --label "$label=$$" --publish 127.0.0.1::50051 --read-only --user 54321:12345 \
+        --cap-drop ALL --security-opt no-new-privileges "$1")
+    wait_for_line "$id" 'listening on .*:50051'
+    assets/venv/bin/python - "$(docker port "$id" 50051/tcp)" <<'EOF' || fail "$1 does not serve gRPC: $(docker logs "$id" 2>&1)"
+import sys, grpc
+
+name, greeting = b"record", b"Hello, record_response!"
+call = grpc.insecure_channel(sys.argv[1]).unary_unary("/helloworld.Greeter/SayHello")
+reply = call(bytes([10, len(name)]) + name, timeout=60)
+sys.exit(reply != bytes([10, len(greeting)]) + greeting)
+EOF
+    docker stop --time 60 "$id" >/dev/null
+    code=$(docker inspect --format '{{.State.ExitCode}}' "$id")
+    [[ $code == 0 ]] || fail "$1 ends with $code when it is stopped; expected 0"
+    docker rm "$id" >/dev/null
 }
 
 # Whether awsinvoker's exit code says that it was late, as it may be on a busy machine: is_late CODE

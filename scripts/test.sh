@@ -67,6 +67,7 @@ test_thoroughly() {
     # Builds all programs before the first test: some tests run the programs of other packages.
     step cargo test --locked --workspace
     step ./scripts/tests/pictures.sh
+    step test_grpc
     step test_commands
     fuzz
     test_web_pages
@@ -104,6 +105,13 @@ check_structure() {
     python3 scripts/check_boundaries.py
     python3 scripts/check_specification.py
     python3 scripts/conformance.py --check
+}
+
+# The functions, called with gRPC's own client for Python.
+test_grpc() {
+    # shellcheck source=lib/cargo.sh
+    source scripts/lib/cargo.sh
+    assets/venv/bin/python scripts/tests/grpc_clients.py "$(target_directory)/debug"
 }
 
 # The commands of README.md and docs/.

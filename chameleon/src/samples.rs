@@ -16,7 +16,8 @@ mod tests {
 
     #[test]
     fn names_have_the_tables_of_vhive() {
-        for (name, rows, columns) in [("record", 10, 15), ("replay", 15, 10), ("world", 10, 15), ("", 10, 15)] {
+        for (name, rows, columns) in [("record", 10, 15), ("replay", 15, 10), ("world", 10, 15), ("", 10, 15)]
+        {
             let event = Event::parse(event_of_name(name)).unwrap();
             assert_eq!((event.rows(), event.columns()), (rows, columns), "{name}");
         }

@@ -4,4 +4,5 @@
 
 mod binary;
 mod goldens;
+mod grpc;
 mod handler;

@@ -4,6 +4,7 @@
 //! platform ──► front end ──► handler(event) ──► answer or FunctionError
 //! ```
 //!
+//! - [`Function`] is what a program tells about its function.
 //! - `lambda` is the front end for AWS Lambda's Runtime API.
 //! - `grpc` is the front end for vHive and Knative. A front end for another platform is one more module, and [`run`] is
 //!   the place that chooses between them.
@@ -12,6 +13,7 @@
 
 mod clock;
 mod env_vars;
+mod function;
 mod grpc;
 mod lambda;
 mod log;
@@ -22,17 +24,7 @@ use std::process::ExitCode;
 use function_core::FunctionError;
 use serde::Serialize;
 
-/// A sample function, as its program describes it.
-#[derive(Debug, Clone, Copy)]
-pub struct Function<I> {
-    /// Initialises the function and returns its handler.
-    ///
-    /// The handler takes the JSON text of an event and returns the answer, which is sent as `serde_json` writes it. One
-    /// handler gets one event after the other.
-    pub init: I,
-    /// The event that a name stands for, as vHive's callers of the function send names in place of events.
-    pub event_of_name: fn(&str) -> &'static str,
-}
+pub use crate::function::Function;
 
 /// Runs a function on the platform that started this process: with Lambda's Runtime API if `AWS_LAMBDA_RUNTIME_API` is
 /// set, and with gRPC otherwise.

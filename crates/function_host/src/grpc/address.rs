@@ -59,7 +59,8 @@ impl Address {
         self,
         variables: [(&'static str, Option<OsString>); N],
     ) -> Result<Self, String> {
-        let named = variables.into_iter().find_map(|(name, value)| Some((name, value.filter(|v| !v.is_empty())?)));
+        let named =
+            variables.into_iter().find_map(|(name, value)| Some((name, value.filter(|v| !v.is_empty())?)));
         match (self.port, named) {
             (None, Some((name, value))) => {
                 Ok(Self { port: Some(read_port(name, &value.to_string_lossy())?), ..self })
@@ -198,6 +199,9 @@ mod tests {
         let first = address(Some("127.0.0.1"), Some(0)).listen().unwrap();
         let port = first.local_addr().unwrap().port();
         let message = address(Some("127.0.0.1"), Some(port)).listen().unwrap_err();
-        assert!(message.starts_with(&format!("cannot listen on 127.0.0.1:{port}: Address already in use")), "{message}");
+        assert!(
+            message.starts_with(&format!("cannot listen on 127.0.0.1:{port}: Address already in use")),
+            "{message}"
+        );
     }
 }

@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower_service::Service;
 
-use super::trailers;
+use super::{deadline, trailers};
 
 /// How many calls are served or wait, of all connections together.
 pub(crate) const MAX_CALLS: usize = 1024;
@@ -108,8 +108,18 @@ where
             Body::new(CountedBody { body, permit: Arc::clone(&permit), deadline })
         });
         request.extensions_mut().insert(permit);
+        let timeout = deadline::timeout(request.headers());
         let response = self.service.call(request);
-        Box::pin(async { response.await.map(trailers::send) })
+        Box::pin(async move {
+            // tonic ends such a call, too, but as one that was cancelled.
+            match timeout {
+                Some(timeout) => match tokio::time::timeout(timeout, response).await {
+                    Ok(response) => response.map(trailers::send),
+                    Err(_) => Ok(Status::deadline_exceeded("the client's deadline has passed").into_http()),
+                },
+                None => response.await.map(trailers::send),
+            }
+        })
     }
 }
 

@@ -57,12 +57,7 @@ mod tests {
                 "ResponseTooLarge",
             ),
             (Failure::Refused(other), Code::Unknown, "NoSuchKey: no", "NoSuchKey"),
-            (
-                Failure::Panicked("oh".to_owned()),
-                Code::Internal,
-                "HandlerPanicked: oh",
-                "HandlerPanicked",
-            ),
+            (Failure::Panicked("oh".to_owned()), Code::Internal, "HandlerPanicked: oh", "HandlerPanicked"),
         ] {
             let status = status(failure, MetadataMap::new());
             assert_eq!((status.code(), status.message()), (code, message));

@@ -84,9 +84,7 @@ fn value_of(
 ) -> Result<String, String> {
     match value {
         Some(value) => Ok(value.to_owned()),
-        None => {
-            arguments.next().map_or_else(|| Err(format!("--{name} needs a value; see --help")), text)
-        }
+        None => arguments.next().map_or_else(|| Err(format!("--{name} needs a value; see --help")), text),
     }
 }
 
@@ -146,7 +144,10 @@ mod tests {
             ("--port x", "--port is \"x\"; expected a whole number from 0 to 65535".to_owned()),
             ("--port 65536", "--port is \"65536\"; expected a whole number from 0 to 65535".to_owned()),
             ("--concurrency 0", "--concurrency is \"0\"; expected a whole number from 1 to 256".to_owned()),
-            ("--concurrency=257", "--concurrency is \"257\"; expected a whole number from 1 to 256".to_owned()),
+            (
+                "--concurrency=257",
+                "--concurrency is \"257\"; expected a whole number from 1 to 256".to_owned(),
+            ),
             ("--addr a:1 --port 2", "--addr names the port 1, and --port the port 2; name one".to_owned()),
         ] {
             assert_eq!(parsed(line), Err(message), "{line}");

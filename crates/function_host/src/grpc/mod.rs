@@ -7,13 +7,14 @@
 //! ```
 //!
 //! - `flags` and `address` read the command line and listen.
-//! - `admission` bounds calls and memory, and `trailers` sends metadata after a reply.
+//! - `admission` bounds calls, their memory and their time (`deadline`), and `trailers` sends metadata after a reply.
 //! - `workers` have the handlers, one call at a time each, in the order of arrival.
 //! - `instance` tells callers about the process, and `failure` why there is no answer.
 //! - `services` serve the calls, and `server` puts all this together.
 
 mod address;
 mod admission;
+mod deadline;
 mod failure;
 mod flags;
 mod greeting;
@@ -31,7 +32,8 @@ use std::sync::Arc;
 use function_core::FunctionError;
 use serde::Serialize;
 
-use crate::{Function, clock, env_vars};
+use crate::function::Function;
+use crate::{clock, env_vars};
 use flags::{Command, Flags};
 use instance::Instance;
 use server::Signals;

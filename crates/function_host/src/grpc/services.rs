@@ -90,7 +90,8 @@ impl Services {
     ) -> Result<Served, Status> {
         let request = self.instance.count(clock::now());
         let done = self.workers.run(work, request.at, permit).await;
-        let done = done.ok_or_else(|| Status::internal("the function has no handler left; start it again"))?;
+        let done =
+            done.ok_or_else(|| Status::internal("the function has no handler left; start it again"))?;
         let mut trailers = self.instance.metadata(request, done.queued, done.ran);
         if let Some(traceparent) = traceparent(metadata) {
             trailers.insert(TRACEPARENT, traceparent.clone());

@@ -83,7 +83,12 @@ impl Workers {
 
     /// Has the work done after all that was given before. If the future is dropped before a handler has begun the work, it
     /// is not done. `None` if there is no handler left.
-    pub(crate) async fn run(&self, work: Work, arrived: Instant, permit: Option<Arc<Permit>>) -> Option<Done> {
+    pub(crate) async fn run(
+        &self,
+        work: Work,
+        arrived: Instant,
+        permit: Option<Arc<Permit>>,
+    ) -> Option<Done> {
         let (done, result) = oneshot::channel();
         self.queue.send(Job { work, arrived, done, _permit: permit }).ok()?;
         result.await.ok()
@@ -145,4 +150,70 @@ fn spin(duration: Duration) {
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a panic without words").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Has each work done, one after the other, by a handler that answers with the length of the event.
+    fn results(works: Vec<Work>) -> Vec<Result<String, Failure>> {
+        let handler = |event: &str| match event {
+            "panic" => panic!("told to"),
+            "" => Err(FunctionError::invalid_event("it is empty")),
+            event => Ok(event.len()),
+        };
+        let workers = Workers::start(vec![handler]).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let run = |work| runtime.block_on(workers.run(work, clock::now(), None)).unwrap().result;
+        works.into_iter().map(run).collect()
+    }
+
+    fn answer(event: &str) -> Work {
+        Work::Answer(event.to_owned())
+    }
+
+    #[test]
+    fn answers_are_json_and_those_of_samples_are_thrown_away() {
+        let found = results(vec![answer("four"), Work::Sample("four"), Work::Spin(Duration::ZERO)]);
+        assert_eq!(found, ["4", "", ""].map(|text| Ok(text.to_owned())));
+    }
+
+    #[test]
+    fn errors_of_the_function_are_told_also_for_samples() {
+        let error = Failure::Refused(FunctionError::invalid_event("it is empty"));
+        assert_eq!(results(vec![answer(""), Work::Sample("")]), [Err(error.clone()), Err(error)]);
+    }
+
+    #[test]
+    fn a_panic_fails_its_call_alone() {
+        let found = results(vec![answer("panic"), Work::Sample("panic"), answer("four")]);
+        let panicked = || Err(Failure::Panicked("told to".to_owned()));
+        assert_eq!(found, [panicked(), panicked(), Ok("4".to_owned())]);
+    }
+
+    #[test]
+    fn work_whose_caller_has_gone_is_not_begun() {
+        let (begun, seen) = mpsc::channel();
+        let handler = move |event: &str| {
+            begun.send(event.to_owned()).unwrap();
+            Ok::<_, FunctionError>(())
+        };
+        let workers = Workers::start(vec![handler]).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let busy = workers.run(Work::Spin(Duration::from_millis(50)), clock::now(), None);
+            let gone = async {
+                let _ = futures_util::future::select(
+                    Box::pin(workers.run(answer("gone"), clock::now(), None)),
+                    std::future::ready(()),
+                )
+                .await;
+            };
+            futures_util::future::join(busy, gone).await;
+            workers.run(answer("last"), clock::now(), None).await.unwrap();
+        });
+        drop(workers);
+        assert_eq!(seen.iter().collect::<Vec<_>>(), ["last"]);
+    }
 }
