@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import grpc
@@ -342,6 +343,9 @@ class Order(Case):
         server.wait_until_busy()
         calls = [server.start_spin(0) for _ in range(MAX_CALLS + 99)]
         server.wait_until_busy()
+        deadline = time.monotonic() + SECONDS
+        while sum(call.done() for call in calls) < 100 and time.monotonic() < deadline:
+            time.sleep(0.01)
         refused = [call for call in calls if call.done()]
         self.assertEqual(len(refused), 100)
         self.assertEqual({call.code() for call in refused}, {grpc.StatusCode.RESOURCE_EXHAUSTED})
