@@ -12,6 +12,8 @@ const MAX_MIB: f64 = 1_000_000.0;
 const DATE: &[u8] = b"0000/00/00/";
 /// Hexadecimal digits after the version.
 const STREAM_DIGITS: usize = 32;
+/// A longer status or type of an error is no report's.
+const MAX_WORD_BYTES: usize = 100;
 /// A version is `$LATEST` or a number.
 const MAX_VERSION_BYTES: usize = 20;
 
@@ -23,15 +25,21 @@ pub struct Tail {
     pub cold: Option<bool>,
     /// What the platform measured.
     pub report: Report,
+    /// How the invocation ended, if its report says so: `timeout`, `error` or another word. A report in text says nothing of a
+    /// success.
+    pub status: Option<String>,
+    /// The type of the error that the report names.
+    pub error_type: Option<String>,
     /// The name of the log stream, if the function wrote it: it names the environment.
     pub environment: Option<String>,
 }
 
 /// A report about an invocation.
-#[derive(Clone, Copy)]
 struct Invocation<'a> {
     request_id: &'a str,
     report: Report,
+    status: Option<&'a str>,
+    error_type: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +55,10 @@ struct PlatformEvent<'a> {
 struct Record<'a> {
     #[serde(borrow)]
     request_id: Option<&'a str>,
+    #[serde(borrow)]
+    status: Option<&'a str>,
+    #[serde(borrow)]
+    error_type: Option<&'a str>,
     metrics: Option<Metrics>,
 }
 
@@ -72,12 +84,15 @@ pub fn read(log_result: &str, request_id: Option<&str>) -> Option<Tail> {
     let text = String::from_utf8_lossy(&bytes);
     let invocations: Vec<Invocation<'_>> = text.lines().rev().filter_map(invocation).collect();
     let is_own = |invocation: &&Invocation<'_>| request_id.is_none_or(|id| invocation.request_id == id);
-    let report = invocations.iter().find(is_own).map(|invocation| invocation.report);
+    let own = invocations.iter().find(is_own);
+    let report = own.map(|invocation| invocation.report);
     let init = text.lines().any(is_init_report);
     let started = report.is_some_and(|report| report.init_ns.or(report.restore_ns).is_some());
     Some(Tail {
         cold: (init || report.is_some()).then_some(init || started),
         report: report.unwrap_or_default(),
+        status: own.and_then(|own| own.status).map(str::to_owned),
+        error_type: own.and_then(|own| own.error_type).map(str::to_owned),
         environment: log_stream(&text).map(str::to_owned),
     })
 }
@@ -95,6 +110,7 @@ fn from_text(line: &str) -> Option<Invocation<'_>> {
     let mut fields = line.strip_prefix("REPORT RequestId:")?.split('\t');
     let request_id = fields.next().unwrap_or_default().trim();
     let mut metrics = Metrics::default();
+    let (mut status, mut error_type) = (None, None);
     for (name, value) in fields.filter_map(|field| field.split_once(": ")) {
         let number = |unit: &str| value.trim().strip_suffix(unit)?.trim_end().parse::<f64>().ok();
         match name {
@@ -104,16 +120,31 @@ fn from_text(line: &str) -> Option<Invocation<'_>> {
             "Max Memory Used" => metrics.max_memory_used_mb = number("MB"),
             "Init Duration" => metrics.init_duration_ms = number("ms"),
             "Restore Duration" => metrics.restore_duration_ms = number("ms"),
+            "Status" => status = word(value),
+            "Error Type" => error_type = word(value),
             _ => {}
         }
     }
-    Some(Invocation { request_id, report: metrics.report() })
+    Some(Invocation { request_id, report: metrics.report(), status, error_type })
+}
+
+/// A value that is a single word, as a status and the type of an error are.
+fn word(value: &str) -> Option<&str> {
+    let value = value.trim();
+    let fits =
+        (1..=MAX_WORD_BYTES).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some(value)
 }
 
 fn from_json(line: &str) -> Option<Invocation<'_>> {
     let event = event(line).filter(|event| event.kind == "platform.report")?;
-    let Record { request_id, metrics } = event.record?;
-    Some(Invocation { request_id: request_id.unwrap_or_default(), report: metrics?.report() })
+    let Record { request_id, status, error_type, metrics } = event.record?;
+    Some(Invocation {
+        request_id: request_id.unwrap_or_default(),
+        report: metrics?.report(),
+        status: status.and_then(word),
+        error_type: error_type.and_then(word),
+    })
 }
 
 fn event(line: &str) -> Option<PlatformEvent<'_>> {
@@ -183,7 +214,7 @@ mod tests {
     }
 
     fn tail(cold: bool, report: Report) -> Tail {
-        Tail { cold: Some(cold), report, environment: None }
+        Tail { cold: Some(cold), report, ..Tail::default() }
     }
 
     #[test]
@@ -201,7 +232,28 @@ mod tests {
             tail(true, Report { restore_ns: Some(250_500_000), ..report() })
         );
         let failed = WARM.replace("36 MB\t", "36 MB\tStatus: error\tError Type: Runtime.ExitError");
-        assert_eq!(parse(failed.as_bytes()), tail(false, report()));
+        let (status, error_type) = (Some("error".to_owned()), Some("Runtime.ExitError".to_owned()));
+        assert_eq!(parse(failed.as_bytes()), Tail { status, error_type, ..tail(false, report()) });
+    }
+
+    #[test]
+    fn the_status_is_that_of_the_request_and_a_word() {
+        let status = |log: String| {
+            let Tail { status, error_type, .. } = parse(log.as_bytes());
+            (status.unwrap_or_default(), error_type.unwrap_or_default())
+        };
+        let words = |status: &str, error_type: &str| (status.to_owned(), error_type.to_owned());
+        let text = |rest: &str| WARM.replace("36 MB\t", &format!("36 MB\t{rest}"));
+        assert_eq!(status(text("Status: timeout")), words("timeout", ""));
+        assert_eq!(status(text("Status: error\tError Type: E.F\t")), words("error", "E.F"));
+        assert_eq!(status(text("Status: \tError Type: E F\t")), words("", ""), "a word has no blank");
+        assert_eq!(status(text(&format!("Status: {}\t", "x".repeat(101)))), words("", ""));
+        let other = text("Status: error").replace("RequestId: a", "RequestId: b");
+        assert_eq!(status(format!("{WARM}{other}")), words("", ""), "it is that of another request");
+        let init = "INIT_REPORT Init Duration: 9 ms\tPhase: init\tStatus: error\t\n";
+        assert_eq!(status(format!("{init}{WARM}")), words("", ""));
+        let json = r#"{"type":"platform.report","record":{"requestId":"a","status":"failure","errorType":"X","metrics":{}}}"#;
+        assert_eq!(status(json.to_owned()), words("failure", "X"));
     }
 
     #[test]

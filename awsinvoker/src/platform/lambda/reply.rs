@@ -5,7 +5,7 @@ use run_record::{Cause, Outcome, Reply};
 use serde::Deserialize;
 
 use super::failure::{self, MAX_MESSAGE_CHARS, MAX_NAME_CHARS};
-use super::log_tail;
+use super::log_tail::{self, Tail};
 use crate::platform::answer;
 use crate::platform::http::Answer;
 use crate::text::shortened;
@@ -35,7 +35,7 @@ pub(super) fn read(answer: &Answer, asynchronous: bool) -> Reply {
         status if !status.is_success() => Err((failure::outcome(status), failure::cause(answer))),
         // There is nothing in it that the function said.
         _ if asynchronous => Ok(None),
-        _ => latency(answer),
+        _ => latency(answer, &tail),
     };
     let (outcome, function_latency_s, cause) = match ended {
         Ok(latency) => (Outcome::Ok, latency, None),
@@ -55,9 +55,9 @@ pub(super) fn read(answer: &Answer, asynchronous: bool) -> Reply {
 }
 
 /// The latency that the function reports, if it reports one.
-fn latency(answer: &Answer) -> Result<Option<f64>, (Outcome, Cause)> {
+fn latency(answer: &Answer, tail: &Tail) -> Result<Option<f64>, (Outcome, Cause)> {
     match text(&answer.headers, FUNCTION_ERROR) {
-        Some(kind) => Err((Outcome::FunctionError, function_error(kind, &answer.body))),
+        Some(kind) => Err((Outcome::FunctionError, function_error(kind, &answer.body, tail))),
         None => answer::latency_s(&answer.body).map_err(|error| {
             let message = shortened(&error.to_string(), MAX_MESSAGE_CHARS);
             (Outcome::BadAnswer, Cause { message, ..Cause::default() })
@@ -65,7 +65,9 @@ fn latency(answer: &Answer) -> Result<Option<f64>, (Outcome, Cause)> {
     }
 }
 
-fn function_error(kind: &str, payload: &[u8]) -> Cause {
+/// The body says what the runtime or the platform wrote. The report says how the platform saw it end: a status that says
+/// more than that there was an error is the reason, and it names the type of an error where the body does not.
+fn function_error(kind: &str, payload: &[u8], tail: &Tail) -> Cause {
     let (code, message) = match answer::object::<FunctionError>(payload) {
         Ok(FunctionError { error_type, error_message }) => {
             (error_type, error_message.unwrap_or_else(|| "no message".to_owned()))
@@ -73,7 +75,8 @@ fn function_error(kind: &str, payload: &[u8]) -> Cause {
         Err(_) => (None, String::from_utf8_lossy(payload).into_owned()),
     };
     Cause {
-        code: Some(shortened(code.as_deref().unwrap_or(kind), MAX_NAME_CHARS)),
+        code: Some(shortened(code.as_deref().or(tail.error_type.as_deref()).unwrap_or(kind), MAX_NAME_CHARS)),
+        reason: tail.status.clone().filter(|status| status != "error"),
         message: shortened(&message, MAX_MESSAGE_CHARS),
         ..Cause::default()
     }
@@ -100,6 +103,7 @@ mod tests {
 
     #[test]
     fn function_errors_are_read_from_objects_alone() {
+        let function_error = |kind: &str, body: &[u8]| function_error(kind, body, &Tail::default());
         let object = br#"{"errorType": "Exit", "errorMessage": "died"}"#;
         assert_eq!(function_error("Unhandled", object).to_string(), "Exit: died");
         let array = br#"["Exit", "died"]"#;
@@ -107,6 +111,25 @@ mod tests {
         let escape = br#"{"errorType": "E\u001b[31m", "errorMessage": "m\u001b]0;"}"#;
         assert_eq!(function_error("Unhandled", escape).to_string(), "E [31m: m ]0;");
         assert_eq!(function_error(&"k".repeat(101), b"{}").code.unwrap().chars().count(), MAX_NAME_CHARS + 1);
+    }
+
+    #[test]
+    fn the_report_explains_a_failure() {
+        let tail = |status: &str, error_type: Option<&str>| Tail {
+            status: Some(status.to_owned()),
+            error_type: error_type.map(str::to_owned),
+            ..Tail::default()
+        };
+        let timeout = br#"{"errorMessage": "Task timed out after 3.00 seconds"}"#;
+        assert_eq!(
+            function_error("Unhandled", timeout, &tail("timeout", None)).to_string(),
+            "Unhandled (timeout): Task timed out after 3.00 seconds"
+        );
+        let exit = br#"{"errorMessage": "exited"}"#;
+        assert_eq!(
+            function_error("Unhandled", exit, &tail("error", Some("Runtime.ExitError"))).to_string(),
+            "Runtime.ExitError: exited"
+        );
     }
 
     #[test]
