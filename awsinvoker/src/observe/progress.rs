@@ -24,6 +24,8 @@ use crate::text::shortened;
 const LAST_S: usize = 5;
 /// A longer message of a failure is cut.
 const MAX_FAILURE_CHARS: usize = 200;
+/// Of fewer values, the p99 is the greatest one.
+const P99_FROM: u64 = 100;
 
 /// How the view is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,7 +215,7 @@ impl State {
             failures: failures.map(|it| (it, count(it))).filter(|(_, count)| *count > 0).collect(),
             cold: self.cold,
             p50_us: last.quantile_ns(0.5).map(units::us),
-            p99_us: last.quantile_ns(0.99).map(units::us),
+            p99_us: last.quantile_ns(0.99).filter(|_| last.count() >= P99_FROM).map(units::us),
             last_failure: self.last_failure.clone(),
             ..View::default()
         }
@@ -332,10 +334,10 @@ mod tests {
         insta::assert_snapshot!(view.block().join("\n"), @"
          7.2 of 60 s   sent 3 (300.0 of 300/s)   in flight 2
          ok 2   failed 1, 1 timeout   cold -
-         response in the last 5 s: p50 6.00 s, p99 6.00 s
+         response in the last 5 s: p50 6.00 s, p99 -
          last failure: f: timeout, request 2: it failed
         ");
-        insta::assert_snapshot!(view.line(), @"7 of 60 s: sent 3 (300.0/s), in flight 2, ok 2, failed 1, cold -, response p50 6.00 s, p99 6.00 s, last failure: f: timeout, request 2: it failed");
+        insta::assert_snapshot!(view.line(), @"7 of 60 s: sent 3 (300.0/s), in flight 2, ok 2, failed 1, cold -, response p50 6.00 s, p99 -, last failure: f: timeout, request 2: it failed");
     }
 
     #[test]
@@ -346,6 +348,14 @@ mod tests {
          ok 0   failed 0   cold -
          response in the last 5 s: p50 -, p99 -
         ");
+    }
+
+    #[test]
+    fn a_p99_needs_a_hundred_values() {
+        let samples: Vec<_> = (0..100).map(|sequence| (sequence, 1_000, Outcome::Ok)).collect();
+        let p99 = |samples: &[_]| state(samples).view(NS_PER_S).p99_us;
+        assert_eq!(p99(&samples[..99]), None);
+        assert!(p99(&samples).is_some_and(|us| (us - 1e6).abs() <= 1e3));
     }
 
     #[test]
