@@ -183,6 +183,12 @@ pub(crate) fn wall_now() -> SystemTime {
     SystemTime::now()
 }
 
+/// What this process has taken of the processors so far, in nanoseconds: all of its threads, also those that ended.
+pub(crate) fn own_processor_ns() -> u64 {
+    let taken = clock_gettime(ClockId::ProcessCPUTime);
+    u64::try_from(taken.tv_sec * NS_PER_S.cast_signed() + taken.tv_nsec).unwrap_or(0)
+}
+
 fn monotonic_ns() -> i64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec * NS_PER_S.cast_signed() + now.tv_nsec

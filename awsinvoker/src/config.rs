@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use run_record::cost::PriceList;
+
 use crate::cli::Args;
+use crate::cost::{self, CostLimit, PricesError};
 use crate::idle::IdleLimit;
 use crate::plan::{Plan, PlanError};
 use crate::platform::{self, Programs};
@@ -21,6 +24,10 @@ pub struct Config {
     pub idle: Option<IdleLimit>,
     /// Threads that make calls and read answers.
     pub workers: u16,
+    /// What calls are billed.
+    pub prices: PriceList,
+    /// What the run may cost.
+    pub max_cost: Option<CostLimit>,
     /// What is shown while the run goes on.
     pub display: Display,
 }
@@ -40,6 +47,9 @@ pub enum ConfigError {
     /// See [`PlanError`].
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// See [`PricesError`].
+    #[error(transparent)]
+    Prices(#[from] PricesError),
     /// See [`platform::ConfigError`].
     #[error(transparent)]
     Platform(#[from] platform::ConfigError),
@@ -55,7 +65,9 @@ impl Config {
         let plan = Plan::resolve(args)?;
         let platform = platform::Config::resolve(&args.platform, &plan, programs)?;
         let display = Display { quiet: args.quiet, progress: args.progress };
-        Ok(Self { plan, platform, idle, workers: args.workers, display })
+        let prices = cost::price_list(args.prices.as_deref())?;
+        let max_cost = cost::limit(args.max_cost, args.expect_duration);
+        Ok(Self { plan, platform, idle, workers: args.workers, prices, max_cost, display })
     }
 }
 
@@ -67,4 +79,46 @@ fn idle_limit(args: &Args) -> Result<Option<IdleLimit>, PlanError> {
     }
     let within = Duration::from_secs_f64(within);
     Ok(args.require_idle.map(|percent| IdleLimit { percent, within }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is expected of a value, as the message says.
+    fn expected(line: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("e.json");
+        std::fs::write(&file, r#"[{"hostname": "f"}]"#).unwrap();
+        let line = format!("awsinvoker {line} -endpointsFile {}", file.display());
+        let message = match Args::parse_from_go_style(line.split_whitespace().map(Into::into)) {
+            Err(error) => error.to_string(),
+            Ok(args) => Config::resolve(&args, &Programs::new(folder.path(), None)).unwrap_err().to_string(),
+        };
+        let (_, expected) = message.split_once("expected ").unwrap_or_else(|| panic!("{message}"));
+        expected.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_is_no_number_and_what_is_out_of_bounds_are_told_the_same() {
+        for (flag, out_of_bounds) in [
+            ("--rps", "0"),
+            ("--time", "1e9"),
+            ("--warm-up", "0"),
+            ("--schedule x --time-scale", "0"),
+            ("--timeout", "0"),
+            ("--require-idle 5% --require-idle-within", "0"),
+            ("--concurrency", "0"),
+            ("--max-in-flight", "100001"),
+        ] {
+            let [no_number, out_of_bounds] =
+                ["x", out_of_bounds].map(|value| expected(&format!("{flag} {value}")));
+            assert_eq!(no_number, out_of_bounds, "{flag}");
+            assert!(no_number.contains(" from "), "{no_number}");
+        }
+        assert_eq!(expected("--seed=-1"), "a number from 0 to 18446744073709551615");
+        assert_eq!(expected("--warm-connections x"), "a number from 0 to that of --max-in-flight");
+        assert_eq!(expected("--max-cost -1"), "a number of US dollars from 0");
+        assert_eq!(expected("--max-cost 1 --expect-duration 0"), "seconds from 0.001 to 900");
+    }
 }

@@ -10,6 +10,7 @@ use run_record::units;
 use serde_json::value::RawValue;
 
 use crate::config::Config;
+use crate::cost;
 use crate::machine;
 use crate::plan::endpoints::Endpoint;
 use crate::plan::schedule::{Generated, Schedule};
@@ -37,6 +38,7 @@ pub(crate) fn run_info(
         end: None,
         command_line: command_line.to_vec(),
         configuration: configuration(config, &platform, warm_up)?,
+        prices: cost::prices(&config.prices, &config.plan, &platform),
         versions: BTreeMap::from_iter(platform.versions.into_iter().chain([own_version])),
         build: build(),
         machine: Machine { before, ..machine::describe() },
@@ -116,7 +118,7 @@ fn endpoints(plan: &Plan, platform: &Description) -> serde_json::Result<Vec<Endp
     let slots = &plan.endpoints.slots;
     let entries = |index: usize| slots.iter().filter(|&&slot| slot == index).count();
     let info = |(index, endpoint): (usize, &Endpoint)| {
-        let EndpointDescription { target, function, system } = platform.endpoints[index].clone();
+        let EndpointDescription { target, function, system, .. } = platform.endpoints[index].clone();
         Ok(EndpointInfo {
             name: endpoint.name.clone(),
             hostname: endpoint.hostname.clone(),

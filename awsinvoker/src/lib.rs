@@ -19,8 +19,10 @@
 pub mod cli;
 mod clock;
 mod config;
+mod cost;
 mod describe;
 pub mod env_vars;
+mod generator_load;
 mod idle;
 pub mod load;
 pub mod logging;
@@ -36,6 +38,7 @@ mod warm_up;
 
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Display};
+pub use cost::{CostError, CostLimit, PricesError};
 pub use idle::{IdleLimit, NotIdle};
 pub use report::{ReportError, report};
 pub use run::{Ending, RunError, run};

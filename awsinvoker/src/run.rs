@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use run_record::circumstances::Circumstances;
 use run_record::format::{FormatError, hgrm, json};
 use run_record::names::file_names;
 use run_record::run_dir::{RUN_JSON, RunDir, RunDirError, SUMMARY_JSON};
@@ -15,13 +16,14 @@ use run_record::{Summary, View, units, wall_clock};
 
 use crate::clock::{Clock, wall_now};
 use crate::config::{Config, Display};
+use crate::cost::{self, CostError};
 use crate::idle::NotIdle;
 use crate::load::{self, Event, Gate, Interrupt, Interrupted, Interrupts, LoadError, Observer as _, Window};
 use crate::machine::Snapshot;
-use crate::observe::{self, Form, Observers, PartialFile, Tally};
+use crate::observe::{self, Form, Observed, Observers, PartialFile, Tally};
 use crate::plan::endpoints::DEFAULT_PAYLOAD;
 use crate::plan::{Plan, schedule_file};
-use crate::platform::{Description, Platform, StartError, Started};
+use crate::platform::{Description, LocalLambda, Platform, StartError, Started};
 use crate::warm_up::{WarmedUp, warm_up};
 use crate::{describe, env_vars, idle, screen};
 
@@ -38,6 +40,8 @@ pub enum RunError {
     NotIdle(#[from] NotIdle),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Cost(#[from] CostError),
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
@@ -88,9 +92,9 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
         started = config.platform.start(&config.plan.endpoints.list) => started?,
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
     };
-    let Started { platform, description, local } = started;
+    let Started { platform, description, mut local } = started;
     let start = Start { config, description, command_line, before };
-    let result = run_on(start, platform, &mut interrupts, out).await;
+    let result = run_on(start, platform, local.as_mut(), &mut interrupts, out).await;
     if let Some(local) = local {
         local.stop().await;
     }
@@ -109,11 +113,13 @@ struct Start<'a> {
 async fn run_on(
     start: Start<'_>,
     platform: Platform,
+    local: Option<&mut LocalLambda>,
     interrupts: &mut Interrupts,
     out: &mut dyn Write,
 ) -> Result<Ending, RunError> {
     let Start { config, description, command_line, before } = start;
     let Config { plan, display, .. } = config;
+    check_cost(config, &description)?;
     let Files { run_dir, latency_file, latency_sink } = Files::create(plan)?;
     let files = observe::Files::create(&run_dir, latency_sink)?;
     if !display.quiet {
@@ -122,24 +128,27 @@ async fn run_on(
     let (platform, gate) = (Arc::new(platform), Gate::new(plan.max_in_flight));
     let warmed_up = warm_up(plan, &gate, &platform, Clock::starting_in(LEAD), interrupts).await?;
     let WarmedUp { info: warm_up, left, interrupted } = warmed_up;
-    let before_start = Snapshot::take();
+    let (before_start, expired_before_ns) = (Snapshot::take(), platform.expired_credentials_ns());
     let mut info =
         describe::run_info(config, description, command_line, warm_up, before).map_err(FormatError::from)?;
     let clock = start_clock(&run_dir, &mut info, left)?;
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
     let (observers, interrupted) = match interrupted {
         Some(Interrupted { by, .. }) => nothing_issued(observers, by),
-        None => load::run(&plan.workload, &gate, platform, clock, interrupts, observers).await?,
+        None => load::run(&plan.workload, &gate, Arc::clone(&platform), clock, interrupts, observers).await?,
     };
-    let (tally, failures) = observers.finish();
+    let expired_ns = platform.expired_credentials_ns().saturating_sub(expired_before_ns);
+    let local_ended = local.and_then(LocalLambda::ended);
+    let Observed { tally, generator, failures } = observers.finish();
+    let circumstances = Circumstances { generator, local_ended, credentials_expired_s: units::s(expired_ns) };
     let wall_jump_ns = clock.wall_jump_ns();
     let target_rps = plan.workload.target_rps_until(tally.window_end_ns, tally.issued);
-    info.end = Some(end(&tally, target_rps, interrupted, wall_jump_ns));
+    info.end = Some(End { circumstances, ..end(&tally, target_rps, interrupted, wall_jump_ns) });
     info.machine.during = before_start.zip(Snapshot::take()).and_then(|(start, end)| end.load_since(&start));
     info.machine.after = idle::after_run().await;
     let endpoints = &plan.endpoints.list;
     let mut summary = tally.summary(endpoints, target_rps, interrupted, wall_jump_ns, &plan.thresholds)?;
-    summary.warnings.extend(info.disturbance());
+    summary.complete(&info, &tally.totals);
     let saved = save(&run_dir, latency_file, &info, &tally, &summary, &failures);
     say(out, &format!("{}\nresults: {}", run_report::text(&summary), run_dir.path().display()));
     saved?;
@@ -159,6 +168,13 @@ fn start_clock(run_dir: &RunDir, info: &mut RunInfo, left: Duration) -> Result<C
         }
         lead *= 2;
     }
+}
+
+/// Checks what the run may cost, if there is a limit.
+fn check_cost(config: &Config, description: &Description) -> Result<(), CostError> {
+    let Some(limit) = config.max_cost else { return Ok(()) };
+    let prices = cost::prices(&config.prices, &config.plan, description);
+    cost::check(limit, &config.plan, &prices, description)
 }
 
 /// How a run ended that was not interrupted. What is worse comes first.
@@ -193,6 +209,7 @@ fn end(tally: &Tally, target_rps: Option<f64>, interrupted: Option<Interrupted>,
         interrupted_ns: interrupted.map(|interrupted| interrupted.at_ns),
         sent_in_window: tally.sent_in_window,
         wall_jump_ns,
+        circumstances: Circumstances::default(),
     }
 }
 

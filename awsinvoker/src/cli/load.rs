@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::numbers::{CALLS, LENGTH, RATE, SEED, TIME_SCALE, number};
+
 /// When to call. Without any of these flags, once a second for five seconds.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct LoadArgs {
     /// Requests per second, over all endpoints [default: 1]
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true, conflicts_with_all = ["stages", "schedule", "concurrency"])]
+    #[arg(long, value_name = "RATE", value_parser = number::<f64>(RATE), allow_negative_numbers = true,
+          conflicts_with_all = ["stages", "schedule", "concurrency"])]
     pub rps: Option<f64>,
     /// How long to send requests, in seconds [default: 5; with --schedule all of it]
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, conflicts_with = "stages")]
+    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true,
+          conflicts_with = "stages")]
     pub time: Option<f64>,
     /// Rates one after the other, such as 30s@10,2m@10..50,5s@0: a step, a linear ramp, and a rest. Times are in ms, s,
     /// m or h
@@ -22,14 +26,15 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["concurrency", "order"])]
     pub schedule: Option<PathBuf>,
     /// Multiply the times of --schedule by this: 0.5 is twice as fast [default: 1]
-    #[arg(long, value_name = "FACTOR", requires = "schedule", allow_negative_numbers = true)]
+    #[arg(long, value_name = "FACTOR", value_parser = number::<f64>(TIME_SCALE), requires = "schedule",
+          allow_negative_numbers = true)]
     pub time_scale: Option<f64>,
     /// Write the time and the endpoint of each call to this file, for --schedule
     #[arg(long, value_name = "FILE", conflicts_with = "concurrency")]
     pub schedule_out: Option<PathBuf>,
     /// Closed loop: this many callers, each of which makes its next call when its last one has ended. Its latencies
     /// hide stalls, since a slow function is called less often
-    #[arg(long, value_name = "CALLERS", conflicts_with_all = ["arrivals", "max_in_flight"])]
+    #[arg(long, value_name = "CALLERS", value_parser = number::<u32>(CALLS), conflicts_with_all = ["arrivals", "max_in_flight"])]
     pub concurrency: Option<u32>,
     /// Time between requests [default: constant]
     #[arg(long, value_enum)]
@@ -38,10 +43,10 @@ pub struct LoadArgs {
     #[arg(long, value_enum)]
     pub order: Option<OrderArg>,
     /// Seed that everything random is drawn from
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = number::<u64>(SEED))]
     pub seed: u64,
     /// Make the first seconds of the load once before the run, and do not count them
-    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true)]
     pub warm_up: Option<f64>,
 }
 

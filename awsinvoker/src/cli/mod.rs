@@ -2,6 +2,7 @@
 
 mod go_flags;
 mod load;
+mod numbers;
 mod vswarm_flags;
 
 use std::ffi::OsString;
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueEnum};
 
 pub use load::{ArrivalsArg, LoadArgs, OrderArg};
+
+use numbers::{CALLS, CONNECTIONS, IDLE_WITHIN, TIMEOUT, billed_seconds, number, percent, usd};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -71,6 +74,7 @@ pub struct Args {
         long,
         value_name = "SECONDS",
         default_value_t = 60.0,
+        value_parser = number::<f64>(IDLE_WITHIN),
         allow_negative_numbers = true,
         requires = "require_idle"
     )]
@@ -87,15 +91,27 @@ pub struct Args {
         alias = "grpcTimeout",
         value_name = "SECONDS",
         default_value_t = 60.0,
+        value_parser = number::<f64>(TIMEOUT),
         allow_negative_numbers = true
     )]
     pub timeout: f64,
     /// Most calls in flight at once. A request that is due beyond that is not sent, and is recorded as dropped
-    #[arg(long, value_name = "CALLS", default_value_t = 1000)]
+    #[arg(long, value_name = "CALLS", default_value_t = 1000, value_parser = number::<u32>(CALLS))]
     pub max_in_flight: u32,
     /// Threads that make calls and read answers. One is best until it is busy: more of them take cores from what is measured
     #[arg(long, value_name = "THREADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: u16,
+    /// File with the prices of AWS Lambda by region and architecture, in JSON as in docs/reference.md [default: those of
+    /// us-east-1]
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
+    /// Do not begin if the run may cost more than this, in US dollars
+    #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
+    pub max_cost: Option<f64>,
+    /// What a call is expected to be billed, in seconds, for --max-cost [default: the time-out of its function, and 10 s for
+    /// its initialisation]
+    #[arg(long, value_name = "SECONDS", value_parser = billed_seconds, requires = "max_cost", allow_negative_numbers = true)]
+    pub expect_duration: Option<f64>,
     /// What the results have to keep, as in 'chameleon.response.p99<250ms' or 'ok>99%'; without an endpoint, or with *, for
     /// every endpoint; may be repeated
     #[arg(long, value_name = "THRESHOLD", action = ArgAction::Append)]
@@ -131,7 +147,7 @@ pub struct PlatformArgs {
     #[arg(long, value_enum, default_value_t = ConnectionsArg::Pooled)]
     pub connections: ConnectionsArg,
     /// Connections to make before the start, so that the first calls need not wait for them
-    #[arg(long, value_name = "CONNECTIONS", default_value_t = 0)]
+    #[arg(long, value_name = "CONNECTIONS", default_value_t = 0, value_parser = number::<u32>(CONNECTIONS))]
     pub warm_connections: u32,
 }
 
@@ -186,12 +202,6 @@ impl Args {
     pub fn parse_from_go_style(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::try_parse_from(go_flags::to_gnu(args)).map_err(vswarm_flags::explained)
     }
-}
-
-/// A share of the processors, with or without its sign.
-fn percent(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').unwrap_or(text).trim_end().parse::<f64>().ok();
-    number.filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(|| "expected 0% to 100%".to_owned())
 }
 
 /// The spellings that Go's `strconv.ParseBool` takes.
@@ -249,7 +259,7 @@ mod tests {
     fn wrong_forms() {
         let message = |line| parse(line).unwrap_err().to_string();
         insta::assert_snapshot!(message("-rps fast"), @"
-        error: invalid value 'fast' for '--rps <RATE>': invalid float literal
+        error: invalid value 'fast' for '--rps <RATE>': expected a number from 0.000001 to 100000
 
         For more information, try '--help'.
         ");

@@ -13,12 +13,14 @@ mod tally;
 use std::io;
 use std::path::PathBuf;
 
+use run_record::circumstances::GeneratorLoad;
 use run_record::run_dir::{LATENCY_HLOG, RunDir, RunDirError, SAMPLES_CSV};
 use run_record::sink::{Sink, SinkError};
 
 pub use tally::Tally;
 
 use crate::clock::Clock;
+use crate::generator_load::{self, Snapshot};
 use crate::load::{Event, Gate, Observer};
 use crate::plan::Plan;
 use crate::screen;
@@ -57,7 +59,21 @@ impl Files {
 #[derive(Debug)]
 pub(crate) struct Observers {
     tally: Tally,
+    /// What the load generator has taken of the processors when the run starts.
+    before: Snapshot,
+    generator: Option<GeneratorLoad>,
     outputs: Vec<Box<dyn Output>>,
+}
+
+/// What is left of the observers when a run is over.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    /// What was counted.
+    pub(crate) tally: Tally,
+    /// What the load generator took of the processors until the end of the window.
+    pub(crate) generator: Option<GeneratorLoad>,
+    /// Which outputs could not be written.
+    pub(crate) failures: Vec<SinkError>,
 }
 
 impl Observers {
@@ -87,21 +103,26 @@ impl Observers {
         if plan.print_requests {
             outputs.push(Box::new(requests::Requests::new(Box::new(io::stdout()), names)));
         }
-        Ok(Self { tally: Tally::new(plan.endpoints.list.len(), plan.workload.end_ns()), outputs })
+        let tally = Tally::new(plan.endpoints.list.len(), plan.workload.end_ns());
+        Ok(Self { tally, before: Snapshot::take(), generator: None, outputs })
     }
 
-    /// Closes all outputs. Returns what was counted, and which outputs could not be written.
-    pub(crate) fn finish(self) -> (Tally, Vec<SinkError>) {
+    /// Closes all outputs.
+    pub(crate) fn finish(self) -> Observed {
         let failures = self.outputs.into_iter().filter_map(|output| output.finish().err()).collect();
         // What is said next on standard output stands below the log.
         screen::flush();
-        (self.tally, failures)
+        Observed { tally: self.tally, generator: self.generator, failures }
     }
 }
 
 impl Observer for Observers {
     fn observe(&mut self, event: &Event) {
         self.tally.observe(event);
+        if matches!(event, Event::WindowClosed(_)) {
+            // What follows is the wait for the last answers, during which there is little to do.
+            self.generator = Snapshot::take().load_since(&self.before, generator_load::cores());
+        }
         self.outputs.iter_mut().for_each(|output| output.observe(event));
     }
 }

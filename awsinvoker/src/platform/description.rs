@@ -24,6 +24,8 @@ pub(crate) struct EndpointDescription {
     pub(crate) function: String,
     /// Which of the compared systems it belongs to.
     pub(crate) system: String,
+    /// Whether AWS itself is called, which bills the calls.
+    pub(crate) on_aws: bool,
 }
 
 /// What `run.json` says of all targets together.

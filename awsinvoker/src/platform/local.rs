@@ -124,6 +124,11 @@ impl LocalLambda {
         &self.url
     }
 
+    /// How the process ended, if it did though nobody stopped it.
+    pub(crate) fn ended(&mut self) -> Option<String> {
+        self.process.try_wait().ok().flatten().map(|status| status.to_string())
+    }
+
     /// Lets the process end its functions and itself. Kills it if it does not end in time.
     pub(crate) async fn stop(mut self) {
         drop(self.stdin.take());

@@ -31,7 +31,7 @@ pub use programs::Programs;
 use crate::cli::PlatformArgs;
 use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
-use local::LocalLambda;
+pub(crate) use local::LocalLambda;
 
 /// The configuration of all targets.
 #[derive(Clone, Debug)]
@@ -161,6 +161,16 @@ impl TargetConfig {
                 Ok((Target::Lambda(lambda), description, local))
             }
         }
+    }
+}
+
+impl Platform {
+    /// For how long calls of any target have had credentials that had expired, in nanoseconds.
+    pub(crate) fn expired_credentials_ns(&self) -> u64 {
+        let of = |target: &Target| match target {
+            Target::Lambda(lambda) => lambda.expired_credentials_ns(),
+        };
+        self.targets.iter().map(of).max().unwrap_or(0)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use run_record::{Outcome, Sample, View};
+use run_record::{Histogram, Outcome, Sample, View, units};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Bench, assert_complete, program};
 
@@ -85,10 +86,15 @@ fn outcome(truth: &Truth) -> Outcome {
     }
 }
 
-/// A server that ends with its standard input, so with the test.
+/// A server of all kinds of latencies and faults.
 fn serve(bench: &Bench) -> (Child, String) {
     std::fs::write(bench.path("plan.toml"), PLAN).unwrap();
     std::fs::write(bench.path("latencies"), "5\n10\n40\n60000\n").unwrap();
+    serve_plan(bench)
+}
+
+/// A server of the plan in the folder. It ends with its standard input, so with the test.
+fn serve_plan(bench: &Bench) -> (Child, String) {
     let mut command = Command::new(program("lambda-local"));
     command.args(["--listen", "127.0.0.1:0", "--exit-with-stdin", "--inject"]).arg(bench.path("plan.toml"));
     command.arg("--truth").arg(bench.path("truth.csv")).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -169,6 +175,8 @@ fn what_is_reported_is_what_was_done() {
         assert!(service_ns > truth.really_ns, "{sample:?} {truth:?}");
     }
     percentiles_hold(&bench, &samples, &truth);
+    every_view_is_that_of_the_samples(&bench, &samples);
+    sums_agree(&bench, &samples, &truth);
 }
 
 /// The percentiles of the summary lie between those of the truth and those of the truth with what the client adds. The
@@ -203,6 +211,139 @@ fn percentiles_hold(bench: &Bench, samples: &[Sample], truth: &HashMap<String, T
             assert!(least <= found_ns && found_ns <= most, "{}: p{percent}: {found_ns} ns", endpoint.name);
         }
     }
+}
+
+/// Each percentile, the mean and the ends of each view are those of the samples, within a thousandth and the width of a step.
+fn every_view_is_that_of_the_samples(bench: &Bench, samples: &[Sample]) {
+    let summary = bench.run_dir().read_summary().unwrap();
+    for (at, endpoint) in summary.endpoints.iter().enumerate() {
+        let groups = [(&endpoint.views, None), (&endpoint.warm, Some(false)), (&endpoint.cold, Some(true))];
+        for ((views, cold), view) in groups.into_iter().flat_map(|group| View::ALL.map(|view| (group, view)))
+        {
+            let latencies = samples.iter().filter(|sample| {
+                let reply = &sample.reply;
+                sample.arrival.endpoint == at
+                    && reply.outcome == Outcome::Ok
+                    && (cold.is_none() || reply.cold == cold)
+            });
+            let mut exact: Vec<u64> = latencies.filter_map(|sample| view.latency_ns(sample)).collect();
+            exact.sort_unstable();
+            let (found, name) = (views.get(view), format!("{} {} {cold:?}", endpoint.name, view.name()));
+            assert_eq!(found.count, exact.len() as u64, "{name}");
+            let Some((least, most)) = exact.first().copied().zip(exact.last().copied()) else { continue };
+            let mean = exact.iter().sum::<u64>() as f64 / exact.len() as f64;
+            let rank =
+                |share: f64| exact[units::rounded((share * exact.len() as f64).ceil()) as usize - 1] as f64;
+            for (what, found_us, exact_ns) in [
+                ("min", found.min, least as f64),
+                ("mean", found.mean, mean),
+                ("p50", found.p50, rank(0.5)),
+                ("p90", found.p90, rank(0.9)),
+                ("p95", found.p95, rank(0.95)),
+                ("p99", found.p99, rank(0.99)),
+                ("p99.9", found.p999, rank(0.999)),
+                ("max", found.max, most as f64),
+            ] {
+                // What too few values carry is not published.
+                let Some(found_us) = found_us else { continue };
+                let tolerated_ns = exact_ns / 1e3 + 1.0;
+                assert!(
+                    (found_us * 1e3 - exact_ns).abs() <= tolerated_ns,
+                    "{name} {what}: {found_us} µs, {exact_ns} ns"
+                );
+            }
+        }
+    }
+}
+
+/// The sums over all answers agree with those of the server, request by request and all together.
+fn sums_agree(bench: &Bench, samples: &[Sample], truth: &HashMap<String, Truth>) {
+    let answered: Vec<(&Sample, &Truth)> = samples
+        .iter()
+        .filter(|sample| sample.reply.outcome == Outcome::Ok)
+        .map(|sample| (sample, &truth[sample.reply.request_id.as_ref().unwrap()]))
+        .collect();
+    let sum = |ns: &dyn Fn(&(&Sample, &Truth)) -> u64| answered.iter().map(ns).sum::<u64>();
+    let function = sum(&|(sample, _)| sample.function_ns().unwrap());
+    assert_eq!(function, sum(&|(_, truth)| truth.latency_ns.unwrap()));
+    let (service, response) =
+        (sum(&|(sample, _)| sample.service_ns().unwrap()), sum(&|(sample, _)| sample.response_ns().unwrap()));
+    let lag = sum(&|(sample, _)| sample.lag_ns().unwrap());
+    assert_eq!(response, service + lag);
+    let really = sum(&|(_, truth)| truth.really_ns);
+    assert!(service > really && really >= sum(&|(_, truth)| truth.intended_ns), "{service} {really}");
+    // The log of the intervals holds each answer once.
+    let mut logged = Histogram::default();
+    for interval in bench.run_dir().read_intervals().unwrap().records {
+        if interval.tag == run_record::names::Tag::All {
+            logged.merge(&interval.histogram);
+        }
+    }
+    assert_eq!(logged.count(), answered.len() as u64);
+    let mean = response as f64 / answered.len() as f64;
+    assert!((logged.mean_ns().unwrap() / mean - 1.0).abs() < 1e-3, "{mean}");
+}
+
+/// The state of a process, as the system tells it.
+fn state(process: &Child) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+}
+
+/// A server that answers nothing for two seconds lets every request wait that is due meanwhile, for what is left of the two
+/// seconds. A load generator that waited for answers would show the stall in a handful of requests.
+#[test]
+fn a_stall_of_the_server_is_in_the_response_of_every_request_that_it_delayed() {
+    const RPS: u64 = 100;
+    let bench = Bench::new(r#"[{"hostname": "constant"}]"#);
+    std::fs::write(bench.path("plan.toml"), "[functions.constant]\nlatency.constant = { ms = 1 }\n").unwrap();
+    let (mut server, url) = serve_plan(&bench);
+    let line = format!("--rps {RPS} --time 5 --out out --endpoint-url {url}");
+    let mut command = bench.bare_command(&line);
+    let load = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let samples = bench.path("out/samples.csv");
+    while !std::fs::read_to_string(&samples).is_ok_and(|text| text.lines().count() > 3) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let pid = Pid::from_child(&server);
+    kill_process(pid, Signal::STOP).unwrap();
+    while state(&server) != 'T' {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let (stopped, at) = (SystemTime::now(), Instant::now());
+    std::thread::sleep(Duration::from_secs(2));
+    let stall_ns = u64::try_from(at.elapsed().as_nanos()).unwrap();
+    kill_process(pid, Signal::CONT).unwrap();
+    let output = load.wait_with_output().unwrap();
+    assert_complete(&output);
+    drop(server.stdin.take());
+    assert!(server.wait().unwrap().success());
+
+    // run.json tells the time of the start in milliseconds.
+    let start = bench.run_dir().read_info().unwrap().start;
+    let start = time::OffsetDateTime::parse(&start, &time::format_description::well_known::Rfc3339).unwrap();
+    let from_ns = u64::try_from(stopped.duration_since(start.into()).unwrap().as_nanos()).unwrap();
+    let end_ns = from_ns + stall_ns - 2 * units::NS_PER_MS;
+    let samples = bench.samples();
+    assert_eq!(samples.len() as u64, 5 * RPS);
+    // Whoever was due within the stall was not answered before its end.
+    let due = samples
+        .iter()
+        .filter(|sample| (from_ns + 2 * units::NS_PER_MS..end_ns).contains(&sample.arrival.intended_ns));
+    let mut waited = 0;
+    for sample in due {
+        assert_eq!(sample.reply.outcome, Outcome::Ok);
+        let left_ns = end_ns - sample.arrival.intended_ns;
+        assert!(sample.response_ns().unwrap() >= left_ns, "{sample:?}: {left_ns} ns were left");
+        waited += 1;
+    }
+    let expected = (end_ns - from_ns) * RPS / units::NS_PER_S;
+    assert!((expected - 2..=expected + 1).contains(&waited), "{waited} of {expected} requests");
+    // So two of five requests saw a part of it, and the percentiles tell.
+    let summary = bench.run_dir().read_summary().unwrap();
+    let response = &summary.endpoints[0].views.response;
+    let (p90, p99) = (response.p90.unwrap(), response.p99.unwrap());
+    assert!(p90 >= 1_400_000.0 && p99 >= 1_850_000.0, "p90 {p90} µs, p99 {p99} µs");
 }
 
 /// What was drawn for each request: function and number, and then kind, latency and initialisation.

@@ -91,14 +91,92 @@ fn wherever_the_files_end_what_is_whole_is_reported_and_the_rest_is_named() {
         fs::write(bench.path("out").join(name), &whole).unwrap();
     }
     assert_eq!(stdout(&report(&bench, "out")), complete);
-    // A line that was overwritten.
-    let samples = bench.read("out/samples.csv").replacen(",ok,", ",fine,", 3);
-    fs::write(bench.path("out/samples.csv"), samples).unwrap();
-    let output = report(&bench, "out");
-    assert!(stdout(&output).contains("missing: samples.csv from here on: "), "{}", stdout(&output));
     fs::remove_file(bench.path("out/samples.csv")).unwrap();
     let text = stdout(&report(&bench, "out")).to_owned();
     assert!(text.contains("missing: out/samples.csv: cannot be read: No such file"), "{text}");
+}
+
+#[test]
+fn damaged_lines_are_named_and_cost_no_others() {
+    let bench = Bench::new(TWO);
+    assert_complete(&bench.run("-rps 60 -time 0.5"));
+    let whole = bench.read("out/samples.csv");
+    let reported = |samples: &str| {
+        fs::write(bench.path("out/samples.csv"), samples).unwrap();
+        let text = stdout(&report(&bench, "out")).to_owned();
+        let samples = number(&text, ", ");
+        (samples, text)
+    };
+    let lines: Vec<&str> = whole.lines().collect();
+    // Two lines are overwritten, and one begins a name that does not end.
+    let damaged: Vec<String> = (0..)
+        .zip(&lines)
+        .map(|(at, line)| match at {
+            3 => line.replacen(',', ",\"", 1),
+            9 | 12 => line.replace("_ns", "").chars().rev().collect(),
+            _ => (*line).to_owned(),
+        })
+        .collect();
+    let (samples, text) = reported(&(damaged.join("\n") + "\n"));
+    assert_eq!(samples, 27, "{text}");
+    for line in [
+        "invalid: 3 requests are missing: rates and latencies are those of the others",
+        "invalid: without 3 damaged or repeated lines of samples.csv, it is not all of the run",
+        "missing: 3 damaged lines of samples.csv, which are left out, the first of them line 4: a quotation mark has no other one",
+        "missing: 3 of 30 requests, which have no line in samples.csv",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    // A line twice, and one of another run.
+    let sequence = |at: usize| lines[at].split(',').next().unwrap();
+    let foreign = lines[5].replacen(&format!("{},", sequence(5)), "30,", 1);
+    let (samples, text) = reported(&format!("{whole}{}\n{foreign}\n", lines[7]));
+    assert_eq!(samples, 30, "{text}");
+    let repeated = format!(
+        "missing: 1 repeated line of samples.csv, which is left out: line 32: request {} had a line before",
+        sequence(7)
+    );
+    let other = "missing: 1 damaged line of samples.csv, which is left out: line 33: sequence is 30; expected a number below 30";
+    for line in [repeated.as_str(), other, "verdict: invalid"] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    let log = bench.read("out/latency.hlog");
+    fs::write(bench.path("out/latency.hlog"), format!("{log}x\n{log}")).unwrap();
+    let (_, text) = reported(&whole);
+    let line = format!(
+        "missing: 1 damaged line of latency.hlog, the first of them line {}: ",
+        log.lines().count() + 1
+    );
+    assert!(text.contains(&line), "{line} is not in\n{text}");
+}
+
+#[test]
+fn a_summary_that_is_of_no_use_is_named() {
+    let bench = Bench::new(TWO);
+    assert_complete(&bench.run("-rps 60 -time 0.5"));
+    let summary = bench.read("out/summary.json");
+    let reported = |summary: &str| {
+        fs::write(bench.path("out/summary.json"), summary).unwrap();
+        let output = report(&bench, "out");
+        assert_eq!(output.status.code(), Some(0));
+        stdout(&output).to_owned()
+    };
+    let complete = reported(&summary);
+    assert!(
+        complete.contains("failed: throttled, 10 throttled ") && !complete.contains("missing: "),
+        "{complete}"
+    );
+    for length in [0, 1, summary.len() / 2, summary.len() - 3] {
+        let text = reported(&summary[..length]);
+        let named = "missing: the causes of failures: out/summary.json: cannot be read: EOF while parsing";
+        assert!(text.contains(named), "until byte {length}: {text}");
+    }
+    let text = reported(&summary.replacen("\"issued\": 30", "\"issued\": 1", 1));
+    let other = "missing: a summary.json of this run: the one that is there is about 1 request\n";
+    assert!(text.contains(other), "{text}");
+    let text = reported(&summary.replacen("\"ok\": 10", "\"ok\": 11", 1));
+    let differs = "missing: whether samples.csv or summary.json is right: they count other outcomes\n";
+    assert!(text.contains(differs), "{text}");
 }
 
 #[test]

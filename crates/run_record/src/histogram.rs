@@ -105,14 +105,16 @@ impl Histogram {
         self.recorded().map(Hdr::max)
     }
 
-    /// The smallest value.
+    /// The smallest value. Like all others, it is told as the greatest value that its three digits stand for.
     pub fn min_ns(&self) -> Option<u64> {
-        self.recorded().map(Hdr::min)
+        self.recorded().map(|histogram| histogram.highest_equivalent(histogram.min()))
     }
 
-    /// The mean in nanoseconds.
+    /// The mean in nanoseconds, which is not outside of the smallest and the greatest value.
     pub fn mean_ns(&self) -> Option<f64> {
-        self.recorded().map(Hdr::mean)
+        // The library takes the middle of all values that three digits stand for.
+        let (least, most) = self.min_ns().zip(self.max_ns())?;
+        self.recorded().map(|histogram| histogram.mean().clamp(least as f64, most as f64))
     }
 
     /// The histogram of the library, if it has a value.
@@ -169,6 +171,16 @@ mod tests {
         empty.reset();
         for histogram in [Histogram::default(), empty] {
             assert_eq!((histogram.count(), histogram.quantile_ns(0.5), histogram.max_ns()), (0, None, None));
+        }
+    }
+
+    #[test]
+    fn one_value_is_shown_as_one_value() {
+        for value in [0, 1, 12_345_678, BOUNDS_NS.1] {
+            let one = histogram(&[value, value]);
+            let (min, max) = (one.min_ns().unwrap(), one.max_ns().unwrap());
+            assert_eq!((min, one.quantile_ns(0.5), one.mean_ns()), (max, Some(max), Some(max as f64)));
+            assert!(max >= value && max - value <= value / 1000, "{value}: {max}");
         }
     }
 

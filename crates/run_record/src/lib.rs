@@ -10,23 +10,27 @@
 //!
 //! - [`sample`]: one invocation as it was seen. [`units`]: times are nanoseconds in `u64` inside; only the edges convert.
 //! - [`histogram`], [`totals`]: what is counted and recorded of many samples. Both can be merged.
-//! - [`latency`], [`budget`], [`environments`], [`failures`]: the parts of the published result, with what they are made
+//! - [`latency`], [`budget`], [`environments`], [`cost`], [`failures`]: the parts of the published result, with what they are made
 //!   from.
 //! - [`summary`], [`warning`]: the published result, and why it may mislead. [`verdict`]: whether it may be published at
 //!   all. [`threshold`]: whether it is what a user demanded.
-//! - [`run_info`]: how the run was made.
+//! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls.
 //! - [`mod@format`]: each file format, its writer beside its reader.
+//! - [`number_set`]: which numbers of requests were seen.
 //! - [`run_dir`]: the folder of a run, written while it runs and read afterwards.
 //!
 //! Nothing here reads a clock, the environment or the network.
 
 pub mod budget;
+pub mod circumstances;
+pub mod cost;
 pub mod environments;
 pub mod failures;
 pub mod format;
 pub mod histogram;
 pub mod latency;
 pub mod names;
+pub mod number_set;
 mod order_statistics;
 mod outcomes;
 pub mod run_dir;

@@ -11,6 +11,8 @@ use serde_json::value::RawValue;
 pub use self::target_info::{
     ConnectionInfo, Connections, DockerInfo, LocalInfo, PlatformKind, Protocol, TargetInfo,
 };
+use crate::circumstances::Circumstances;
+use crate::cost::Prices;
 use crate::warning::Warning;
 
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
@@ -36,6 +38,8 @@ pub struct RunInfo {
     pub build: Build,
     /// The machine of the load generator.
     pub machine: Machine,
+    /// What the cost is computed from.
+    pub prices: Prices,
 }
 
 /// How a run ended, and what its rates are computed from.
@@ -56,6 +60,8 @@ pub struct End {
     pub sent_in_window: u64,
     /// How far the wall clock moved against the monotonic one during the run, in nanoseconds.
     pub wall_jump_ns: i64,
+    /// What happened beside the calls.
+    pub circumstances: Circumstances,
 }
 
 /// How the load generator was built.
@@ -356,6 +362,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             interrupted_ns: None,
             sent_in_window: 3000,
             wall_jump_ns: -7,
+            circumstances: Circumstances::default(),
         }),
         command_line: vec!["awsinvoker".to_owned(), "--local".to_owned()],
         configuration: Configuration {
@@ -404,6 +411,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             }),
             after: None,
         },
+        prices: Prices::default(),
     }
 }
 

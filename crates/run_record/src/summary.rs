@@ -4,11 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::budget::BudgetSummary;
+use crate::cost::{CostSummary, EndpointPrice};
 use crate::environments::EnvironmentsSummary;
 use crate::failures::FailuresSummary;
 use crate::histogram::{Histogram, View};
 use crate::latency::{Lag, Latency, Views};
 use crate::outcomes::Outcomes;
+use crate::run_info::RunInfo;
 use crate::sample::Outcome;
 use crate::threshold::{Threshold, ThresholdResult};
 use crate::totals::{EndpointTotals, Start, Totals};
@@ -88,6 +90,8 @@ pub struct EndpointSummary {
     pub restore: Latency,
     /// Which environments answered; null if no answer told.
     pub environments: Option<EnvironmentsSummary>,
+    /// What its requests cost.
+    pub cost: CostSummary,
     /// The most memory that an environment used, in MiB; null if no answer told.
     pub max_memory_mib: Option<u64>,
     /// Bytes of the bodies of answers, of any outcome; null if there was none.
@@ -186,6 +190,23 @@ impl Summary {
         Ok(summary)
     }
 
+    /// Adds what does not follow from the samples alone: the cost at the prices of the run, and what happened beside its
+    /// calls. `totals` are those that the summary was made from.
+    pub fn complete(&mut self, info: &RunInfo, totals: &Totals) {
+        self.price(&info.prices.endpoints, totals);
+        if let Some(end) = &info.end {
+            self.verdict.add_circumstances(&end.circumstances);
+        }
+        self.warnings.extend(info.disturbance());
+    }
+
+    /// Computes the cost of each endpoint anew, at its price.
+    pub fn price(&mut self, prices: &[EndpointPrice], totals: &Totals) {
+        for ((endpoint, totals), price) in self.endpoints.iter_mut().zip(&totals.endpoints).zip(prices) {
+            endpoint.cost = CostSummary::new(&totals.billed, price);
+        }
+    }
+
     fn find_warnings(&self) -> Vec<Warning> {
         // A lag that makes the run invalid is told there.
         let is_reason =
@@ -204,6 +225,7 @@ impl Summary {
         if self.saturated > 0 {
             warnings.push(Warning::Saturated { values: self.saturated });
         }
+        warnings.extend(self.endpoints.iter().filter_map(EndpointSummary::without_latency));
         let asynchronous = self.endpoints.iter().filter(|endpoint| endpoint.asynchronous);
         warnings
             .extend(asynchronous.map(|endpoint| Warning::Asynchronous { endpoint: endpoint.name.clone() }));
@@ -258,6 +280,7 @@ impl EndpointSummary {
             init: Latency::new(&totals.init),
             restore: Latency::new(&totals.restore),
             environments: totals.environments.summary(),
+            cost: CostSummary::new(&totals.billed, &EndpointPrice::default()),
             max_memory_mib: totals.max_memory_mib,
             answer_bytes: totals.answer_bytes.map(|(min, max)| Bytes { min, max }),
             views: Views {
@@ -270,18 +293,29 @@ impl EndpointSummary {
             budget: BudgetSummary::new(&totals.budgets),
         }
     }
+
+    /// That answers told no latency of the function. Nothing that an asynchronous call answers is of the function.
+    fn without_latency(&self) -> Option<Warning> {
+        let requests = self.outcomes.get(Outcome::Ok).saturating_sub(self.views.function.count);
+        let is_told = !self.asynchronous && requests > 0;
+        is_told.then(|| Warning::NoLatency { endpoint: self.name.clone(), requests })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::Price;
+    use crate::run_info::test_run_info;
     use crate::test_data::sample;
 
     /// A run of one endpoint `f` without a fault.
     fn test_summary() -> Summary {
         let mut totals = Totals::new(1);
         for n in 1..=3000 {
-            totals.record(&sample(0, Outcome::Ok, 1_000_000 * n));
+            let mut sample = sample(0, Outcome::Ok, 1_000_000 * n);
+            sample.reply.function_latency_s = Some(1e-3);
+            totals.record(&sample);
         }
         let course = Course {
             endpoints: vec![("f", false)],
@@ -314,7 +348,7 @@ mod tests {
         let summary = test_summary();
         assert_eq!((summary.sent_rps.to_bits(), summary.completed), (300.0_f64.to_bits(), 3000));
         let views = &summary.endpoints[0].views;
-        assert_eq!((views.response.count, views.function.count, views.function.p50), (3000, 0, None));
+        assert_eq!((views.response.count, views.function.count, views.function.p9999), (3000, 3000, None));
         assert_eq!(summary.endpoints[0].cold_starts, Some(3000));
         let p50 = views.response.p50.unwrap();
         assert!((p50 - 1_500_000.0).abs() <= 1_500.0, "{p50}");
@@ -378,6 +412,45 @@ mod tests {
             Warning::Asynchronous { endpoint: "f".to_owned() },
         ];
         assert_eq!(summary.warnings, expected);
+    }
+
+    #[test]
+    fn answers_without_a_latency_are_told_once_for_an_endpoint() {
+        let mut totals = Totals::new(2);
+        for endpoint in [0, 0, 1] {
+            totals.record(&sample(endpoint, Outcome::Ok, 1_000_000));
+            totals.record(&sample(endpoint, Outcome::Timeout, 1_000_000));
+        }
+        let course = Course { endpoints: vec![("f", false), ("g", true)], ..course(6) };
+        let summary = Summary::new(&course, &totals).unwrap();
+        let expected = [
+            Warning::NoLatency { endpoint: "f".to_owned(), requests: 2 },
+            Warning::Asynchronous { endpoint: "g".to_owned() },
+        ];
+        assert_eq!(summary.warnings, expected);
+    }
+
+    #[test]
+    fn the_prices_and_the_circumstances_of_a_run_complete_its_summary() {
+        let mut totals = Totals::new(2);
+        let mut billed = sample(0, Outcome::Ok, 1_000_000);
+        (billed.reply.report.billed_ns, billed.reply.report.memory_mib) = (Some(2_000_000_000), Some(512));
+        totals.record(&billed);
+        let course = Course { endpoints: vec![("f", false), ("g", false)], ..course(1) };
+        let mut summary = Summary::new(&course, &totals).unwrap();
+        assert_eq!((summary.endpoints[0].cost.gb_s, summary.endpoints[0].cost.usd), (Some(1.0), None));
+        let mut info = test_run_info();
+        let price = Some(Price { usd_per_million_requests: 1e6, usd_per_gb_s: 2.0 });
+        info.prices.endpoints = vec![EndpointPrice { price, ..EndpointPrice::default() }; 2];
+        if let Some(end) = &mut info.end {
+            end.circumstances.local_ended = Some("exit status: 1".to_owned());
+        }
+        info.configuration.require_idle_percent = Some(5.0);
+        summary.complete(&info, &totals);
+        let usd: Vec<_> = summary.endpoints.iter().map(|endpoint| endpoint.cost.usd).collect();
+        assert_eq!(usd, [Some(3.0), None]);
+        assert_eq!(summary.verdict.reasons, [Reason::LocalDied { status: "exit status: 1".to_owned() }]);
+        assert!(matches!(summary.warnings.last(), Some(Warning::Disturbed { .. })), "{:?}", summary.warnings);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Counts and histograms over all samples of a run.
 
 use crate::budget::BudgetTotals;
+use crate::cost::BilledTotals;
 use crate::environments::Environments;
 use crate::failures::Failures;
 use crate::histogram::{Histogram, View};
@@ -64,6 +65,8 @@ pub struct EndpointTotals {
     pub max_memory_mib: Option<u64>,
     /// The fewest and the most bytes of an answer.
     pub answer_bytes: Option<(u64, u64)>,
+    /// What was billed.
+    pub billed: BilledTotals,
     /// Where the time of successful invocations went.
     pub budgets: BudgetTotals,
     /// Latencies of successful invocations, in the orders of [`Start::ALL`] and [`View::ALL`].
@@ -156,8 +159,10 @@ impl EndpointTotals {
             saturated += u64::from(value.is_some_and(|value| histogram.record(value)));
         }
         if let Some(environment) = &reply.environment {
-            self.environments.record(environment);
+            let seen_ns = sample.timing.map_or(sample.arrival.intended_ns, |timing| timing.done_ns);
+            self.environments.record(environment, seen_ns);
         }
+        self.billed.record(sample);
         self.max_memory_mib = self.max_memory_mib.max(reply.report.max_memory_mib);
         self.answer_bytes = widest(self.answer_bytes, reply.answer_bytes.map(|bytes| (bytes, bytes)));
         if reply.outcome == Outcome::Ok {
@@ -181,6 +186,7 @@ impl EndpointTotals {
         self.environments.merge(&other.environments);
         self.max_memory_mib = self.max_memory_mib.max(other.max_memory_mib);
         self.answer_bytes = widest(self.answer_bytes, other.answer_bytes);
+        self.billed.merge(&other.billed);
         self.budgets.merge(&other.budgets);
         for (view, other) in self.views.iter_mut().flatten().zip(other.views.iter().flatten()) {
             view.merge(other);

@@ -48,6 +48,11 @@ pub fn duration_text(us: f64) -> String {
     }
 }
 
+/// A number of things for people, as in `1 request` and `2 requests`.
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 fn three_digits(value: f64) -> String {
     match value {
         ..9.995 => format!("{value:.2}"),
@@ -68,6 +73,12 @@ mod tests {
         let expected =
             ["0.00 µs", "0.51 µs", "9.99 µs", "10.0 µs", "123 µs", "1.00 ms", "12.3 ms", "1.00 s", "3600 s"];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let counts = [0, 1, 2].map(|count| counted(count, "late request"));
+        assert_eq!(counts, ["0 late requests", "1 late request", "2 late requests"]);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::circumstances::{Circumstances, GeneratorLoad, ThreadLoad};
 use crate::order_statistics::lower_rank;
-use crate::units::duration_text;
+use crate::units::{counted, duration_text};
 
 /// Up to this schedule lag (p99), in microseconds, the load generator is in time.
 pub(crate) const LAG_TO_TRUST_US: f64 = 1000.0;
@@ -21,6 +22,12 @@ const SENT_LATE: u64 = 1;
 const JUMP_S: f64 = 0.1;
 /// And by this share of the run besides, which is twice what a time service corrects step by step.
 const DRIFT: f64 = 0.001;
+
+/// Above this share of a processor that one of its threads takes, or of all processors that it may use, the load generator
+/// has no reserve: calls and answers wait for it, whatever the platform does.
+const SATURATED_PERCENT: f64 = 90.0;
+/// The load of a shorter time says little: starting up is a good part of it.
+const WATCHED_S: f64 = 1.0;
 
 /// Whether the numbers of a run may be published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +57,28 @@ pub enum Reason {
     Incomplete {
         /// Requests that were made and of which nothing is known; null if their number is not known either.
         requests: Option<u64>,
+    },
+    /// Lines of `samples.csv` are left out, because they are damaged or say again what another line says.
+    Damaged {
+        /// How many.
+        lines: u64,
+    },
+    /// The load generator had no processor time left, so a part of what was measured is its own.
+    GeneratorSaturated {
+        /// The share of a processor that the thread took, or of all processors that the process may use, in percent.
+        percent: f64,
+        /// The thread; null if all of them together are meant.
+        thread: Option<String>,
+    },
+    /// The lambda-local that was started for the run ended before the run did.
+    LocalDied {
+        /// How it ended.
+        status: String,
+    },
+    /// Calls were made with credentials that had expired, because there were no new ones.
+    CredentialsStalled {
+        /// For how long, in seconds.
+        for_s: f64,
     },
     /// Requests were not sent, because `--max-in-flight` calls were in flight.
     Dropped {
@@ -96,6 +125,16 @@ impl Verdict {
         Self { valid: reasons.is_empty(), reasons }
     }
 
+    /// Adds what follows from the circumstances of the run.
+    pub(crate) fn add_circumstances(&mut self, circumstances: &Circumstances) {
+        let Circumstances { generator, local_ended, credentials_expired_s } = circumstances;
+        let saturated = generator.as_ref().and_then(saturated);
+        let died = local_ended.clone().map(|status| Reason::LocalDied { status });
+        let stalled = (*credentials_expired_s > 0.0)
+            .then_some(Reason::CredentialsStalled { for_s: *credentials_expired_s });
+        [saturated, died, stalled].into_iter().flatten().for_each(|reason| self.add(reason));
+    }
+
     /// Adds a reason that does not follow from the samples.
     pub fn add(&mut self, reason: Reason) {
         self.valid = false;
@@ -131,6 +170,21 @@ fn sent_late(facts: &Facts) -> Option<Reason> {
     (late > SENT_LATE && sent < SENT_TO_TRUST).then_some(Reason::SentLate { sent_percent: sent * 100.0 })
 }
 
+/// One thread that has no reserve is enough: a call needs all that it passes.
+fn saturated(load: &GeneratorLoad) -> Option<Reason> {
+    let GeneratorLoad { seconds, process_percent, busiest_thread, .. } = load;
+    if *seconds < WATCHED_S {
+        return None;
+    }
+    match busiest_thread {
+        Some(ThreadLoad { name, percent }) if *percent > SATURATED_PERCENT => {
+            Some(Reason::GeneratorSaturated { percent: *percent, thread: Some(name.clone()) })
+        }
+        _ => (*process_percent > SATURATED_PERCENT)
+            .then_some(Reason::GeneratorSaturated { percent: *process_percent, thread: None }),
+    }
+}
+
 fn clock_jumped(facts: &Facts) -> Option<Reason> {
     let tolerated_s = JUMP_S + DRIFT * facts.run_s;
     (facts.wall_jump_s.abs() > tolerated_s).then_some(Reason::ClockJumped { by_s: facts.wall_jump_s })
@@ -147,13 +201,36 @@ impl fmt::Display for Reason {
             ),
             Self::NothingSucceeded => f.write_str("not a single request succeeded"),
             Self::Incomplete { requests: Some(requests) } => {
-                write!(f, "{requests} requests are missing: rates and latencies are those of the others")
+                let verb = if *requests == 1 { "is" } else { "are" };
+                let requests = counted(*requests, "request");
+                write!(f, "{requests} {verb} missing: rates and latencies are those of the others")
             }
             Self::Incomplete { requests: None } => {
                 f.write_str("the end of the run is missing: rates and latencies are those of what is known")
             }
+            Self::Damaged { lines } => {
+                let lines = counted(*lines, "damaged or repeated line");
+                write!(f, "without {lines} of samples.csv, it is not all of the run")
+            }
+            Self::GeneratorSaturated { percent, thread: Some(thread) } => write!(
+                f,
+                "the load generator itself was saturated: its thread {thread} took {percent:.0} % of a processor"
+            ),
+            Self::GeneratorSaturated { percent, thread: None } => write!(
+                f,
+                "the load generator itself was saturated: it took {percent:.0} % of the processors that it may use"
+            ),
+            Self::LocalDied { status } => {
+                write!(f, "the lambda-local of this run ended before the run did ({status})")
+            }
+            Self::CredentialsStalled { for_s } => write!(
+                f,
+                "for {for_s:.1} s, calls were made with credentials that had expired and could not be renewed"
+            ),
             Self::Dropped { requests } => {
-                write!(f, "{requests} requests were not sent, because --max-in-flight calls were in flight")
+                let verb = if *requests == 1 { "was" } else { "were" };
+                let requests = counted(*requests, "request");
+                write!(f, "{requests} {verb} not sent, because --max-in-flight calls were in flight")
             }
             Self::SentLate { sent_percent } => {
                 write!(f, "only {sent_percent:.2} % of the requests were sent in time")
@@ -233,6 +310,61 @@ mod tests {
         7 requests were not sent, because --max-in-flight calls were in flight
         only 99.89 % of the requests were sent in time
         the clock was set or the machine slept (-0.111 s)
+        ");
+    }
+
+    fn load(seconds: f64, process_percent: f64, thread_percent: Option<f64>) -> Circumstances {
+        let thread = |percent| ThreadLoad { name: "worker".to_owned(), percent };
+        let busiest_thread = thread_percent.map(thread);
+        let generator = Some(GeneratorLoad { seconds, cores: 2, process_percent, busiest_thread });
+        Circumstances { generator, ..Circumstances::default() }
+    }
+
+    #[test]
+    fn what_happened_beside_the_calls_is_found_and_worded() {
+        let good = [
+            Circumstances::default(),
+            load(10.0, 90.0, Some(90.0)),
+            load(10.0, 90.0, None),
+            load(0.99, 100.0, Some(100.0)),
+        ];
+        let reasons = |circumstances: &Circumstances| {
+            let mut verdict = Verdict::new(&GOOD);
+            verdict.add_circumstances(circumstances);
+            assert_eq!(verdict.valid, verdict.reasons.is_empty());
+            verdict.reasons
+        };
+        good.iter().for_each(|it| assert_eq!(reasons(it), [], "{it:?}"));
+        let bad = [
+            load(1.0, 52.0, Some(90.1)),
+            load(10.0, 90.1, Some(60.0)),
+            load(10.0, 99.0, None),
+            Circumstances { local_ended: Some("signal: 9 (SIGKILL)".to_owned()), ..load(10.0, 1.0, None) },
+            Circumstances { credentials_expired_s: 0.25, ..Circumstances::default() },
+        ];
+        let words: Vec<_> = bad.iter().flat_map(|it| reasons(it)).map(|reason| reason.to_string()).collect();
+        insta::assert_snapshot!(words.join("\n"), @"
+        the load generator itself was saturated: its thread worker took 90 % of a processor
+        the load generator itself was saturated: it took 90 % of the processors that it may use
+        the load generator itself was saturated: it took 99 % of the processors that it may use
+        the lambda-local of this run ended before the run did (signal: 9 (SIGKILL))
+        for 0.2 s, calls were made with credentials that had expired and could not be renewed
+        ");
+    }
+
+    #[test]
+    fn one_of_them_is_no_plural() {
+        let reasons = [
+            Reason::Incomplete { requests: Some(1) },
+            Reason::Dropped { requests: 1 },
+            Reason::Damaged { lines: 1 },
+            Reason::Damaged { lines: 2 },
+        ];
+        insta::assert_snapshot!(reasons.map(|reason| reason.to_string()).join("\n"), @"
+        1 request is missing: rates and latencies are those of the others
+        1 request was not sent, because --max-in-flight calls were in flight
+        without 1 damaged or repeated line of samples.csv, it is not all of the run
+        without 2 damaged or repeated lines of samples.csv, it is not all of the run
         ");
     }
 }

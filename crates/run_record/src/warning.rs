@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::duration_text;
+use crate::units::{counted, duration_text};
 
 /// A reason why numbers should not be taken at face value. `Display` words it for people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,13 @@ pub enum Warning {
         /// What they might take.
         limit_percent: f64,
     },
+    /// Answers with outcome `ok` told no latency of the function, so they are not in its view `function`.
+    NoLatency {
+        /// The name of the endpoint.
+        endpoint: String,
+        /// How many.
+        requests: u64,
+    },
     /// An endpoint was called asynchronously, so `ok` means accepted and not completed.
     Asynchronous {
         /// Its name.
@@ -62,7 +69,8 @@ impl fmt::Display for Warning {
             ),
             Self::InconsistentBudgets { requests } => write!(
                 f,
-                "what was reported of {requests} requests takes longer than they did: they are not in the table of parts"
+                "what was reported of {} takes longer than the whole: no part of it is in the table of parts",
+                counted(*requests, "request")
             ),
             Self::Saturated { values } => {
                 write!(f, "values above an hour that were recorded as an hour: {values}")
@@ -71,6 +79,10 @@ impl fmt::Display for Warning {
                 f,
                 "other processes took {others_percent:.1} % of this machine's processors; --require-idle allows {limit_percent} %"
             ),
+            Self::NoLatency { endpoint, requests } => {
+                let (answers, them) = (counted(*requests, "answer"), if *requests == 1 { "it" } else { "them" });
+                write!(f, "{answers} of {endpoint} had no latency: the view function leaves {them} out")
+            }
             Self::Asynchronous { endpoint } => {
                 write!(f, "{endpoint} is called asynchronously: ok means accepted, not completed")
             }
@@ -91,15 +103,17 @@ mod tests {
             Warning::InconsistentBudgets { requests: 7 },
             Warning::Saturated { values: 1 },
             Warning::Disturbed { others_percent: 12.34, limit_percent: 10.0 },
+            Warning::NoLatency { endpoint: "f".to_owned(), requests: 1 },
             Warning::Asynchronous { endpoint: "f".to_owned() },
         ];
         insta::assert_snapshot!(warnings.each_ref().map(ToString::to_string).join("\n"), @"
         the load was a closed loop: while answers are slow it makes fewer calls, so its latencies hide stalls
         the run was ended early, after 2.0 s
         the load generator itself was late (schedule lag p99 1.23 ms): response latencies include it
-        what was reported of 7 requests takes longer than they did: they are not in the table of parts
+        what was reported of 7 requests takes longer than the whole: no part of it is in the table of parts
         values above an hour that were recorded as an hour: 1
         other processes took 12.3 % of this machine's processors; --require-idle allows 10 %
+        1 answer of f had no latency: the view function leaves it out
         f is called asynchronously: ok means accepted, not completed
         ");
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use run_record::budget::PartsSummary;
+use run_record::cost::CostSummary;
 use run_record::latency::Latency;
 use run_record::summary::{EndpointSummary, Summary};
 use run_record::units::duration_text;
@@ -34,6 +35,8 @@ pub(crate) fn latencies(summary: &Summary) -> String {
         };
         let rows = rows.into_iter().filter(is_shown);
         table.extend(rows.map(|(label, latency)| latency_row(label, latency)));
+        table.extend(growth(endpoint));
+        table.extend(cost(&endpoint.cost));
     }
     table
 }
@@ -76,6 +79,34 @@ fn latency_row(label: &str, latency: &Latency) -> String {
     let values = [latency.p50, latency.p90, latency.p95, latency.p99, latency.p999, latency.max];
     let cells: Vec<_> = std::iter::once(latency.count.to_string()).chain(values.map(duration)).collect();
     row(label, &cells)
+}
+
+/// How many environments answered, and until when new ones came.
+fn growth(endpoint: &EndpointSummary) -> Option<String> {
+    let environments = endpoint.environments.as_ref()?;
+    let at_least = if environments.uncounted_calls > 0 { "at least " } else { "" };
+    let (distinct, last_s) = (environments.distinct, environments.last_new_s);
+    Some(format!("{:<LABEL$}{at_least}{distinct}, the last new one at {last_s:.1} s\n", "  environments"))
+}
+
+/// What is known of the cost; `None` if that is nothing.
+fn cost(cost: &CostSummary) -> Option<String> {
+    let gb_s = cost.gb_s?;
+    let label = if cost.on_aws { "  cost" } else { "  cost on AWS" };
+    let at_least = if cost.unknown_requests > 0 { "at least " } else { "" };
+    let usd = match (cost.usd, cost.usd_per_million) {
+        (Some(usd), Some(million)) => {
+            format!("{at_least}{} USD, {} USD per million", three_digits(usd), three_digits(million))
+        }
+        _ => cost.reason.clone().unwrap_or_default(),
+    };
+    Some(format!("{label:<LABEL$}{} GB-s, {usd}\n", three_digits(gb_s)))
+}
+
+/// A number with three significant digits, and with at least two decimals, as cents have.
+fn three_digits(number: f64) -> String {
+    let decimals = (2..12_u8).find(|decimals| number * 10_f64.powi((*decimals).into()) >= 100.0).unwrap_or(2);
+    format!("{number:.*}", decimals.into())
 }
 
 fn parts_row(label: &str, parts: &PartsSummary) -> String {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use run_record::failures::{FailureSummary, FailuresSummary};
 use run_record::summary::Summary;
+use run_record::units::counted;
 
 use crate::table;
 
@@ -43,7 +44,8 @@ fn failures(failures: &FailuresSummary) -> String {
     let mut lines: String = shown.map(failure).collect();
     let further: u64 = failures.causes.iter().skip(CAUSES).map(|cause| cause.count).sum();
     if further + failures.other > 0 {
-        let _ = writeln!(lines, "failed: {} requests with further causes", further + failures.other);
+        let requests = counted(further + failures.other, "request");
+        let _ = writeln!(lines, "failed: {requests} with further causes");
     }
     lines
 }
@@ -61,6 +63,7 @@ fn failure(failure: &FailureSummary) -> String {
 
 #[cfg(test)]
 mod tests {
+    use run_record::cost::{EndpointPrice, Price};
     use run_record::summary::Course;
     use run_record::{Arrival, Cause, Outcome, Reply, Report, Sample, Timing, Totals};
 
@@ -139,6 +142,46 @@ mod tests {
         threshold kept: response.p99<8ms, chameleon: 6.00 ms
         threshold broken: response.p99<8ms, cnn_serving: 9.00 ms
         ");
+    }
+
+    /// The lines below the views of a run of one endpoint whose requests were billed.
+    fn billed(requests: u64, price: &EndpointPrice) -> String {
+        let mut totals = Totals::new(1);
+        for n in 0..requests {
+            let mut sample = ok(0, n, 2, None);
+            sample.reply.report.billed_ns = Some(3 * MS);
+            sample.reply.report.memory_mib = Some(512);
+            sample.reply.environment = Some((n % 3).to_string());
+            totals.record(&sample);
+        }
+        totals.record(&sample(0, 0, 2, Outcome::Timeout));
+        let mut summary = Summary::new(&course(vec![("f", false)], &totals), &totals).unwrap();
+        summary.price(std::slice::from_ref(price), &totals);
+        let text = text(&summary);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        let lines =
+            text.lines().filter(|line| line.starts_with("  environments") || line.starts_with("  cost"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn environments_and_costs_are_told_if_they_are_known() {
+        let price = Some(Price { usd_per_million_requests: 0.20, usd_per_gb_s: 0.000_016_666_7 });
+        let known = EndpointPrice { on_aws: true, price, ..EndpointPrice::default() };
+        insta::assert_snapshot!(billed(100_000, &known), @"
+          environments  3, the last new one at 0.0 s
+          cost          150.00 GB-s, at least 0.0225 USD, 0.225 USD per million
+        ");
+        let unknown = EndpointPrice {
+            region: Some("ap-southeast-7".to_owned()),
+            architecture: Some("x86_64".to_owned()),
+            ..EndpointPrice::default()
+        };
+        insta::assert_snapshot!(billed(3, &unknown), @"
+          environments  3, the last new one at 0.0 s
+          cost on AWS   0.00450 GB-s, no price for x86_64 in ap-southeast-7
+        ");
+        assert_eq!(billed(0, &known), "");
     }
 
     #[test]

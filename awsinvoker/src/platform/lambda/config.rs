@@ -177,6 +177,7 @@ impl Config {
         EndpointDescription {
             function: endpoint.function.clone().unwrap_or_else(function),
             system: endpoint.system.clone().unwrap_or_else(system),
+            on_aws: is_aws(&lambda.address),
             ..EndpointDescription::default()
         }
     }
@@ -199,11 +200,17 @@ fn complete(function: &mut FunctionInfo, config: &LocalConfig, local: &LocalLamb
 
 /// The name of the system at an address that was really called: `lambda`, or host and port of another server.
 fn system_at(address: &str) -> String {
-    let Some(origin) = origin(address) else { return address.to_owned() };
-    if AWS_DOMAINS.iter().any(|domain| origin.host().ends_with(domain)) {
-        return "lambda".to_owned();
+    match origin(address) {
+        _ if is_aws(address) => "lambda".to_owned(),
+        Some(origin) => origin.authority().to_owned(),
+        None => address.to_owned(),
     }
-    origin.authority().to_owned()
+}
+
+/// Whether AWS itself is called, which bills the calls.
+fn is_aws(address: &str) -> bool {
+    let is_aws = |origin: &Origin| AWS_DOMAINS.iter().any(|domain| origin.host().ends_with(domain));
+    origin(address).is_some_and(|origin| is_aws(&origin))
 }
 
 /// The bare name of the function of an endpoint.

@@ -1,5 +1,6 @@
 //! Who calls: known before the run, and renewed beside it. No call waits for credentials.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -20,30 +21,62 @@ const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
 /// The credentials that calls are signed with.
 #[derive(Debug)]
 pub(super) struct Caller {
-    identity: Arc<RwLock<Arc<Identity>>>,
+    current: Arc<Current>,
     /// Ends when this is dropped.
     _renewal: JoinSet<()>,
+}
+
+/// The credentials that are in use.
+#[derive(Debug)]
+struct Current {
+    identity: RwLock<Arc<Identity>>,
+    /// For how long credentials had expired before they were renewed, in nanoseconds.
+    expired_ns: AtomicU64,
 }
 
 impl Caller {
     /// Has these credentials, and renews them if they expire.
     pub(super) fn new(credentials: Credentials, provider: Option<SharedCredentialsProvider>) -> Self {
         let expiry = credentials.expiry();
-        let identity = Arc::new(RwLock::new(Arc::new(Identity::from(credentials))));
+        let identity = RwLock::new(Arc::new(Identity::from(credentials)));
+        let current = Arc::new(Current { identity, expired_ns: AtomicU64::new(0) });
         let mut renewal = JoinSet::new();
         if let (Some(expiry), Some(provider)) = (expiry, provider) {
-            renewal.spawn(renew(provider, expiry, Arc::clone(&identity)));
+            renewal.spawn(renew(provider, expiry, Arc::clone(&current)));
         }
-        Self { identity, _renewal: renewal }
+        Self { current, _renewal: renewal }
     }
 
     /// Who calls now.
     pub(super) fn identity(&self) -> Arc<Identity> {
-        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
+        self.current.identity()
+    }
+
+    /// For how long calls have had credentials that had expired, in nanoseconds.
+    pub(super) fn expired_ns(&self) -> u64 {
+        self.current.expired_ns.load(Ordering::Relaxed).saturating_add(since_expiry_ns(&self.identity()))
     }
 }
 
-async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current: Arc<RwLock<Arc<Identity>>>) {
+impl Current {
+    fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn renew(&self, credentials: Credentials) {
+        let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
+        self.expired_ns.fetch_add(since_expiry_ns(&identity), Ordering::Relaxed);
+        *identity = Arc::new(credentials.into());
+    }
+}
+
+/// For how long the credentials have expired.
+fn since_expiry_ns(identity: &Identity) -> u64 {
+    let expired = identity.expiration().and_then(|expiry| wall_now().duration_since(expiry).ok());
+    expired.map_or(0, |expired| u64::try_from(expired.as_nanos()).unwrap_or(u64::MAX))
+}
+
+async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current: Arc<Current>) {
     let mut expiry = Some(expiry);
     let mut told = false;
     while let Some(at) = expiry {
@@ -56,7 +89,7 @@ async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current:
             Ok(credentials) => {
                 told = false;
                 expiry = credentials.expiry();
-                *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials.into());
+                current.renew(credentials);
             }
             Err(error) if !told => {
                 told = true;
@@ -78,7 +111,7 @@ fn wait(left: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use aws_credential_types::provider::error::CredentialsError;
     use aws_credential_types::provider::future;
@@ -123,5 +156,21 @@ mod tests {
         assert_eq!(name(&caller), "old");
         tokio::time::sleep(LEAD / 2).await;
         assert_eq!(name(&caller), "new");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_with_credentials_that_had_expired_is_known() {
+        let expired = Duration::from_secs(100);
+        let old = Credentials::new("old", "secret", None, Some(wall_now() - expired), "test");
+        let caller = Caller::new(old, Some(SharedCredentialsProvider::new(Source::default())));
+        let before_ns = caller.expired_ns();
+        assert!(u128::from(before_ns) >= expired.as_nanos(), "{before_ns}");
+        tokio::time::sleep(MIN_WAIT * 3).await;
+        assert_eq!(name(&caller), "new");
+        let renewed_ns = caller.expired_ns();
+        assert!(renewed_ns >= before_ns);
+        assert_eq!(caller.expired_ns(), renewed_ns, "new credentials have not expired");
+        let valid = Credentials::new("old", "secret", None, Some(wall_now() + expired), "test");
+        assert_eq!(Caller::new(valid, None).expired_ns(), 0);
     }
 }

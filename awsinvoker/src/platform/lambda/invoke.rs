@@ -101,6 +101,13 @@ impl Lambda {
     }
 }
 
+impl Lambda {
+    /// For how long calls have had credentials that had expired, in nanoseconds.
+    pub(in crate::platform) fn expired_credentials_ns(&self) -> u64 {
+        self.caller.expired_ns()
+    }
+}
+
 impl Request {
     fn new((template, endpoint): (Template, &&Endpoint)) -> Self {
         let payload = Bytes::copy_from_slice(endpoint.payload.as_bytes());

@@ -91,19 +91,20 @@ impl std::fmt::Debug for Writer {
 
 /// Reads the intervals one by one, since each takes 264 KiB.
 ///
-/// An item is an error if the log cannot be read, or a line is not as written by [`Writer`]. No item follows it.
+/// An item is an error if a line is not as written by [`Writer`]. The intervals behind it follow. Only if the log itself
+/// cannot be read does no item follow.
 #[derive(Debug)]
 pub struct Reader<R> {
     lines: WholeLines<R>,
     /// The number of the last line that was read, from 1.
     line: usize,
-    has_failed: bool,
+    has_ended: bool,
 }
 
 impl<R: BufRead> Reader<R> {
     /// Reads the log `from`.
     pub fn new(from: R) -> Self {
-        Self { lines: WholeLines::new(from), line: 0, has_failed: false }
+        Self { lines: WholeLines::new(from), line: 0, has_ended: false }
     }
 
     /// Whether the log ends in half a line, which is no interval. False before its end.
@@ -126,11 +127,11 @@ impl<R: BufRead> Iterator for Reader<R> {
     type Item = Result<Interval, FormatError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.has_failed {
+        if self.has_ended {
             return None;
         }
         let read = self.read();
-        self.has_failed = read.is_err();
+        self.has_ended = !matches!(read, Ok(Some(_)) | Err(FormatError::Line { .. }));
         read.transpose()
     }
 }
@@ -138,7 +139,7 @@ impl<R: BufRead> Iterator for Reader<R> {
 /// Reads all intervals, each of which takes up to 264 KiB.
 ///
 /// # Errors
-/// As [`Reader`].
+/// The log cannot be read, or a line is damaged.
 pub fn read_all(from: impl BufRead) -> Result<Records<Interval>, FormatError> {
     let mut reader = Reader::new(from);
     let records = reader.by_ref().collect::<Result<_, _>>()?;

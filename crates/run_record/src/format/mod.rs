@@ -1,5 +1,6 @@
 //! The file formats of a run. Each module holds the writer and the reader of one format.
 
+mod csv_records;
 pub mod hgrm;
 pub mod hlog;
 pub mod json;

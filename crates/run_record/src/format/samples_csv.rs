@@ -8,7 +8,7 @@ use csv::StringRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::whole_lines::WholeLines;
+use super::csv_records::{CsvRecords, Next};
 use super::{FormatError, Records};
 use crate::sample::{Arrival, Connection, Handshake, Outcome, Reply, Report, Sample, Timing};
 use crate::units;
@@ -217,17 +217,15 @@ const LINE_BYTES: usize = 256;
 
 /// Reads the samples one by one, since a long run has millions.
 ///
-/// An item is an error if the file cannot be read, a line is not as documented, or an endpoint has another name. No item
-/// follows it.
+/// An item is an error if a line is damaged, or names an endpoint that is not known. The samples behind it follow. Only if
+/// the file itself cannot be read does no item follow.
 #[derive(Debug)]
 pub struct Reader<R> {
-    lines: csv::Reader<WholeLines<R>>,
+    records: csv::Reader<CsvRecords<R>>,
     headers: StringRecord,
     record: StringRecord,
     /// The index of each endpoint.
     indices: HashMap<String, usize>,
-    /// Whether the file ended within a name that holds a line end.
-    ends_in_name: bool,
     has_ended: bool,
 }
 
@@ -237,42 +235,82 @@ impl<R: BufRead> Reader<R> {
     /// # Errors
     /// The first line cannot be read.
     pub fn new(from: R, endpoints: &[String]) -> Result<Self, FormatError> {
-        let mut lines = csv::ReaderBuilder::new().flexible(true).from_reader(WholeLines::new(from));
-        Ok(Self {
-            headers: lines.headers()?.clone(),
-            lines,
+        let line_ends = |name: &String| name.bytes().filter(|byte| *byte == b'\n').count();
+        let max_line_ends = endpoints.iter().map(line_ends).max().unwrap_or(0);
+        // Each record is handed to the library on its own, and ends with a line feed.
+        let records = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(CsvRecords::new(from, max_line_ends));
+        let mut reader = Self {
+            records,
+            headers: StringRecord::new(),
             record: StringRecord::new(),
             indices: endpoints.iter().enumerate().map(|(index, name)| (name.clone(), index)).collect(),
-            ends_in_name: false,
             has_ended: false,
-        })
+        };
+        if reader.advance()? {
+            reader.headers = std::mem::take(&mut reader.record);
+        }
+        Ok(reader)
     }
 
     /// Whether the file ends in half a line, which is no sample. False before its end.
     pub fn is_cut_off(&self) -> bool {
-        self.ends_in_name || self.lines.get_ref().is_cut_off()
+        self.records.get_ref().is_cut_off()
+    }
+
+    /// The number of the first line of the last item, from 1.
+    pub fn line(&self) -> u64 {
+        self.records.get_ref().line()
     }
 
     fn read(&mut self) -> Result<Option<Sample>, FormatError> {
-        if !self.lines.read_record(&mut self.record)? {
+        if !self.advance()? {
             return Ok(None);
         }
-        let line = self.record.position().map_or(0, csv::Position::line);
-        let invalid = |problem: String| FormatError::Line { line, problem };
         if self.record.len() != self.headers.len() {
-            // The line ended within a name that holds a line end, so a quotation mark is missing.
-            let fields = self.record.len();
-            self.ends_in_name = self.record.iter().next_back().is_some_and(|field| field.ends_with('\n'));
-            if self.ends_in_name && !self.lines.read_record(&mut self.record)? {
-                return Ok(None);
-            }
-            return Err(invalid(format!("{fields} fields; expected {}", self.headers.len())));
+            let problem = format!("{} fields; expected {}", self.record.len(), self.headers.len());
+            return Err(self.invalid(problem));
         }
-        let row: Row<'_> = self.record.deserialize(Some(&self.headers))?;
+        let row: Row<'_> = self
+            .record
+            .deserialize(Some(&self.headers))
+            .map_err(|error| self.invalid(self.worded(&error)))?;
         let index = self.indices.get(row.endpoint.as_ref()).copied();
-        let index =
-            index.ok_or_else(|| invalid(format!("the endpoint {:?} is not in run.json", row.endpoint)))?;
-        row.into_sample(index).map(Some).map_err(invalid)
+        let index = index
+            .ok_or_else(|| self.invalid(format!("the endpoint {:?} is not in run.json", row.endpoint)))?;
+        row.into_sample(index).map(Some).map_err(|problem| self.invalid(problem))
+    }
+
+    /// Reads the next record; false at the end of the file.
+    fn advance(&mut self) -> Result<bool, FormatError> {
+        match self.records.get_mut().advance()? {
+            Next::Record => {}
+            Next::Damaged(problem) => return Err(self.invalid(problem.to_owned())),
+            Next::End => return Ok(false),
+        }
+        match self.records.read_record(&mut self.record) {
+            Err(error) if !error.is_io_error() => Err(self.invalid(self.worded(&error))),
+            read => Ok(read?),
+        }
+    }
+
+    fn invalid(&self, problem: String) -> FormatError {
+        FormatError::Line { line: self.line(), problem }
+    }
+
+    /// What the library says of a record. It knows neither the number of its line nor the names of its fields.
+    fn worded(&self, error: &csv::Error) -> String {
+        match error.kind() {
+            csv::ErrorKind::Deserialize { err, .. } => {
+                let field = err.field().and_then(|field| self.headers.get(usize::try_from(field).ok()?));
+                field.map_or_else(|| err.kind().to_string(), |field| format!("{field}: {}", err.kind()))
+            }
+            csv::ErrorKind::Utf8 { .. } => "the line is not UTF-8".to_owned(),
+            _ => error.to_string(),
+        }
     }
 }
 
@@ -284,7 +322,7 @@ impl<R: BufRead> Iterator for Reader<R> {
             return None;
         }
         let read = self.read();
-        self.has_ended = !matches!(read, Ok(Some(_)));
+        self.has_ended = !matches!(read, Ok(Some(_)) | Err(FormatError::Line { .. }));
         read.transpose()
     }
 }
@@ -292,7 +330,7 @@ impl<R: BufRead> Iterator for Reader<R> {
 /// Reads all samples into memory. `endpoints` are the names of the run's endpoints, in order.
 ///
 /// # Errors
-/// As [`Reader`].
+/// The file cannot be read, or a line is damaged.
 pub fn read(from: impl BufRead, endpoints: &[String]) -> Result<Records<Sample>, FormatError> {
     let mut reader = Reader::new(from, endpoints)?;
     let records = reader.by_ref().collect::<Result<_, _>>()?;
@@ -375,7 +413,7 @@ mod tests {
         };
         let times = |times: &str, outcome: &str| read(&format!("1,f,,{times},{outcome},,,,,,,,,,,,,,"));
         insta::assert_snapshot!(read("1,g,,1,,,,,,ok,,,,,,,,,,,,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
-        insta::assert_snapshot!(times("1,,,,,", "fine"), @"CSV deserialize error: record 1 (line: 2, byte: 250): unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
+        insta::assert_snapshot!(times("1,,,,,", "fine"), @"line 2: unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
         insta::assert_snapshot!(times("5,4,,,,6", "ok"), @"line 2: intended_ns is 5, issued_ns Some(4) and done_ns Some(6) with outcome ok; expected times that do not decrease, and no issued_ns and done_ns for dropped only");
         insta::assert_snapshot!(times("1,2,,,7,6", "ok"), @"line 2: first_byte_ns is 7; expected a time from issued_ns 2 to done_ns 6");
         insta::assert_snapshot!(times("1,2,3,,,6", "ok"), @"line 2: connection is None and ready_ns Some(3); expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one");
@@ -384,6 +422,48 @@ mod tests {
             assert!(times(wrong, "ok").contains("expected times that do not decrease"), "{wrong}");
         }
         insta::assert_snapshot!(read("1,f"), @"line 2: 2 fields; expected 24");
+    }
+
+    #[test]
+    fn a_damaged_line_costs_no_other() {
+        let good = |sequence: u64| format!("{sequence},f,,1,2,,,,3,ok,,,,,,,,,,,,,,\n");
+        let bad = [
+            "x\n",
+            "\n",
+            "\"1,f\n",
+            "1,f,\r,\n",
+            &good(1).replace("ok", "\u{fffd}"),
+            &good(1).replace(",3,", ",x,"),
+        ];
+        let mut text = HEADER.to_owned();
+        for (sequence, bad) in (0..).zip(bad) {
+            text += &format!("{}{bad}", good(sequence));
+        }
+        let bytes = [text.as_bytes(), b"\xff\n", good(6).as_bytes(), b"7,f"].concat();
+        let mut reader = Reader::new(bytes.as_slice(), &["f".to_owned()]).unwrap();
+        let found: Vec<_> = reader
+            .by_ref()
+            .map(|item| {
+                item.map_or_else(|error| error.to_string(), |sample| sample.arrival.sequence.to_string())
+            })
+            .collect();
+        insta::assert_snapshot!(found.join("\n"), @"
+        0
+        line 3: 1 fields; expected 24
+        1
+        line 5: the line is empty
+        2
+        line 7: a quotation mark has no other one
+        3
+        line 9: 4 fields; expected 24
+        4
+        line 11: unknown variant `�`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`
+        5
+        line 13: done_ns: invalid digit found in string
+        line 14: the line is not UTF-8
+        6
+        ");
+        assert!(reader.is_cut_off());
     }
 
     proptest! {
@@ -400,6 +480,29 @@ mod tests {
             prop_assert_eq!(&records, whole);
             let length = if end < HEADER.len() { 0 } else { written(whole, &names).len() };
             prop_assert_eq!(is_cut_off, end > length);
+        }
+
+        /// Whatever happens to one line, the others read as they were written.
+        #[test]
+        fn one_damaged_line_costs_itself_alone(
+            samples in test_data::samples(2).prop_filter("some", |it| !it.is_empty()),
+            line: prop::sample::Index,
+            garbage in "[^\n]{0,30}",
+        ) {
+            let names = ["f".to_owned(), "a,\"b\" c".to_owned()];
+            let text = String::from_utf8(written(&samples, &names)).unwrap();
+            let at = 1 + line.index(samples.len());
+            let damaged: Vec<&str> =
+                text.lines().enumerate().map(|(line, text)| if line == at { garbage.as_str() } else { text }).collect();
+            let damaged = damaged.join("\n") + "\n";
+            let read: Vec<_> = Reader::new(damaged.as_bytes(), &names).unwrap().collect();
+            prop_assert_eq!(read.len(), samples.len());
+            for (line, (item, sample)) in (1..).zip(read.into_iter().zip(samples)) {
+                match item {
+                    Ok(read) => prop_assert_eq!(read, sample),
+                    Err(error) => prop_assert!(line == at && error.to_string().starts_with(&format!("line {}: ", at + 1)), "{}", error),
+                }
+            }
         }
     }
 }

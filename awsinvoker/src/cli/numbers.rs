@@ -1,0 +1,43 @@
+//! Readers of numbers whose messages say what is expected. The bounds themselves are checked with the plan.
+
+use std::str::FromStr;
+
+/// What `--rps` takes.
+pub(super) const RATE: &str = "a number from 0.000001 to 100000";
+/// What `--time` and `--warm-up` take.
+pub(super) const LENGTH: &str = "seconds from 0.001 to 604800";
+/// What `--time-scale` takes.
+pub(super) const TIME_SCALE: &str = "a number from 0.000001 to 1000000";
+/// What `--timeout` takes.
+pub(super) const TIMEOUT: &str = "seconds from 0.001 to 3600";
+/// What `--require-idle-within` takes.
+pub(super) const IDLE_WITHIN: &str = "seconds from 1 to 3600";
+/// What `--concurrency` and `--max-in-flight` take.
+pub(super) const CALLS: &str = "a number from 1 to 100000";
+/// What `--warm-connections` takes.
+pub(super) const CONNECTIONS: &str = "a number from 0 to that of --max-in-flight";
+/// What `--seed` takes.
+pub(super) const SEED: &str = "a number from 0 to 18446744073709551615";
+
+/// Reads a number, or says what is expected instead.
+pub(super) fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| text.parse().map_err(|_| format!("expected {expected}"))
+}
+
+/// A share of the processors, with or without its sign.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end().parse::<f64>().ok();
+    number.filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(|| "expected 0% to 100%".to_owned())
+}
+
+/// An amount of money.
+pub(super) fn usd(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|usd| usd.is_finite() && *usd >= 0.0);
+    number.ok_or_else(|| "expected a number of US dollars from 0".to_owned())
+}
+
+/// What a call is billed.
+pub(super) fn billed_seconds(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|seconds| (0.001..=900.0).contains(seconds));
+    number.ok_or_else(|| "expected seconds from 0.001 to 900".to_owned())
+}
