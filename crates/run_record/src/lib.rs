@@ -12,6 +12,7 @@
 //! - [`histogram`], [`totals`]: what is counted and recorded of many samples. Both can be merged.
 //! - [`latency`], [`budget`], [`environments`], [`cost`], [`failures`]: the parts of the published result, with what they are made
 //!   from.
+//! - [`percentile_interval`]: how well percentiles and their ratios are known where requests depend on each other.
 //! - [`summary`], [`warning`]: the published result, and why it may mislead. [`verdict`]: whether it may be published at
 //!   all. [`threshold`]: whether it is what a user demanded.
 //! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls.
@@ -33,6 +34,7 @@ pub mod names;
 pub mod number_set;
 mod order_statistics;
 mod outcomes;
+pub mod percentile_interval;
 pub mod run_dir;
 pub mod run_info;
 pub mod sample;

@@ -1,0 +1,353 @@
+//! Intervals of percentiles for latencies that depend on each other, as those of neighbouring requests do.
+//!
+//! Woodruff's interval on the effective size of the sample: the values are cut into blocks of time, and how much the blocks
+//! differ tells how many independent values they are worth. The ratio of two systems that were loaded at the same time has an
+//! interval by the method of variance estimates recovery (MOVER), which knows that their blocks rise and fall together.
+//! Nothing is random, so equal values give equal intervals.
+
+use statrs::distribution::{Beta, ContinuousCDF as _, Normal, StudentsT};
+
+use crate::histogram::Histogram;
+
+/// Fewer blocks do not tell how much blocks differ.
+pub const MIN_BLOCKS: usize = 6;
+/// So many effective values have to lie above a percentile whose ratio is asked for.
+pub const MIN_ABOVE: f64 = 4.0;
+/// Above this correlation of neighbouring blocks, times the root of their number, there is a drift in all but 5 % of the cases.
+const DRIFT: f64 = 1.645;
+
+/// A percentile with its interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate {
+    /// The share of values that do not exceed it, from 0 to 1.
+    pub share: f64,
+    /// The percentile of all values, in nanoseconds.
+    pub value_ns: u64,
+    /// The lower end of its interval, in nanoseconds.
+    pub low_ns: u64,
+    /// The upper end, in nanoseconds; absent if too few values lie above the percentile.
+    pub high_ns: Option<u64>,
+    /// How many independent values would tell as much. At most the number of values.
+    pub effective_count: f64,
+    /// Whether neighbouring blocks resemble each other, so that the interval holds for this time alone.
+    pub is_drifting: bool,
+    /// For each block how many more of its values than the share do not exceed the percentile.
+    excess: Vec<f64>,
+}
+
+/// How many times as great a percentile is as that of another system, with its interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// The ratio.
+    pub ratio: f64,
+    /// The lower end of its interval; absent if it is not known.
+    pub low: Option<f64>,
+    /// The upper end; absent if it is not known.
+    pub high: Option<f64>,
+}
+
+/// Why there is no interval.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant is")]
+pub enum NoInterval {
+    #[error("there are {blocks} blocks of time, expected at least {MIN_BLOCKS}; make the run longer")]
+    FewBlocks { blocks: usize },
+    #[error("no latency is known")]
+    NoValue,
+    #[error("the share is {share} and the confidence {confidence}, expected both between 0 and 1")]
+    Share { share: f64, confidence: f64 },
+    #[error("one side has {one} blocks of time and the other {other}, expected pairs")]
+    Unpaired { one: usize, other: usize },
+    #[error(
+        "{above:.1} independent values lie above the percentile, expected at least {MIN_ABOVE}; make the run {factor:.1} times \
+         as long"
+    )]
+    FewAbove { above: f64, factor: f64 },
+    #[error("a percentile is 0, so there is no ratio")]
+    Zero,
+}
+
+impl Estimate {
+    /// The percentile `share` of the values in these blocks, which cover equal times one after the other. The interval holds
+    /// with this confidence, such as 0.95.
+    ///
+    /// # Errors
+    /// There are too few blocks, or no values.
+    pub fn new(blocks: &[Histogram], share: f64, confidence: f64) -> Result<Self, NoInterval> {
+        let is_inside = |number: f64| number > 0.0 && number < 1.0;
+        if !is_inside(share) || !is_inside(confidence) {
+            return Err(NoInterval::Share { share, confidence });
+        }
+        if blocks.len() < MIN_BLOCKS {
+            return Err(NoInterval::FewBlocks { blocks: blocks.len() });
+        }
+        let mut all = Histogram::default();
+        blocks.iter().for_each(|block| all.merge(block));
+        let value_ns = all.quantile_ns(share).ok_or(NoInterval::NoValue)?;
+        let excess = excess(blocks, &all, value_ns, share);
+        let count = all.count() as f64;
+        let effective_count = effective_count(&excess, count, share);
+        let [low, high] = ends(effective_count, share, confidence, blocks.len());
+        Ok(Self {
+            share,
+            value_ns,
+            low_ns: all.quantile_ns(low).unwrap_or(value_ns).min(value_ns),
+            high_ns: all.quantile_ns(high).filter(|_| high * count <= count - 0.5).map(|ns| ns.max(value_ns)),
+            effective_count,
+            is_drifting: correlation(&excess, &excess, 1) > DRIFT / (blocks.len() as f64).sqrt(),
+            excess,
+        })
+    }
+
+    /// How many effective values lie above the percentile.
+    pub fn above(&self) -> f64 {
+        self.effective_count * (1.0 - self.share)
+    }
+}
+
+impl Ratio {
+    /// The ratio of the percentile of a candidate to that of a baseline, whose blocks cover the same times.
+    ///
+    /// # Errors
+    /// The blocks are not pairs, or too few values lie above a percentile.
+    pub fn new(baseline: &Estimate, candidate: &Estimate) -> Result<Self, NoInterval> {
+        let (one, other) = (baseline.excess.len(), candidate.excess.len());
+        if one != other {
+            return Err(NoInterval::Unpaired { one, other });
+        }
+        let above = baseline.above().min(candidate.above());
+        if above < MIN_ABOVE {
+            return Err(NoInterval::FewAbove { above, factor: MIN_ABOVE / above });
+        }
+        if baseline.low_ns == 0 || candidate.low_ns == 0 {
+            return Err(NoInterval::Zero);
+        }
+        let together = correlation(&baseline.excess, &candidate.excess, 0);
+        let distance =
+            |one: f64, other: f64| (one * one + other * other - 2.0 * together * one * other).max(0.0).sqrt();
+        let ratio = (candidate.value_ns as f64 / baseline.value_ns as f64).ln();
+        let (below, above) = (candidate.log_below(), candidate.log_above());
+        let (baseline_below, baseline_above) = (baseline.log_below(), baseline.log_above());
+        Ok(Self {
+            ratio: ratio.exp(),
+            low: baseline_above.map(|baseline_above| (ratio - distance(below, baseline_above)).exp()),
+            high: above.map(|above| (ratio + distance(above, baseline_below)).exp()),
+        })
+    }
+
+    /// Whether the two differ by less than `margin`, such as 0.05, as far as the interval tells. To be wrong in at most 5 % of
+    /// the cases, it must be one of 90 %.
+    pub fn is_within(&self, margin: f64) -> bool {
+        let bound = 1.0 + margin;
+        self.low.is_some_and(|low| low >= 1.0 / bound) && self.high.is_some_and(|high| high <= bound)
+    }
+}
+
+impl Estimate {
+    /// The logarithm of how far the lower end lies below the percentile.
+    fn log_below(&self) -> f64 {
+        (self.value_ns as f64 / self.low_ns as f64).ln()
+    }
+
+    fn log_above(&self) -> Option<f64> {
+        self.high_ns.map(|high_ns| (high_ns as f64 / self.value_ns as f64).ln())
+    }
+}
+
+/// For each block how many of its values do not exceed the percentile, above what the share says. Of the values that the
+/// histogram does not tell apart from the percentile, a part counts, so that all blocks together have no excess.
+fn excess(blocks: &[Histogram], all: &Histogram, value_ns: u64, share: f64) -> Vec<f64> {
+    let (below, at) = all.counts_below_and_at(value_ns);
+    let part = if at == 0 { 0.0 } else { (share * all.count() as f64 - below as f64) / at as f64 };
+    let of = |block: &Histogram| {
+        let (below, at) = block.counts_below_and_at(value_ns);
+        below as f64 + part * at as f64 - share * block.count() as f64
+    };
+    blocks.iter().map(of).collect()
+}
+
+fn effective_count(excess: &[f64], count: f64, share: f64) -> f64 {
+    let blocks = excess.len() as f64;
+    let squares: f64 = excess.iter().map(|excess| excess * excess).sum();
+    let variance = blocks / (blocks - 1.0) * squares / (count * count);
+    if variance > 0.0 { count.min(share * (1.0 - share) / variance) } else { count }
+}
+
+/// The shares of values at the ends of the interval. The effective count is itself an estimate from the blocks, so it is made
+/// smaller by what Student's distribution is wider than the normal one.
+fn ends(effective_count: f64, share: f64, confidence: f64, blocks: usize) -> [f64; 2] {
+    let tail = (1.0 - confidence) / 2.0;
+    let (Ok(normal), Ok(student)) = (Normal::new(0.0, 1.0), StudentsT::new(0.0, 1.0, blocks as f64 - 1.0))
+    else {
+        return [0.0, 1.0];
+    };
+    let wider = student.inverse_cdf(1.0 - tail) / normal.inverse_cdf(1.0 - tail);
+    let count = effective_count / (wider * wider);
+    let below = share * count;
+    let share_at = |tail: f64, below: f64, above: f64| Some(Beta::new(below, above).ok()?.inverse_cdf(tail));
+    [
+        share_at(tail, below, count - below + 1.0).filter(|low| low.is_finite()).unwrap_or(0.0),
+        share_at(1.0 - tail, below + 1.0, count - below).filter(|high| high.is_finite()).unwrap_or(1.0),
+    ]
+}
+
+/// The correlation of the blocks of one with those that come `lag` blocks later of the other; 0 if one does not vary.
+fn correlation(one: &[f64], other: &[f64], lag: usize) -> f64 {
+    let squares = |excess: &[f64]| excess.iter().map(|excess| excess * excess).sum::<f64>();
+    let product: f64 = one.iter().zip(other.iter().skip(lag)).map(|(one, other)| one * other).sum();
+    let size = (squares(one) * squares(other)).sqrt();
+    if size > 0.0 { product / size } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::test_data::histogram;
+
+    /// Normally distributed numbers, always the same for a seed.
+    struct Random(u64);
+
+    impl Random {
+        fn uniform(&mut self) -> f64 {
+            // SplitMix64.
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut bits = self.0;
+            bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        }
+
+        fn normal(&mut self) -> f64 {
+            let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+            radius * (std::f64::consts::TAU * self.uniform()).cos()
+        }
+    }
+
+    /// Blocks of lognormal latencies around `scale_ns`. A part of each logarithm comes from a process that remembers its last
+    /// value with this weight, as neighbouring requests do. Two systems with the same `common` rise and fall together.
+    fn stream(seed: u64, common: &[f64], scale_ns: f64, memory: f64, per_block: usize) -> Vec<Histogram> {
+        let mut random = Random(seed);
+        let mut state = random.normal();
+        let mut block = |common: &f64| {
+            let mut histogram = Histogram::default();
+            for _ in 0..per_block {
+                state = memory * state + (1.0 - memory * memory).sqrt() * random.normal();
+                let logarithm = 0.2 * random.normal() + 0.2 * state + common;
+                histogram.record(crate::units::rounded(scale_ns * logarithm.exp()));
+            }
+            histogram
+        };
+        common.iter().map(&mut block).collect()
+    }
+
+    #[test]
+    fn independent_values_count_in_full_and_dependent_ones_do_not() {
+        let effective = |memory| {
+            let all: Vec<_> = (0..10)
+                .map(|seed| Estimate::new(&stream(seed, &[0.0; 20], 1e6, memory, 200), 0.5, 0.95).unwrap())
+                .collect();
+            all.iter().map(|estimate| estimate.effective_count).sum::<f64>() / 10.0
+        };
+        let (independent, dependent) = (effective(0.0), effective(0.98));
+        assert!((3_000.0..=4_000.0).contains(&independent), "{independent}");
+        assert!((60.0..400.0).contains(&dependent), "{dependent}");
+        // Blocks that do not differ leave nothing to doubt but the values themselves.
+        let equal = vec![histogram(&[1_000, 2_000, 3_000, 4_000]); 6];
+        let estimate = Estimate::new(&equal, 0.5, 0.95).unwrap();
+        assert_eq!((estimate.effective_count.to_bits(), estimate.is_drifting), (24.0_f64.to_bits(), false));
+    }
+
+    #[test]
+    fn intervals_cover_the_truth_though_neighbours_depend_on_each_other() {
+        const RUNS: u64 = 300;
+        // The median is the scale.
+        let mut covered = 0;
+        for seed in 0..RUNS {
+            let estimate = Estimate::new(&stream(seed, &[0.0; 20], 1e6, 0.9, 100), 0.5, 0.95).unwrap();
+            let high_ns = estimate.high_ns.unwrap();
+            covered += u64::from(estimate.low_ns <= 1_000_000 && 1_000_000 <= high_ns);
+        }
+        // 95 % of 300 are 285. Three standard deviations are 11.
+        assert!((270..=298).contains(&covered), "{covered} of {RUNS}");
+    }
+
+    #[test]
+    fn systems_that_rise_and_fall_together_have_a_narrow_ratio() {
+        const RUNS: u64 = 200;
+        let (mut different, mut width, mut alone) = (0, 0.0, 0.0);
+        for seed in 0..RUNS {
+            let mut random = Random(!seed);
+            let common: Vec<f64> = (0..20).map(|_| 0.3 * random.normal()).collect();
+            let [baseline, candidate] = [(2 * seed, 1e6), (2 * seed + 1, 1.1e6)].map(|(seed, scale_ns)| {
+                Estimate::new(&stream(seed, &common, scale_ns, 0.9, 60), 0.5, 0.95).unwrap()
+            });
+            let ratio = Ratio::new(&baseline, &candidate).unwrap();
+            let (low, high) = (ratio.low.unwrap(), ratio.high.unwrap());
+            assert!(low <= ratio.ratio && ratio.ratio <= high, "{ratio:?}");
+            different += u64::from(!(low..=high).contains(&1.1));
+            width += (high / low).ln();
+            alone += (candidate.high_ns.unwrap() as f64 / candidate.low_ns as f64).ln();
+        }
+        // 5 % of 200 are 10. Three standard deviations are 9.
+        assert!(different <= 19, "{different} of {RUNS}");
+        assert!(width < 0.8 * alone, "{width} {alone}");
+    }
+
+    #[test]
+    fn what_is_too_little_is_refused_with_what_to_do() {
+        let blocks = |count| stream(1, &vec![0.0; count], 1e6, 0.0, 10);
+        let error = |error: NoInterval| error.to_string();
+        let estimate = |count, share| Estimate::new(&blocks(count), share, 0.95);
+        insta::assert_snapshot!(error(estimate(5, 0.5).unwrap_err()), @"there are 5 blocks of time, expected at least 6; make the run longer");
+        insta::assert_snapshot!(error(estimate(6, 1.0).unwrap_err()), @"the share is 1 and the confidence 0.95, expected both between 0 and 1");
+        assert_eq!(Estimate::new(&vec![Histogram::default(); 6], 0.5, 0.95), Err(NoInterval::NoValue));
+        let (median, p99) = (estimate(6, 0.5).unwrap(), estimate(6, 0.99).unwrap());
+        assert_eq!((median.high_ns.is_some(), p99.high_ns), (true, None), "sixty values do not bound a p99");
+        assert!(error(Ratio::new(&p99, &p99).unwrap_err()).starts_with("0."));
+        insta::assert_snapshot!(error(Ratio::new(&median, &estimate(7, 0.5).unwrap()).unwrap_err()), @"one side has 6 blocks of time and the other 7, expected pairs");
+    }
+
+    #[test]
+    fn a_drift_is_noticed() {
+        let drift: Vec<f64> = (0..20).map(|block| f64::from(block) / 10.0).collect();
+        assert!(Estimate::new(&stream(1, &drift, 1e6, 0.0, 100), 0.5, 0.95).unwrap().is_drifting);
+        let noticed = (0..100)
+            .filter(|seed| {
+                Estimate::new(&stream(*seed, &[0.0; 20], 1e6, 0.0, 50), 0.5, 0.95).unwrap().is_drifting
+            })
+            .count();
+        assert!(noticed <= 12, "{noticed} of 100 without a drift");
+    }
+
+    #[test]
+    fn equivalence_needs_both_ends_within_the_margin() {
+        let within = |low, high| Ratio { ratio: 1.0, low, high }.is_within(0.05);
+        assert!(within(Some(0.953), Some(1.05)));
+        for (low, high) in
+            [(Some(0.952), Some(1.0)), (Some(1.0), Some(1.051)), (None, Some(1.0)), (Some(1.0), None)]
+        {
+            assert!(!within(low, high), "{low:?} {high:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_blocks_have_an_interval_around_the_percentile_or_none(
+            blocks in prop::collection::vec(prop::collection::vec(0..4_000_000_000_000_u64, 0..20), 0..12),
+            share in 0.0..1.0_f64,
+            confidence in 0.0..1.0_f64,
+        ) {
+            let blocks: Vec<_> = blocks.iter().map(|values| histogram(values)).collect();
+            if let Ok(estimate) = Estimate::new(&blocks, share, confidence) {
+                prop_assert!(estimate.low_ns <= estimate.value_ns);
+                prop_assert!(estimate.high_ns.is_none_or(|high_ns| high_ns >= estimate.value_ns));
+                prop_assert!(estimate.effective_count > 0.0);
+                let sum: f64 = estimate.excess.iter().sum();
+                prop_assert!(sum.abs() < 1e-6, "{}", sum);
+                let _ = Ratio::new(&estimate, &estimate);
+            }
+        }
+    }
+}
