@@ -13,7 +13,12 @@ fuzz_target!(|input: &[u8]| {
     match file.wrapping_sub(b'0') % 6 {
         0 => _ = json::read::<RunInfo>(bytes, run_info::SCHEMA),
         1 => _ = json::read::<Summary>(bytes, summary::SCHEMA),
-        2 => _ = samples_csv::read(bytes, &["a".to_owned(), "b#2".to_owned()]),
+        2 => {
+            let names = ["a".to_owned(), "b#2".to_owned(), "c\nd".to_owned()];
+            if let Ok(samples) = samples_csv::Reader::new(bytes, &names) {
+                samples.for_each(drop);
+            }
+        }
         3 => hlog::Reader::new(bytes).for_each(drop),
         4 => _ = String::from_utf8_lossy(bytes).parse::<Distribution>(),
         _ => _ = legacy::read(bytes),

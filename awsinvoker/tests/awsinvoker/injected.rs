@@ -232,8 +232,10 @@ fn every_view_is_that_of_the_samples(bench: &Bench, samples: &[Sample]) {
             assert_eq!(found.count, exact.len() as u64, "{name}");
             let Some((least, most)) = exact.first().copied().zip(exact.last().copied()) else { continue };
             let mean = exact.iter().sum::<u64>() as f64 / exact.len() as f64;
-            let rank =
-                |share: f64| exact[units::rounded((share * exact.len() as f64).ceil()) as usize - 1] as f64;
+            let rank = |share: f64| {
+                exact[usize::try_from(units::rounded((share * exact.len() as f64).ceil())).unwrap() - 1]
+                    as f64
+            };
             for (what, found_us, exact_ns) in [
                 ("min", found.min, least as f64),
                 ("mean", found.mean, mean),
