@@ -42,8 +42,6 @@ root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=lib/stacks.sh
 source "$root/scripts/lib/stacks.sh"
 
-# What is sent to try a function, and what awsinvoker sends.
-declare -rA payloads=([chameleon]='{"num_of_rows":10,"num_of_cols":15}' [cnn_serving]='{"input_file_seq":0}')
 # Those that CloudWatch knows.
 readonly retentions='1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653'
 
@@ -85,7 +83,6 @@ main() {
 # --- command line -------------------------------------------------------------------------------------------
 
 parse() {
-    local file
     while (($#)); do
         [[ $1 != --*=* ]] || set -- "${1%%=*}" "${1#*=}" "${@:2}"
         case $1 in
@@ -111,17 +108,7 @@ parse() {
     need_command git git
     need_command docker Docker
     docker version --format '{{.Server.Version}}' >/dev/null || fail 'Docker cannot be reached'
-    for file in "$endpoints_file" "$endpoints_file.bak"; do
-        [[ ! -d $file && -w $([[ -e $file ]] && echo "$file" || dirname "$file") ]] ||
-            [[ $file == *.bak && ! -s $endpoints_file ]] || [[ $endpoints_file == /dev/null ]] ||
-            fail "--endpoints-file $endpoints_file: cannot write $file, expected a file that can be written"
-    done
-}
-
-# expect_number FLAG VALUE MIN MAX
-expect_number() {
-    expect "$1" "$2" '[1-9][0-9]{0,5}' "$3 to $4"
-    (($2 >= $3 && $2 <= $4)) || usage_error "$1 is $2, expected $3 to $4"
+    check_endpoints_file
 }
 
 # add_variable KEY[=VALUE]
@@ -270,20 +257,10 @@ smoke_test() {
 }
 
 write_endpoints() {
-    local content name
-    content=$(
-        for name in "${functions[@]}"; do
-            printf '  {"hostname": "%s", "payload": %s},\n' "$(full_name "$name")" "${payloads[$name]}"
-        done
-    )
-    content=$'[\n'${content%,}$'\n]'
-    [[ ! -f $endpoints_file || $(<"$endpoints_file") != "$content" ]] || { say "$endpoints_file is up to date" && return; }
-    if [[ -s $endpoints_file && -f $endpoints_file ]]; then
-        say "$endpoints_file was another: keeping that as $endpoints_file.bak"
-        cp -- "$endpoints_file" "$endpoints_file.bak"
-    fi
-    printf '%s\n' "$content" >"$endpoints_file"
-    say "wrote $endpoints_file for ${functions[*]}: awsinvoker --region $region --endpoints-file $endpoints_file"
+    local name
+    for name in "${functions[@]}"; do
+        printf '  {"hostname": "%s", "payload": %s},\n' "$(full_name "$name")" "${payloads[$name]}"
+    done | write_endpoints_file "awsinvoker --region $region --endpoints-file $endpoints_file"
 }
 
 main "$@"

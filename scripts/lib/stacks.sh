@@ -1,52 +1,25 @@
 # shellcheck shell=bash
 #
-# What deploy.sh and destroy.sh share: messages, flags, and how AWS and its stacks are asked. Only commands and options
-# that versions 1 and 2 of the AWS CLI have in common are used.
+# What deploy.sh and destroy.sh share: how AWS and its stacks are asked. Only commands and options that versions 1 and 2 of
+# the AWS CLI have in common are used.
 
-# In the order in which they are deployed and listed, with what their parameters in the templates begin with.
-readonly known_functions=(chameleon cnn_serving)
+# shellcheck source=scripts/lib/common.sh
+source "$root/scripts/lib/common.sh"
+
+# What the parameters of a function in the templates begin with.
 declare -rA parameter_of=([chameleon]=Chameleon [cnn_serving]=CnnServing)
-functions=() strangers=() region='' prefix='' role_name='' dry_run=0
+strangers=() region='' prefix='' role_name=''
 
 # No pager, no prompts, and files read the same way whatever the version and the locale.
 export AWS_PAGER='' AWS_CLI_AUTO_PROMPT=off AWS_CLI_FILE_ENCODING=UTF-8
 
-# Readable by the user alone: it may hold the variables of a function.
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-# Without this, Bash goes on if the command that runs took the signal as well and yet succeeded.
-trap 'exit 130' INT
-
-say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
-fail() { say "$@" && exit 1; }
-usage_error() { say "$*; see ${0##*/} --help" && exit 2; }
-
 # quoted COMMAND... as it would be typed, by somebody whose AWS CLI may have another region
 quoted() {
-    local word line=''
     [[ $1 != aws ]] || set -- "$@" --region "$region"
-    for word; do
-        [[ $word =~ ^[A-Za-z0-9_./:=@,+-]+$ ]] || word=${word@Q}
-        line+=" $word"
-    done
-    printf '%s\n' "${line# }"
+    as_typed "$@"
 }
 
-# --- flags, names and places --------------------------------------------------------------------------------
-
-# set_flag FLAG [VALUE]... sets the variable that is named like the flag.
-set_flag() {
-    local name=${1#--}
-    [[ -n ${2-} ]] || usage_error "$1 needs a value"
-    printf -v "${name//-/_}" '%s' "$2"
-}
-
-# expect FLAG VALUE REGULAR_EXPRESSION WHAT_IS_EXPECTED; an empty value is one that was not given
-expect() { [[ -z $2 || $2 =~ ^($3)$ ]] || usage_error "$1 is $2, expected $4"; }
-
-need_command() { command -v "$1" >/dev/null || fail "$1 is missing: install $2"; }
-
-is_wanted() { [[ " ${functions[*]} " == *" $1 "* ]]; }
+# --- names and places ---------------------------------------------------------------------------------------
 
 # full_name FUNCTION prints what the function and its repository are called.
 full_name() { printf '%s\n' "${prefix:+$prefix-}$1"; }
@@ -57,11 +30,7 @@ check_common() {
     ((${#prefix} <= 20)) || usage_error "--prefix is $prefix, expected at most 20 characters"
     expect --role-name "$role_name" '[A-Za-z0-9_+=,.@-]{1,64}' '1 to 64 of A-Z, a-z, 0-9 and _+=,.@-'
     expect --region "$region" '[a-z]+(-[a-z]+)+-[0-9]+' 'a region such as eu-central-1'
-    for name in "${functions[@]}"; do
-        expect function "$name" 'chameleon|cnn_serving' "one of: ${known_functions[*]}"
-    done
-    ((${#functions[@]} > 0)) || functions=("${known_functions[@]}")
-    mapfile -t functions < <(printf '%s\n' "${functions[@]}" | sort -u)
+    check_functions
     # A stack's name has no underscore, and a prefix has no double hyphen.
     functions_stack=serverless-functions${prefix:+-${prefix//_/--}}
     repositories_stack=serverless-repositories${prefix:+-${prefix//_/--}}
