@@ -48,6 +48,10 @@ boundaries:
 schemas:
     cargo run --locked -p run_record --example schemas
 
+# Writes the manifests for Knative.
+manifests:
+    ./scripts/knative_manifests.py --write
+
 # Shows where the time of cnn_serving goes.
 bench:
     cargo bench -p cnn_serving

@@ -92,6 +92,8 @@ def arguments(words):
     args = parser.parse_args(words)
     if unknown := [name for name in args.functions if name not in FUNCTIONS]:
         parser.error(f"function is {unknown[0]}, expected one of: {' '.join(FUNCTIONS)}")
+    if args.out is not None and not args.out.is_dir():
+        parser.error(f"--out is {args.out}, expected a folder")
     if problem := contradiction(args):
         parser.error(problem)
     args.memory = args.memory or MEMORY_MB_OF_ONE_CPU

@@ -14,7 +14,8 @@ Lambda that runs them, and deploys them to stand-ins for AWS. It stops at the fi
 image or process behind.
 
 These tools are used only where they are installed: Docker, docker-compose, docker-registry, Debian's awscli, Chromium,
-shellcheck, cargo-deny, cargo-fuzz. What was left out is printed at the end. With CI=true, leaving anything out is a failure.
+kubectl, shellcheck, cargo-deny, cargo-fuzz. What was left out is printed at the end. With CI=true, leaving anything out
+is a failure.
 
   --quick         only formatting, lints and unit tests
   --keep-images   leave the images, so that the next run builds only what has changed
@@ -63,6 +64,7 @@ test_thoroughly() {
     ./scripts/setup.sh
     step check_dependencies
     step ./scripts/tests/deploy.sh --lint
+    step test_knative
     RUSTDOCFLAGS='-D warnings' step cargo doc --locked --workspace --no-deps
     # Builds all programs before the first test: some tests run the programs of other packages.
     step cargo test --locked --workspace
@@ -112,6 +114,12 @@ test_grpc() {
     # shellcheck source=lib/cargo.sh
     source scripts/lib/cargo.sh
     assets/venv/bin/python scripts/tests/grpc_clients.py "$(target_directory)/debug"
+}
+
+# The manifests for Knative, and the scripts that deploy them.
+test_knative() {
+    is_there kubectl 'the deployment on Knative with kubectl (apt-get install kubernetes-client)' || true
+    (cd scripts/tests && "$OLDPWD/assets/venv/bin/python" -B -m unittest --quiet test_knative)
 }
 
 # The commands of README.md and docs/.

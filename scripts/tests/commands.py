@@ -13,6 +13,7 @@ needs:
   sh install      is only checked: the block changes the machine
   sh docker       is only checked: docker/test.sh builds the images
   sh aws          is only checked: the block needs an AWS account
+  sh cluster      is only checked: the block needs a Kubernetes cluster with Knative
 
 Checked means: bash accepts the syntax, and every script, flag, package, Dockerfile and just recipe exists.
 
@@ -42,6 +43,7 @@ ONLY_CHECKED = {
     "install": "the block changes the machine",
     "docker": "docker/test.sh builds the images",
     "aws": "the block needs an AWS account",
+    "cluster": "the block needs a Kubernetes cluster with Knative",
 }
 IMAGES = ["chameleon:latest", "cnn_serving:latest"]
 # Left by earlier runs in the checkout; a block must not find them.
