@@ -75,7 +75,7 @@ def arguments(words):
         "--platform", type=one_of(PLATFORMS), default="knative", help=f"{', '.join(PLATFORMS)} [default: %(default)s]"
     )
     parser.add_argument("--namespace", type=like(LABEL, "a-z, 0-9 and - between them"), default="default")
-    parser.add_argument("--copies", type=number(1, 100), default=1, metavar="N", help="services of each function [default: 1]")
+    parser.add_argument("--copies", type=number(1, 100), default=1, metavar="N", help="services of each [default: 1]")
     parser.add_argument(
         "--image-prefix", type=like(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9]", "a registry such as registry.example/team"),
         default="dev.local", metavar="PREFIX", help="the images are PREFIX/NAME:TAG [default: %(default)s]",

@@ -27,7 +27,7 @@ ask() { answer=$("$@") || fail "failed: $(as_typed "$@")"; }
 # list_services puts what the namespace has into `answer`, a line each: name|owner|function|state|URL. The state is `ready`,
 # `broken`, or `waiting`, which it also is while the cluster has not looked at the latest change.
 list_services() {
-    local name owner_of function generation observed ready url lines=''
+    local name owner_of function generation observed ready state url lines=''
     # shellcheck disable=SC1003  # The backslash is for the jsonpath.
     local label='{.metadata.labels.app\.kubernetes\.io/'
     local format='{range .items[*]}{.metadata.name}|'"${label}managed-by}|${label}name}"'|{.metadata.generation}|'
@@ -35,12 +35,12 @@ list_services() {
     ask "${list[@]}" --namespace "$namespace" --output "jsonpath=$format"
     while IFS='|' read -r name owner_of function generation observed ready url; do
         [[ -n $name ]] || continue
-        case $((generation == observed))$ready in
-        1True) ready=ready ;;
-        1False) ready=broken ;;
-        *) ready=waiting ;;
-        esac
-        lines+="$name|$owner_of|$function|$ready|$url"$'\n'
+        state=waiting
+        if [[ $generation == "$observed" ]]; then
+            [[ $ready != True || -z $url ]] || state=ready
+            [[ $ready != False ]] || state=broken
+        fi
+        lines+="$name|$owner_of|$function|$state|$url"$'\n'
     done <<<"$answer"
     answer=$lines
 }
