@@ -9,10 +9,11 @@ usage() {
 Usage: docker/test.sh [--help]
 
 Checks the images chameleon, cnn_serving and awsinvoker as docker/build.sh leaves them: size, labels, files, the
-version of glibc; that the functions run on a read-only file system, as any user, without a network, and serve gRPC there; that a change of
-the code does not rebuild the dependencies; that the functions answer as they should on lambda-local; that
-docker/compose.yaml works; and that every builder on this machine builds chameleon. Leaves no container behind. Needs
-Docker, its Compose tool, objdump, and the Python environment that scripts/setup.sh makes.
+version of glibc; that the functions run on a read-only file system, as any user, without a network, and serve gRPC
+there; that a change of the code does not rebuild the dependencies; that the functions answer as they should on
+lambda-local, and to Knative as their manifests start them; that docker/compose.yaml works; and that every builder on
+this machine builds chameleon. Leaves no container behind. Needs Docker, its Compose tool, objdump, curl, and the Python
+environment that scripts/setup.sh makes.
 
 Environment:
   LAMBDA_LOCAL   the program lambda-local (default: debug/lambda-local in cargo's target directory)
@@ -36,6 +37,7 @@ main() {
     # shellcheck source=scripts/lib/cargo.sh
     source scripts/lib/cargo.sh
     command -v objdump >/dev/null || fail 'objdump is missing: apt-get install binutils'
+    command -v curl >/dev/null || fail 'curl is missing: apt-get install curl'
     compose=(docker compose)
     docker compose version >/dev/null 2>&1 || compose=(docker-compose)
     command -v "${compose[0]}" >/dev/null || fail "Docker's Compose tool is missing: apt-get install docker-compose"
@@ -58,6 +60,8 @@ main() {
     done
     printf '    answers, on lambda-local\n'
     ./docker/check_answers.py "${LAMBDA_LOCAL:-$(target_directory)/debug/lambda-local}"
+    printf '    as on Knative\n'
+    ./docker/check_knative.py "$label=$$"
     copy_sources
     check_compose
     check_layers
