@@ -20,7 +20,8 @@ pub enum Part {
     Connection,
     /// What no other part explains: the network, and what the platform did before and after the function.
     NetworkAndPlatform,
-    /// The initialisation of the environment, or its restoration from a snapshot.
+    /// The initialisation of the environment, or its restoration from a snapshot. If the environment tells for how long it
+    /// had been ready, only what the invocation waited for counts.
     Init,
     /// The platform's Duration without the handler: handing over the event, and taking the answer.
     Overhead,
@@ -145,9 +146,15 @@ impl Budget {
         let overhead =
             difference(duration.saturating_add(DURATION_STEP_NS), handler)?.saturating_sub(DURATION_STEP_NS);
         let mut rest = difference(timing.done_ns, sample.arrival.intended_ns)?;
-        for part in [Some(lag), connection, init, Some(overhead), Some(handler)].into_iter().flatten() {
+        for part in [Some(lag), connection, Some(overhead), Some(handler)].into_iter().flatten() {
             rest = difference(rest, part)?;
         }
+        let init = match (init, report.age_ns) {
+            // It began before the invocation, which waited only for what was left of it.
+            (Some(init), Some(age)) => Some(init.min(difference(rest, age)?)),
+            (init, _) => init,
+        };
+        rest = difference(rest, init.unwrap_or(0))?;
         Ok(Self([Some(lag), connection, Some(rest), init, Some(overhead), Some(handler)]))
     }
 
@@ -294,6 +301,22 @@ mod tests {
         assert_eq!(us(&rounded), Ok([Some(50), Some(10), Some(6_930), None, Some(0), Some(3_010)]));
     }
 
+    /// Of 10 ms, 50 µs are lag, 10 µs the connection, 1 ms overhead and 2 ms the handler: 6,940 µs are left.
+    #[test]
+    fn an_initialisation_that_began_before_the_invocation_counts_only_as_far_as_it_was_waited_for() {
+        let parts = |init_us: u64, age_us: u64| {
+            let mut sample = cold();
+            sample.reply.report.init_ns = Some(init_us * 1_000);
+            sample.reply.report.age_ns = Some(age_us * 1_000);
+            let us = |budget: Budget, part| budget.part(part).map(|ns| ns / 1_000);
+            Budget::new(&sample).map(|budget| (us(budget, Part::NetworkAndPlatform), us(budget, Part::Init)))
+        };
+        assert_eq!(parts(6_000, 940), Ok((Some(940), Some(6_000))));
+        assert_eq!(parts(9_000, 940), Ok((Some(940), Some(6_000))));
+        assert_eq!(parts(9_000, 6_940), Ok((Some(6_940), Some(0))));
+        assert_eq!(parts(1, 6_941), Err(NoBudget::Inconsistent));
+    }
+
     #[test]
     fn what_is_not_known_has_no_budget_and_what_cannot_be_is_told() {
         type Change = fn(&mut Sample);
@@ -342,10 +365,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_parts_add_up_to_the_response(samples in samples(1), init in any::<Option<u32>>(), duration in 0..1_u64 << 40) {
+        fn the_parts_add_up_to_the_response(
+            samples in samples(1),
+            init in any::<Option<u32>>(),
+            age in any::<Option<u32>>(),
+            duration in 0..1_u64 << 40,
+        ) {
             for mut sample in samples {
                 sample.reply.report.duration_ns = Some(duration);
                 sample.reply.report.init_ns = init.map(u64::from);
+                sample.reply.report.age_ns = age.map(u64::from);
                 sample.reply.function_latency_s = Some(units::s(duration / 2));
                 if let Ok(budget) = Budget::new(&sample) {
                     let sum = Part::ALL.into_iter().filter_map(|part| budget.part(part)).sum::<u64>();

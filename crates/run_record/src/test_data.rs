@@ -72,14 +72,15 @@ fn later(timing: Timing, by_ns: u64) -> Timing {
 fn any_reply() -> impl Strategy<Value = Reply> {
     let some = || prop::option::of(ns());
     let text = || prop::option::of(".{1,40}");
-    let report = (some(), some(), some(), some(), some(), some()).prop_map(
-        |(init_ns, restore_ns, duration_ns, billed_ns, memory_mib, max_memory_mib)| Report {
+    let report = (some(), some(), some(), some(), some(), some(), some()).prop_map(
+        |(init_ns, restore_ns, duration_ns, billed_ns, memory_mib, max_memory_mib, age_ns)| Report {
             init_ns,
             restore_ns,
             duration_ns,
             billed_ns,
             memory_mib,
             max_memory_mib,
+            age_ns,
         },
     );
     let outcome = prop::sample::select(Outcome::ALL.to_vec());

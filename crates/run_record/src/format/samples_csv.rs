@@ -65,6 +65,8 @@ pub struct Row<'a> {
     pub answer_bytes: Option<u64>,
     /// Which environment answered, as the platform or the function names it.
     pub environment: Option<Cow<'a, str>>,
+    /// How long the environment had been ready when the request reached it.
+    pub environment_age_ns: Option<u64>,
 }
 
 /// What `connection` says.
@@ -112,6 +114,7 @@ impl<'a> Row<'a> {
             max_memory_mib: report.max_memory_mib,
             answer_bytes: reply.answer_bytes,
             environment: reply.environment.as_deref().map(Cow::Borrowed),
+            environment_age_ns: report.age_ns,
         }
     }
 
@@ -135,6 +138,7 @@ impl<'a> Row<'a> {
                     billed_ns: self.billed_ns,
                     memory_mib: self.memory_mib,
                     max_memory_mib: self.max_memory_mib,
+                    age_ns: self.environment_age_ns,
                 },
                 answer_bytes: self.answer_bytes,
                 environment: self.environment.map(Cow::into_owned),
@@ -196,7 +200,7 @@ impl<'a> Row<'a> {
 /// The first line of the file, with its line end.
 pub const HEADER: &str = "sequence,endpoint,request_id,intended_ns,issued_ns,ready_ns,written_ns,first_byte_ns,done_ns,\
     outcome,connection,dns_ns,tcp_ns,tls_ns,function_latency_ns,cold,init_ns,restore_ns,duration_ns,billed_ns,memory_mib,\
-    max_memory_mib,answer_bytes,environment\n";
+    max_memory_mib,answer_bytes,environment,environment_age_ns\n";
 
 /// Writes one sample of the endpoint of this name, without the header.
 ///
@@ -385,6 +389,7 @@ mod tests {
                     billed_ns: Some(16),
                     memory_mib: Some(17),
                     max_memory_mib: Some(18),
+                    age_ns: Some(20),
                 },
                 answer_bytes: Some(19),
                 environment: Some("e".to_owned()),
@@ -392,16 +397,17 @@ mod tests {
             },
         };
         let expected =
-            "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,fresh,3,4,0,500000000,false,13,14,15,16,17,18,19,e\n";
+            "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,fresh,3,4,0,500000000,false,13,14,15,16,17,18,19,e,20\n";
         assert_eq!(line(&sample), expected);
         sample.timing = sample
             .timing
             .map(|timing| Timing { connection: Some(Connection { ready_ns: 9, handshake: None }), ..timing });
-        let expected = "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,reused,,,,500000000,false,13,14,15,16,17,18,19,e\n";
+        let expected =
+            "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,reused,,,,500000000,false,13,14,15,16,17,18,19,e,20\n";
         assert_eq!(line(&sample), expected);
         sample.timing = None;
         sample.reply = Reply::without_answer(Outcome::Dropped, "");
-        assert_eq!(line(&sample), "7,f,,1,,,,,,dropped,,,,,,,,,,,,,,\n");
+        assert_eq!(line(&sample), "7,f,,1,,,,,,dropped,,,,,,,,,,,,,,,\n");
         assert_eq!(HEADER.split(',').count(), line(&sample).split(',').count());
     }
 
@@ -411,22 +417,22 @@ mod tests {
             let text = format!("{HEADER}{line}\n");
             read(text.as_bytes(), &["f".to_owned()]).unwrap_err().to_string()
         };
-        let times = |times: &str, outcome: &str| read(&format!("1,f,,{times},{outcome},,,,,,,,,,,,,,"));
-        insta::assert_snapshot!(read("1,g,,1,,,,,,ok,,,,,,,,,,,,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
+        let times = |times: &str, outcome: &str| read(&format!("1,f,,{times},{outcome},,,,,,,,,,,,,,,"));
+        insta::assert_snapshot!(read("1,g,,1,,,,,,ok,,,,,,,,,,,,,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
         insta::assert_snapshot!(times("1,,,,,", "fine"), @"line 2: unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
         insta::assert_snapshot!(times("5,4,,,,6", "ok"), @"line 2: intended_ns is 5, issued_ns Some(4) and done_ns Some(6) with outcome ok; expected times that do not decrease, and no issued_ns and done_ns for dropped only");
         insta::assert_snapshot!(times("1,2,,,7,6", "ok"), @"line 2: first_byte_ns is 7; expected a time from issued_ns 2 to done_ns 6");
         insta::assert_snapshot!(times("1,2,3,,,6", "ok"), @"line 2: connection is None and ready_ns Some(3); expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one");
-        insta::assert_snapshot!(read("1,f,,1,2,3,4,5,6,ok,fresh,1,,,,,,,,,,,,"), @"line 2: expected dns_ns, tcp_ns and tls_ns together");
+        insta::assert_snapshot!(read("1,f,,1,2,3,4,5,6,ok,fresh,1,,,,,,,,,,,,,"), @"line 2: expected dns_ns, tcp_ns and tls_ns together");
         for wrong in ["5,6,,,,", "5,,,,,6", "5,,,,,", "5,7,,,,6"] {
             assert!(times(wrong, "ok").contains("expected times that do not decrease"), "{wrong}");
         }
-        insta::assert_snapshot!(read("1,f"), @"line 2: 2 fields; expected 24");
+        insta::assert_snapshot!(read("1,f"), @"line 2: 2 fields; expected 25");
     }
 
     #[test]
     fn a_damaged_line_costs_no_other() {
-        let good = |sequence: u64| format!("{sequence},f,,1,2,,,,3,ok,,,,,,,,,,,,,,\n");
+        let good = |sequence: u64| format!("{sequence},f,,1,2,,,,3,ok,,,,,,,,,,,,,,,\n");
         let bad = [
             "x\n",
             "\n",
@@ -449,13 +455,13 @@ mod tests {
             .collect();
         insta::assert_snapshot!(found.join("\n"), @"
         0
-        line 3: 1 fields; expected 24
+        line 3: 1 fields; expected 25
         1
         line 5: the line is empty
         2
         line 7: a quotation mark has no other one
         3
-        line 9: 4 fields; expected 24
+        line 9: 4 fields; expected 25
         4
         line 11: unknown variant `�`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`
         5

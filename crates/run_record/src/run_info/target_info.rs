@@ -31,6 +31,8 @@ pub struct TargetInfo {
 pub enum PlatformKind {
     /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda,
+    /// A server of functions behind gRPC.
+    Grpc,
 }
 
 /// How an endpoint was called.
@@ -40,6 +42,10 @@ pub enum Protocol {
     /// By Lambda's Invoke API.
     #[default]
     Lambda,
+    /// By `helloworld.Greeter/SayHello` of vHive and vSwarm, over gRPC.
+    Greeter,
+    /// By `faas.Executor/Execute` of invitro, over gRPC.
+    Executor,
 }
 
 /// How a platform was connected to.
