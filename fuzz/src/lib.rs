@@ -11,6 +11,8 @@ pub mod answer;
 pub mod endpoints;
 #[path = "../../cnn_serving/src/event.rs"]
 pub mod event;
+#[path = "../../awsinvoker/src/platform/grpc/message.rs"]
+pub mod grpc_message;
 // A link: a module with modules of its own has to lie here.
 pub mod image;
 #[path = "../../awsinvoker/src/platform/lambda/log_tail.rs"]

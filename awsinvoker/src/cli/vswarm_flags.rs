@@ -3,11 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Each flag, and what it was for.
-const FLAGS: [(&str, &str); 5] = [
-    (
-        "port",
-        "set the port of all functions; here it is part of the address: --endpoint-url http://HOST:PORT",
-    ),
+const FLAGS: [(&str, &str); 4] = [
     ("durf", "named a file of durations; here every run leaves samples.csv, with the times of each request"),
     (
         "trace",
@@ -60,8 +56,9 @@ mod tests {
 
     #[test]
     fn what_means_something_is_taken() {
-        let words = ["awsinvoker", "-grpcTimeout", "30", "-rps", "2"].map(Into::into);
+        let words = ["awsinvoker", "-grpcTimeout", "30", "-rps", "2", "-port", "8080"].map(Into::into);
         let args = Args::parse_from_go_style(words).unwrap();
+        assert_eq!(args.platform.port, 8080);
         assert_eq!((args.timeout.to_bits(), args.load.rps), (30.0_f64.to_bits(), Some(2.0)));
     }
 }

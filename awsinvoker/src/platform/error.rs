@@ -29,6 +29,8 @@ pub enum ConfigError {
          relative to the folder of the endpoints file, or the name of one beside awsinvoker or in PATH"
     )]
     EntryProgram { path: String, index: usize, program: String },
+    #[error("--endpoints-file {path}: entry {index}: {reason}")]
+    Grpc { path: String, index: usize, reason: String },
     #[error("--local: there is no program `{program}` in {folders}; {advice}")]
     NoProgram { program: String, folders: String, advice: String },
 }

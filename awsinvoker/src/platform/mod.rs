@@ -9,8 +9,10 @@
 
 pub mod answer;
 mod call;
+mod cause;
 mod description;
 mod error;
+pub mod grpc;
 mod http;
 pub mod lambda;
 mod local;
@@ -42,6 +44,8 @@ pub struct Config(Vec<TargetConfig>);
 enum TargetConfig {
     /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(lambda::Config),
+    /// A server of functions behind gRPC.
+    Grpc(grpc::Server),
 }
 
 /// All targets, ready for calls of the plan's endpoints.
@@ -56,7 +60,9 @@ pub struct Platform {
 #[derive(Debug)]
 enum Target {
     /// AWS Lambda, or a server that speaks its Invoke API.
-    Lambda(lambda::Lambda),
+    Lambda(Box<lambda::Lambda>),
+    /// See [`TargetConfig::Grpc`].
+    Grpc(grpc::Grpc),
 }
 
 /// Where an endpoint is.
@@ -73,6 +79,8 @@ struct Route {
 pub enum PlatformAnswer {
     /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(lambda::LambdaAnswer),
+    /// See [`TargetConfig::Grpc`].
+    Grpc(grpc::GrpcAnswer),
 }
 
 /// A platform that is ready, with what was started for it.
@@ -95,12 +103,15 @@ impl Config {
     /// missing.
     pub fn resolve(args: &PlatformArgs, plan: &Plan, programs: &Programs) -> Result<Self, ConfigError> {
         let endpoints = plan.endpoints.list.iter().enumerate();
-        let indices: Vec<usize> = endpoints
-            .filter(|(_, endpoint)| matches!(endpoint.place.protocol, Protocol::Lambda))
-            .map(|(index, _)| index)
-            .collect();
-        let lambdas = lambda::Config::resolve(args, plan, programs, &indices)?;
-        let mut targets: Vec<_> = lambdas.into_iter().map(TargetConfig::Lambda).collect();
+        let (of_lambda, of_grpc): (Vec<_>, Vec<_>) =
+            endpoints.partition(|(_, endpoint)| matches!(endpoint.place.protocol, Protocol::Lambda));
+        let indices = |endpoints: Vec<(usize, &Endpoint)>| -> Vec<usize> {
+            endpoints.into_iter().map(|(index, _)| index).collect()
+        };
+        let lambdas = lambda::Config::resolve(args, plan, programs, &indices(of_lambda))?;
+        let servers = grpc::Server::resolve(args, plan, &indices(of_grpc))?;
+        let lambdas = lambdas.into_iter().map(TargetConfig::Lambda);
+        let mut targets: Vec<_> = lambdas.chain(servers.into_iter().map(TargetConfig::Grpc)).collect();
         targets.sort_by_key(|target| target.endpoints().first().copied());
         Ok(Self(targets))
     }
@@ -145,12 +156,14 @@ impl TargetConfig {
     fn endpoints(&self) -> &[usize] {
         match self {
             Self::Lambda(config) => &config.endpoints,
+            Self::Grpc(server) => &server.endpoints,
         }
     }
 
     fn name(&self) -> String {
         match self {
             Self::Lambda(config) => config.name(),
+            Self::Grpc(server) => server.name().to_owned(),
         }
     }
 
@@ -158,7 +171,11 @@ impl TargetConfig {
         match self {
             Self::Lambda(config) => {
                 let (lambda, description, local) = config.start(endpoints).await?;
-                Ok((Target::Lambda(lambda), description, local))
+                Ok((Target::Lambda(Box::new(lambda)), description, local))
+            }
+            Self::Grpc(server) => {
+                let (grpc, description) = server.start(endpoints).await?;
+                Ok((Target::Grpc(grpc), description, None))
             }
         }
     }
@@ -214,6 +231,7 @@ impl Call for Platform {
         let Route { target, endpoint } = self.routes[endpoint];
         match &self.targets[target] {
             Target::Lambda(lambda) => PlatformAnswer::Lambda(lambda.call(endpoint).await),
+            Target::Grpc(grpc) => PlatformAnswer::Grpc(grpc.call(endpoint).await),
         }
     }
 }
@@ -222,18 +240,21 @@ impl Answer for PlatformAnswer {
     fn is_large(&self) -> bool {
         match self {
             Self::Lambda(answer) => answer.is_large(),
+            Self::Grpc(answer) => answer.is_large(),
         }
     }
 
     fn socket_times(&self) -> SocketTimes {
         match self {
             Self::Lambda(answer) => answer.socket_times(),
+            Self::Grpc(answer) => answer.socket_times(),
         }
     }
 
     fn read(self) -> Reply {
         match self {
             Self::Lambda(answer) => answer.read(),
+            Self::Grpc(answer) => answer.read(),
         }
     }
 }

@@ -5,6 +5,8 @@
 mod circumstances;
 mod connections;
 mod examples;
+mod grpc;
+mod grpc_broken;
 mod injected;
 mod load;
 mod local;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use run_record::run_info::Protocol;
 use serde_json::value::RawValue;
 
 use super::error::ContentError;
@@ -12,6 +13,9 @@ use super::place::Place;
 
 /// The payload of an entry that has none: the only one that the original invoker ever sent.
 pub const DEFAULT_PAYLOAD: &str = r#"{"num_of_rows":1,"num_of_cols":3}"#;
+
+/// What vSwarm's invoker sends, for entries of its own files.
+const VSWARM_PAYLOAD: &str = r#""Invoke relay""#;
 
 /// The greatest payload of a call that is waited for, in bytes, on Lambda.
 pub const MAX_PAYLOAD_BYTES: usize = 6 << 20;
@@ -88,11 +92,17 @@ impl Entry {
         let any = |_: &BTreeMap<String, &RawValue>| true;
         fields.typed(index, "matchers", "an object or null", any)?;
         let label = fields.line(index, "label")?;
-        let place = Place::read(fields, index)?;
+        let place = Place::read(fields, index, &hostname)?;
+        if asynchronous && place.protocol != Protocol::Lambda {
+            return Err(ContentError::Eventing { index });
+        }
         let system = fields.line(index, "system")?.or_else(|| place.short_name());
         let in_range = |weight: &u64| (1..=MAX_WEIGHT).contains(weight);
         let weight = fields.typed(index, "weight", "a whole number from 1 to 1000", in_range)?.unwrap_or(1);
+        // An entry that tells no protocol, but has a host of Knative, is vSwarm's.
+        let is_of_vswarm = place.protocol == Protocol::Greeter && fields.raw("protocol").is_none();
         let payload = payload(fields, index, read_payload)?;
+        let payload = payload.or_else(|| is_of_vswarm.then(|| VSWARM_PAYLOAD.to_owned()));
         check_size(index, asynchronous, payload.as_deref().unwrap_or(DEFAULT_PAYLOAD))?;
         let name = || match &system {
             Some(system) => format!("{hostname}@{system}"),

@@ -93,6 +93,25 @@ pub enum ContentError {
         /// The other key.
         second: &'static str,
     },
+    /// A key that such an endpoint does not have.
+    #[error("entry {index}: `{key}` is given, expected none for {kind}")]
+    Misplaced {
+        /// Position in the array, from 0.
+        index: usize,
+        /// The key.
+        key: &'static str,
+        /// What kind of endpoint it is.
+        kind: &'static str,
+    },
+    /// An asynchronous call that cannot be made.
+    #[error(
+        "entry {index}: `eventing` is true, expected false for a function behind gRPC: its calls end with its answer, and \
+         vSwarm's own way of learning when an event was handled needs a service in the cluster"
+    )]
+    Eventing {
+        /// Position in the array, from 0.
+        index: usize,
+    },
     /// The file of a payload cannot be used.
     #[error("entry {index}: `payload_file` {path}: {problem}")]
     PayloadFile {

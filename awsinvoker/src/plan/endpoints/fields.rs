@@ -10,7 +10,7 @@ use super::error::ContentError;
 
 const MAX_LINE_CHARS: usize = 100;
 
-const KNOWN_KEYS: [&str; 17] = [
+const KNOWN_KEYS: [&str; 19] = [
     "endpoint_url",
     "eventing",
     "function",
@@ -21,12 +21,14 @@ const KNOWN_KEYS: [&str; 17] = [
     "memory_mb",
     "payload",
     "payload_file",
+    "port",
     "profile",
     "program",
     "protocol",
     "qualifier",
     "region",
     "system",
+    "tls",
     "weight",
 ];
 

@@ -124,6 +124,8 @@ impl Endpoints {
 mod tests {
     use std::io;
 
+    use run_record::run_info::Protocol;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Endpoints, ContentError> {
@@ -281,9 +283,33 @@ mod tests {
     }
 
     #[test]
+    fn functions_behind_grpc_stand_beside_those_of_lambda() {
+        let endpoints = parse(
+            r#"[{"hostname": "f"}, {"hostname": "f", "protocol": "greeter", "port": 50051, "tls": true},
+                {"hostname": "f-0.default.10.0.0.1.sslip.io", "eventing": false, "matchers": {}},
+                {"hostname": "g.example", "protocol": "executor", "payload": {"runtime_ms": 1, "memory_mib": 1}}]"#,
+        )
+        .unwrap();
+        let seen: Vec<_> = endpoints
+            .list
+            .iter()
+            .map(|it| (it.name.as_str(), it.place.protocol, it.place.port, it.place.tls, it.payload.as_str()))
+            .collect();
+        let executor = r#"{"runtime_ms": 1, "memory_mib": 1}"#;
+        let expected = [
+            ("f", Protocol::Lambda, None, false, DEFAULT_PAYLOAD),
+            ("f#2", Protocol::Greeter, Some(50_051), true, DEFAULT_PAYLOAD),
+            ("f-0.default.10.0.0.1.sslip.io", Protocol::Greeter, None, false, r#""Invoke relay""#),
+            ("g.example", Protocol::Executor, None, false, executor),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(endpoints.defaulted, 2);
+    }
+
+    #[test]
     fn unknown_keys_are_named_and_ignored() {
-        let endpoints = parse(r#"[{"hostname": "f", "port": 80}, {"hostname": "g", "port": 81}]"#).unwrap();
-        assert_eq!(endpoints.unknown_keys, ["port"]);
+        let endpoints = parse(r#"[{"hostname": "f", "ports": 80}, {"hostname": "g", "ports": 81}]"#).unwrap();
+        assert_eq!(endpoints.unknown_keys, ["ports"]);
     }
 
     #[test]
@@ -305,7 +331,11 @@ mod tests {
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "payload_file": "bad.json"}]"#), @"entry 0: `payload_file` bad.json: expected one JSON document: EOF while parsing a list at line 1 column 2");
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "payload_file": "none.json"}]"#), @"entry 0: `payload_file` none.json: cannot be read: entity not found");
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "payload_file": "large.json"}]"#), @"entry 0: `payload_file` large.json: larger than 6291456 bytes, which is Lambda's limit");
-        insta::assert_snapshot!(message(r#"[{"hostname": "f", "protocol": "greeter"}]"#), @r#"entry 0: `protocol` is "greeter", expected "lambda"; "greeter" and "executor" are not supported yet"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "protocol": "grpc"}]"#), @r#"entry 0: `protocol` is "grpc", expected "lambda", or "greeter" or "executor" for a function behind gRPC"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "port": 80}]"#), @"entry 0: `port` is given, expected none for a Lambda function");
+        insta::assert_snapshot!(message(r#"[{"hostname": "f.x", "port": 0}]"#), @"entry 0: `port` is 0, expected a whole number from 1 to 65535");
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "protocol": "executor", "region": "eu-west-1"}]"#), @"entry 0: `region` is given, expected none for a function behind gRPC");
+        insta::assert_snapshot!(message(r#"[{"hostname": "f.x", "eventing": true}]"#), @"entry 0: `eventing` is true, expected false for a function behind gRPC: its calls end with its answer, and vSwarm's own way of learning when an event was handled needs a service in the cluster");
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "endpoint_url": "127.0.0.1:9000"}]"#), @r#"entry 0: `endpoint_url` is "127.0.0.1:9000", expected an address like http://127.0.0.1:9000"#);
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "region": "eu west"}]"#), @r#"entry 0: `region` is "eu west", expected a region like eu-central-1"#);
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "profile": ""}]"#), @r#"entry 0: `profile` is "", expected a string of 1 to 100 characters on one line"#);

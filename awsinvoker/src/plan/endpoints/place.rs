@@ -10,7 +10,14 @@ use super::fields::Fields;
 const MEMORY_MB: std::ops::RangeInclusive<u32> = 128..=10_240;
 
 /// The protocols that an entry can name.
-const PROTOCOLS: &str = r#""lambda"; "greeter" and "executor" are not supported yet"#;
+const PROTOCOLS: &str = r#""lambda", or "greeter" or "executor" for a function behind gRPC"#;
+
+/// Keys of functions behind gRPC.
+const OF_GRPC: [&str; 2] = ["port", "tls"];
+
+/// Keys of Lambda functions.
+const OF_LAMBDA: [&str; 7] =
+    ["endpoint_url", "image", "memory_mb", "profile", "program", "qualifier", "region"];
 
 /// Where an endpoint is, as far as its entry says so. The command line says the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +30,10 @@ pub struct Place {
     pub region: Option<String>,
     /// The profile in AWS's configuration files for its calls.
     pub profile: Option<String>,
+    /// The port of a function behind gRPC.
+    pub port: Option<u16>,
+    /// Whether a function behind gRPC is spoken to through TLS.
+    pub tls: bool,
     /// How its function is started, if it is started for the run.
     pub local: LocalSettings,
 }
@@ -47,13 +58,18 @@ pub enum LocalSource {
 
 impl Place {
     /// Reads the keys about the place from the entry at this position.
-    pub(super) fn read(fields: &Fields<'_>, index: usize) -> Result<Self, ContentError> {
+    pub(super) fn read(fields: &Fields<'_>, index: usize, hostname: &str) -> Result<Self, ContentError> {
         let is_url = |url: &String| host_and_port(url).is_some();
         let is_region =
             |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let (url, region) = ("an address like http://127.0.0.1:9000", "a region like eu-central-1");
+        let protocol = fields.typed(index, "protocol", PROTOCOLS, |_| true)?;
+        let protocol = protocol.unwrap_or_else(|| usual_protocol(hostname));
+        check_keys(fields, index, protocol)?;
         Ok(Self {
-            protocol: fields.typed(index, "protocol", PROTOCOLS, |_| true)?.unwrap_or_default(),
+            protocol,
+            port: fields.typed(index, "port", "a whole number from 1 to 65535", |port| *port > 0)?,
+            tls: fields.typed(index, "tls", "true or false", |_| true)?.unwrap_or(false),
             endpoint_url: fields.typed(index, "endpoint_url", url, is_url)?,
             region: fields.typed(index, "region", region, is_region)?,
             profile: fields.line(index, "profile")?,
@@ -73,6 +89,25 @@ impl Place {
         let parts: Vec<_> =
             [server.as_ref(), region.as_ref(), profile.as_ref()].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.into_iter().map(String::as_str).collect::<Vec<_>>().join("-"))
+    }
+}
+
+/// The protocol of an entry that tells none. No name of a Lambda function has a dot, and all those of vSwarm's functions on
+/// Knative have one.
+fn usual_protocol(hostname: &str) -> Protocol {
+    if hostname.contains('.') { Protocol::Greeter } else { Protocol::Lambda }
+}
+
+/// A key that an endpoint with this protocol does not have would be ignored.
+fn check_keys(fields: &Fields<'_>, index: usize, protocol: Protocol) -> Result<(), ContentError> {
+    let (keys, kind) = match protocol {
+        Protocol::Lambda => (OF_GRPC.as_slice(), "a Lambda function"),
+        Protocol::Greeter | Protocol::Executor => (OF_LAMBDA.as_slice(), "a function behind gRPC"),
+    };
+    let is_given = |key: &&&'static str| fields.raw(key).is_some_and(|raw| raw != "null");
+    match keys.iter().find(is_given) {
+        Some(key) => Err(ContentError::Misplaced { index, key, kind }),
+        None => Ok(()),
     }
 }
 

@@ -3,17 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::CONNECTION;
-use http::{HeaderMap, HeaderValue, Method, Uri};
-use http_body_util::Full;
-use hyper::body::Bytes;
 use run_record::Handshake;
 use tokio::task::JoinSet;
 
-pub(in crate::platform) use super::connection::Answer;
-use super::connection::{Connection, ExchangeError, FullRequest};
+use super::connection::{Connection, ExchangeError};
 use super::connector::Connector;
 use super::error::{CallError, SetupError};
+use super::http1::Http1;
 use super::marks::Marks;
 use super::origin::Origin;
 use super::pool::Pool;
@@ -35,23 +31,12 @@ pub(in crate::platform) struct Settings {
     pub(in crate::platform) trust: Trust,
 }
 
-/// A client of one server.
+/// A client of one server, with connections of this kind.
 #[derive(Debug)]
-pub(in crate::platform) struct Client {
+pub(in crate::platform) struct Client<C = Http1> {
     connector: Connector,
-    pool: Option<Pool>,
+    pool: Option<Pool<C>>,
     timeout: Duration,
-}
-
-/// What to send, by POST.
-#[derive(Clone, Debug)]
-pub(in crate::platform) struct Request {
-    /// Path and query.
-    pub(in crate::platform) uri: Uri,
-    /// All headers.
-    pub(in crate::platform) headers: HeaderMap,
-    /// The body.
-    pub(in crate::platform) body: Bytes,
 }
 
 /// A call that is made, and what is known of it so far.
@@ -62,11 +47,11 @@ pub(in crate::platform) struct Exchange {
     last_byte: Option<Moment>,
 }
 
-impl Client {
+impl<C: Connection> Client<C> {
     /// A client that has not connected yet.
     pub(in crate::platform) fn new(origin: Origin, settings: &Settings) -> Result<Self, SetupError> {
         Ok(Self {
-            connector: Connector::new(origin, &settings.trust, settings.timeout)?,
+            connector: Connector::new::<C>(origin, &settings.trust, settings.timeout)?,
             pool: settings.pooled.then(Pool::default),
             timeout: settings.timeout,
         })
@@ -79,7 +64,7 @@ impl Client {
             let mut batch = JoinSet::new();
             for _ in 0..connections.min(WARMED_AT_ONCE) {
                 let client = Arc::clone(self);
-                batch.spawn(async move { client.connector.connect().await });
+                batch.spawn(async move { client.connector.connect::<C>().await });
             }
             connections -= connections.min(WARMED_AT_ONCE);
             for connected in batch.join_all().await {
@@ -92,49 +77,48 @@ impl Client {
     /// Makes a call. What is known of it stands in `exchange` at any time.
     pub(in crate::platform) async fn call(
         &self,
-        request: Request,
+        request: C::Request,
         exchange: &mut Exchange,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<C::Answer, CallError> {
         match tokio::time::timeout(self.timeout, self.send(request, exchange)).await {
             Ok(answered) => answered,
             Err(_) => Err(CallError::Timeout),
         }
     }
 
-    async fn send(&self, request: Request, exchange: &mut Exchange) -> Result<Answer, CallError> {
+    async fn send(&self, request: C::Request, exchange: &mut Exchange) -> Result<C::Answer, CallError> {
         let Some(pool) = &self.pool else {
-            let mut request = request.full();
-            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            return self.send_on_fresh(request, exchange).await.map(|(answer, _)| answer);
+            let message = C::message(request, true);
+            return self.send_on_fresh(message, exchange).await.map(|(answer, _)| answer);
         };
-        let mut request = request.full();
+        let mut message = C::message(request, false);
         if let Some(mut connection) = pool.take().await {
             exchange.start(&connection, None);
-            match connection.exchange(request).await {
+            match connection.exchange(message).await {
                 Ok(answer) => {
                     exchange.last_byte = Some(Moment::now());
                     pool.keep(connection).await;
                     return Ok(answer);
                 }
                 // The server closed the connection in this very moment. Nothing was processed, so nothing is sent twice.
-                Err(ExchangeError::Unsent(unsent, _)) => request = *unsent,
+                Err(ExchangeError::Unsent(unsent, _)) => message = *unsent,
                 Err(ExchangeError::Failed(error)) => return Err(error),
             }
         }
-        let (answer, connection) = self.send_on_fresh(request, exchange).await?;
+        let (answer, connection) = self.send_on_fresh(message, exchange).await?;
         pool.keep(connection).await;
         Ok(answer)
     }
 
     async fn send_on_fresh(
         &self,
-        request: FullRequest,
+        message: C::Message,
         exchange: &mut Exchange,
-    ) -> Result<(Answer, Connection), CallError> {
+    ) -> Result<(C::Answer, C), CallError> {
         *exchange = Exchange::default();
-        let (mut connection, handshake) = self.connector.connect().await?;
+        let (mut connection, handshake) = self.connector.connect::<C>().await?;
         exchange.start(&connection, Some(handshake));
-        match connection.exchange(request).await {
+        match connection.exchange(message).await {
             Ok(answer) => {
                 exchange.last_byte = Some(Moment::now());
                 Ok((answer, connection))
@@ -144,22 +128,12 @@ impl Client {
     }
 }
 
-impl Request {
-    fn full(self) -> FullRequest {
-        let mut request = http::Request::new(Full::new(self.body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
-        request
-    }
-}
-
 impl Exchange {
-    fn start(&mut self, connection: &Connection, handshake: Option<Handshake>) {
+    fn start(&mut self, connection: &impl Connection, handshake: Option<Handshake>) {
         self.connection = Some(ReadyConnection { ready: Moment::now(), handshake });
         // What an earlier call left must not be taken for this one's, should this one end before it is sent.
-        connection.marks.clear();
-        self.marks = Some(Arc::clone(&connection.marks));
+        connection.marks().clear();
+        self.marks = Some(Arc::clone(connection.marks()));
     }
 
     /// What happened at the socket.
@@ -179,6 +153,10 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
+    use http::{HeaderMap, Uri};
+    use hyper::body::Bytes;
+
+    use super::super::http1::Request;
     use super::*;
 
     const CONNECTIONS: u32 = 300;
@@ -204,7 +182,7 @@ mod tests {
         let server = std::thread::spawn(move || closing_all_but_the_last(listener, sender));
         let timeout = Duration::from_secs(60);
         let settings = Settings { timeout, pooled: true, trust: Trust::System };
-        let client = Arc::new(Client::new(Origin::new(&url).unwrap(), &settings).unwrap());
+        let client = Arc::new(Client::<Http1>::new(Origin::new(&url).unwrap(), &settings).unwrap());
         client.warm(CONNECTIONS).await.unwrap();
         closed.await.unwrap();
         // The runtime asks the system what has happened.

@@ -52,7 +52,11 @@ impl std::fmt::Debug for Tls {
 
 impl Connector {
     /// Reads the certificates, and the variables that name proxies, only if the server is behind TLS.
-    pub(super) fn new(origin: Origin, trust: &Trust, timeout: Duration) -> Result<Self, SetupError> {
+    pub(super) fn new<C: Connection>(
+        origin: Origin,
+        trust: &Trust,
+        timeout: Duration,
+    ) -> Result<Self, SetupError> {
         let limit = timeout.min(MAX_CONNECT);
         if !origin.tls {
             return Ok(Self { origin, tls: None, proxy: None, limit });
@@ -61,13 +65,13 @@ impl Connector {
         let name = name.map_err(|error| {
             TlsError::Library(rustls::Error::General(format!("`{}`: {error}", origin.host)))
         })?;
-        let connector = TlsConnector::from(tls::client_config(trust)?);
+        let connector = TlsConnector::from(tls::client_config(trust, C::ALPN)?);
         let proxy = Proxy::find(&env_vars::proxies(), &origin)?;
         Ok(Self { origin, tls: Some(Tls { connector, name }), proxy, limit })
     }
 
     /// Makes a connection.
-    pub(super) async fn connect(&self) -> Result<(Connection, Handshake), CallError> {
+    pub(super) async fn connect<C: Connection>(&self) -> Result<(C, Handshake), CallError> {
         match tokio::time::timeout(self.limit, self.open()).await {
             Ok(opened) => {
                 opened.map_err(|source| CallError::Connect { address: self.origin.to_string(), source })
@@ -76,7 +80,7 @@ impl Connector {
         }
     }
 
-    async fn open(&self) -> Result<(Connection, Handshake), ConnectError> {
+    async fn open<C: Connection>(&self) -> Result<(C, Handshake), ConnectError> {
         let (host, port) = match &self.proxy {
             Some(proxy) => (proxy.host.as_str(), proxy.port),
             None => (self.origin.host.as_str(), self.origin.port),
@@ -96,11 +100,14 @@ impl Connector {
         let dns_ns = if literal.is_some() { 0 } else { looked_up.ns_since(started) };
         let tcp_ns = opened.ns_since(looked_up);
         match &self.tls {
-            None => Ok((Connection::new(stream).await?, Handshake { dns_ns, tcp_ns, tls_ns: 0 })),
+            None => Ok((C::open(stream).await?, Handshake { dns_ns, tcp_ns, tls_ns: 0 })),
             Some(tls) => {
                 let stream = tls.connector.connect(tls.name.clone(), stream).await.map_err(tls_error)?;
                 let tls_ns = Moment::now().ns_since(opened);
-                Ok((Connection::new(stream).await?, Handshake { dns_ns, tcp_ns, tls_ns }))
+                if C::ALPN.is_some() && stream.get_ref().1.alpn_protocol() != C::ALPN {
+                    return Err(ConnectError::OtherProtocol);
+                }
+                Ok((C::open(stream).await?, Handshake { dns_ns, tcp_ns, tls_ns }))
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use run_record::Outcome;
+
 use super::tls::TlsError;
 use crate::text::with_causes;
 
@@ -31,8 +33,17 @@ pub(in crate::platform) enum CallError {
     /// The connection broke, or what came back is no HTTP.
     #[error("{}", with_causes(.0))]
     Http(hyper::Error),
+    /// The connection broke, the server ended the exchange, or what came back is no HTTP/2.
+    #[error("{}", with_causes(.0))]
+    Http2(h2::Error),
+    /// The connection ended.
+    #[error("the server closed the connection before the answer was complete")]
+    Closed,
+    /// What came back is no HTTP/2 at all.
+    #[error("the server does not speak HTTP/2: a gRPC server was expected at this port, `h2c` without TLS")]
+    NoHttp2,
     /// The answer is larger than any that is right.
-    #[error("the answer has more than {0} bytes, which is more than Lambda sends")]
+    #[error("the answer has more than {0} bytes, which is more than functions send")]
     TooLarge(usize),
 }
 
@@ -80,14 +91,27 @@ pub(in crate::platform) enum ConnectError {
         "no TLS connection: the server does not speak TLS; if it speaks plain HTTP, its address starts with http://"
     )]
     NoTls,
+    /// The server speaks TLS, but not the protocol that was asked for.
+    #[error("the server does not speak HTTP/2: it did not choose `h2` when TLS began, as a gRPC server does")]
+    OtherProtocol,
     /// The connection broke before it could be used.
     #[error("{0}")]
     Http(hyper::Error),
+    /// The connection broke before it could be used.
+    #[error("{0}")]
+    Http2(h2::Error),
 }
 
 impl CallError {
-    /// Whether time ran out.
-    pub(in crate::platform) fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout | Self::ConnectTimeout { .. })
+    /// How a call without an answer ended.
+    pub(in crate::platform) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Timeout | Self::ConnectTimeout { .. } => Outcome::Timeout,
+            // The server answered, though not as it may.
+            Self::TooLarge(_) => Outcome::ServiceError,
+            Self::Connect { .. } | Self::Http(_) | Self::Http2(_) | Self::Closed | Self::NoHttp2 => {
+                Outcome::Transport
+            }
+        }
     }
 }

@@ -10,12 +10,25 @@ use crate::clock::Moment;
 const MAX_IDLE_NS: u64 = 60 * run_record::units::NS_PER_S;
 
 /// Idle connections. There are never more than calls were in flight at once.
-#[derive(Debug, Default)]
-pub(super) struct Pool(Mutex<Vec<Connection>>);
+#[derive(Debug)]
+pub(super) struct Pool<C>(Mutex<Vec<Idle<C>>>);
 
-impl Pool {
+/// A connection that waits since then.
+#[derive(Debug)]
+struct Idle<C> {
+    connection: C,
+    since: Moment,
+}
+
+impl<C> Default for Pool<C> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<C: Connection> Pool<C> {
     /// The connection that was used last, if there is one that can be used.
-    pub(super) async fn take(&self) -> Option<Connection> {
+    pub(super) async fn take(&self) -> Option<C> {
         loop {
             let mut connection = self.pop()?;
             if connection.is_usable().await {
@@ -25,17 +38,16 @@ impl Pool {
     }
 
     /// Keeps a connection for the next call, unless its server closes it.
-    pub(super) async fn keep(&self, mut connection: Connection) {
+    pub(super) async fn keep(&self, mut connection: C) {
         if connection.is_usable().await {
-            connection.idle_since = Moment::now();
-            self.idle().push(connection);
+            self.idle().push(Idle { connection, since: Moment::now() });
         }
     }
 
-    fn pop(&self) -> Option<Connection> {
+    fn pop(&self) -> Option<C> {
         let mut idle = self.idle();
-        let connection = idle.pop()?;
-        if Moment::now().ns_since(connection.idle_since) > MAX_IDLE_NS {
+        let Idle { connection, since } = idle.pop()?;
+        if Moment::now().ns_since(since) > MAX_IDLE_NS {
             // The others have waited for even longer. Closing thousands would hold up other calls.
             let others = std::mem::take(&mut *idle);
             tokio::task::spawn_blocking(move || drop((connection, others)));
@@ -44,7 +56,7 @@ impl Pool {
         Some(connection)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle<C>>> {
         // A list of connections is whole at any time.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

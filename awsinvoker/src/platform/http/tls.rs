@@ -48,8 +48,11 @@ impl Trust {
     }
 }
 
-/// What a client of HTTP/1.1 offers and trusts.
-pub(super) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, TlsError> {
+/// What a client offers and trusts. It names its protocol if one is given.
+pub(super) fn client_config(
+    trust: &Trust,
+    alpn: Option<&'static [u8]>,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let roots = match trust {
         Trust::System => system()?,
         Trust::File(path) => {
@@ -60,7 +63,9 @@ pub(super) fn client_config(trust: &Trust) -> Result<Arc<ClientConfig>, TlsError
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = alpn.into_iter().map(<[u8]>::to_vec).collect();
+    Ok(Arc::new(config))
 }
 
 fn system() -> Result<RootCertStore, TlsError> {
@@ -91,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let message = |name: &str| {
             let path = folder.path().join(name);
-            let error = client_config(&Trust::File(path)).unwrap_err().to_string();
+            let error = client_config(&Trust::File(path), None).unwrap_err().to_string();
             error.replace(folder.path().to_str().unwrap(), "DIR")
         };
         insta::assert_snapshot!(message("missing"), @"DIR/missing: No such file or directory (os error 2); AWS_CA_BUNDLE or ca_bundle names this file, which has to hold certificates in PEM");

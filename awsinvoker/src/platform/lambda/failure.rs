@@ -4,25 +4,15 @@ use http::{HeaderMap, StatusCode};
 use run_record::{Cause, Outcome, Reply};
 use serde_json::{Map, Value};
 
+use crate::platform::cause::{MAX_MESSAGE_CHARS, MAX_NAME_CHARS, one_line};
 use crate::platform::http::{Answer, CallError};
 use crate::text::shortened;
-
-/// Longer messages are cut: they are for a line of the log.
-pub(super) const MAX_MESSAGE_CHARS: usize = 300;
-/// Longer names of errors, reasons and request ids are cut.
-pub(super) const MAX_NAME_CHARS: usize = 100;
 
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
 /// What a call without an answer says.
 pub(super) fn without_answer(error: &CallError) -> Reply {
-    let outcome = match error {
-        error if error.is_timeout() => Outcome::Timeout,
-        // The service answered, though not as it may.
-        CallError::TooLarge(_) => Outcome::ServiceError,
-        _ => Outcome::Transport,
-    };
-    Reply::without_answer(outcome, shortened(&error.to_string(), MAX_MESSAGE_CHARS))
+    Reply::without_answer(error.outcome(), shortened(&error.to_string(), MAX_MESSAGE_CHARS))
 }
 
 /// The outcome of an answer that is an error. Its status decides rather than the exception's name, on which services and
@@ -63,15 +53,6 @@ fn error_type(headers: &HeaderMap) -> Option<String> {
 fn bare(name: &str) -> &str {
     let name = name.split(':').next().unwrap_or_default();
     name.rsplit('#').next().unwrap_or_default()
-}
-
-/// What a proxy or another server says in text or HTML; `None` if it is nothing.
-fn one_line(body: &[u8]) -> Option<String> {
-    // Enough for what is shown, whatever the indentation.
-    let start = &body[..body.len().min(8 * MAX_MESSAGE_CHARS)];
-    let text = String::from_utf8_lossy(start);
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    (!line.is_empty()).then_some(line)
 }
 
 #[cfg(test)]

@@ -163,6 +163,7 @@ impl Metrics {
             billed_ns: ns(self.billed_duration_ms),
             memory_mib: mib(self.memory_size_mb),
             max_memory_mib: mib(self.max_memory_used_mb),
+            age_ns: None,
         }
     }
 }

@@ -4,9 +4,10 @@ use http::HeaderMap;
 use run_record::{Cause, Outcome, Reply};
 use serde::Deserialize;
 
-use super::failure::{self, MAX_MESSAGE_CHARS, MAX_NAME_CHARS};
+use super::failure;
 use super::log_tail::{self, Tail};
 use crate::platform::answer;
+use crate::platform::cause::{MAX_MESSAGE_CHARS, MAX_NAME_CHARS};
 use crate::platform::http::Answer;
 use crate::text::shortened;
 

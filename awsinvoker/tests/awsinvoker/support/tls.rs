@@ -23,11 +23,17 @@ fn data(name: &str) -> PathBuf {
 
 /// Speaks TLS for a server, on a port of its own.
 pub(crate) fn start_tls(server: SocketAddr) -> u16 {
+    start_tls_for(server, &[])
+}
+
+/// The same for a client that has to ask for one of these protocols, unless there are none.
+pub(crate) fn start_tls_for(server: SocketAddr, protocols: &[&str]) -> u16 {
     let chain = vec![CertificateDer::from_pem_file(certificate()).unwrap()];
     let key = PrivateKeyDer::from_pem_file(data("localhost.key.pem")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     serve(move |stream| {
         let acceptor = acceptor.clone();
