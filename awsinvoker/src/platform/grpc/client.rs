@@ -123,7 +123,12 @@ impl Endpoint {
             .map_err(|error| failed(format!("`{address}` is no address: {error}")))?;
         let client = servers.client(origin, settings)?;
         let request = http2::Request { uri, headers: Arc::clone(headers), body: payload.body };
-        Ok(Self { client, request, asked: Asked { service: payload.service, is_event: payload.is_event } })
+        let asked = Asked {
+            service: payload.service,
+            is_event: payload.is_event,
+            timeout_ns: u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX),
+        };
+        Ok(Self { client, request, asked })
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Asked {
     pub(super) service: Service,
     /// Whether an event was sent, which functions answer with JSON.
     pub(super) is_event: bool,
+    /// What the call might take, in nanoseconds.
+    pub(super) timeout_ns: u64,
 }
 
 /// How a call ended that was not a success.
@@ -30,7 +32,8 @@ type Failed = (Outcome, Cause);
 pub(super) fn read(answer: &Answer, asked: Asked, answered_ns: Option<u64>) -> Reply {
     let told = Told::read(&answer.headers, answer.trailers.as_ref());
     let cold = told.cold(answered_ns);
-    let ended = check_status(answer, &told).and_then(|()| latency_s(&answer.body, asked));
+    let is_late = answered_ns.is_some_and(|ns| ns >= asked.timeout_ns);
+    let ended = check_status(answer, &told, is_late).and_then(|()| latency_s(&answer.body, asked));
     let (outcome, latency_s, cause) = match ended {
         Ok(latency_s) => (Outcome::Ok, latency_s.or(told.handler_ns.map(units::s)), None),
         Err((outcome, cause)) => (outcome, None, Some(cause)),
@@ -47,7 +50,7 @@ pub(super) fn read(answer: &Answer, asked: Asked, answered_ns: Option<u64>) -> R
 }
 
 /// The status is in the trailers, or in the headers of an answer that consists of them alone.
-fn check_status(answer: &Answer, told: &Told) -> Result<(), Failed> {
+fn check_status(answer: &Answer, told: &Told, is_late: bool) -> Result<(), Failed> {
     let metadata = answer.trailers.as_ref().unwrap_or(&answer.headers);
     let Some(grpc_status) = metadata.get(STATUS) else { return Err(without_status(answer)) };
     let code = Code::read(grpc_status.to_str().unwrap_or_default());
@@ -62,7 +65,7 @@ fn check_status(answer: &Answer, told: &Told) -> Result<(), Failed> {
         reason: told.error_type.as_deref().map(|name| shortened(name, MAX_NAME_CHARS)),
         message: shortened(&said, MAX_MESSAGE_CHARS),
     };
-    Err((code.outcome(told.error_type.is_some()), cause))
+    Err((code.outcome(told.error_type.is_some(), is_late), cause))
 }
 
 /// What says an answer that does not come from a server of gRPC, or lost its end on the way.
@@ -113,9 +116,9 @@ mod tests {
 
     use super::*;
 
-    const EVENT: Asked = Asked { service: Service::Greeter, is_event: true };
-    const NAME: Asked = Asked { service: Service::Greeter, is_event: false };
-    const EXECUTOR: Asked = Asked { service: Service::Executor, is_event: false };
+    const EVENT: Asked = Asked { service: Service::Greeter, is_event: true, timeout_ns: 2000 };
+    const NAME: Asked = Asked { service: Service::Greeter, is_event: false, timeout_ns: 2000 };
+    const EXECUTOR: Asked = Asked { service: Service::Executor, is_event: false, timeout_ns: 2000 };
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &str)| {
@@ -182,6 +185,12 @@ mod tests {
         );
         assert_eq!((reply.answer_bytes, reply.cause), (Some(8), None));
         assert_eq!(read(&answer(200, &[], &said("x"), &trailers), NAME, Some(30)).cold, Some(false));
+    }
+
+    #[test]
+    fn a_call_that_its_server_ended_after_the_time_out_timed_out() {
+        let outcome = |ns| read(&answer(200, &[("grpc-status", "1")], b"", &[]), EVENT, Some(ns)).outcome;
+        assert_eq!([outcome(1999), outcome(2000)], [Outcome::ServiceError, Outcome::Timeout]);
     }
 
     /// How a failure reads.

@@ -44,10 +44,13 @@ impl Code {
         NAMES[usize::from(self.0)]
     }
 
-    /// How a call with this code ended. `is_function` says whether the function named the type of its error.
-    pub(super) fn outcome(self, is_function: bool) -> Outcome {
+    /// How a call with this code ended. `is_function` says whether the function named the type of its error, and `is_late`
+    /// whether the time-out was over when the answer came.
+    pub(super) fn outcome(self, is_function: bool, is_late: bool) -> Outcome {
         match self.name() {
             "OK" => Outcome::Ok,
+            // A server that keeps the time-out itself says so, sometimes before the client looks at the time.
+            "CANCELLED" if is_late => Outcome::Timeout,
             _ if is_function => Outcome::FunctionError,
             // What servers answer with if a handler fails or refuses what it was given.
             "UNKNOWN" | "INVALID_ARGUMENT" => Outcome::FunctionError,
@@ -82,7 +85,12 @@ mod tests {
         let table: Vec<String> = (0..=17)
             .map(|code: u8| {
                 let code = Code::read(&code.to_string());
-                format!("{} {} {}", code.name(), code.outcome(false).name(), code.outcome(true).name())
+                format!(
+                    "{} {} {}",
+                    code.name(),
+                    code.outcome(false, false).name(),
+                    code.outcome(true, false).name()
+                )
             })
             .collect();
         insta::assert_snapshot!(table.join("\n"), @r"
@@ -105,6 +113,8 @@ mod tests {
         UNAUTHENTICATED service_error function_error
         UNKNOWN function_error function_error
         ");
+        assert_eq!(Code::read("1").outcome(false, true), Outcome::Timeout);
+        assert_eq!(Code::read("0").outcome(false, true), Outcome::Ok);
         for text in ["", "-1", "OK", "256", "0x0"] {
             assert_eq!(Code::read(text), Code::UNKNOWN, "{text}");
         }
