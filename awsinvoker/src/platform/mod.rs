@@ -186,6 +186,8 @@ impl Platform {
     pub(crate) fn expired_credentials_ns(&self) -> u64 {
         let of = |target: &Target| match target {
             Target::Lambda(lambda) => lambda.expired_credentials_ns(),
+            // Its calls are not signed.
+            Target::Grpc(_) => 0,
         };
         self.targets.iter().map(of).max().unwrap_or(0)
     }
