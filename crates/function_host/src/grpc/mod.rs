@@ -88,9 +88,10 @@ where
     let handlers: Result<Vec<H>, _> = (0..concurrency).map(|_| (function.init)()).collect();
     let handlers = handlers.map_err(|error| Error::Failed(error.to_string()))?;
     let workers = Workers::start(handlers).map_err(Error::Failed)?;
-    let services = || {
+    let event_of_name = function.event_of_name;
+    let services = Box::new(move || {
         let instance = Arc::new(Instance::new(started, clock::now()));
-        Services { instance, workers, event_of_name: function.event_of_name }
-    };
+        Services { instance, workers, event_of_name }
+    });
     runtime.block_on(server::serve(&address, signals, services)).map_err(Error::Failed)
 }

@@ -1,5 +1,12 @@
 //! The protocol, made from `proto/` by the build script.
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::nursery, clippy::pedantic, reason = "generated code")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::nursery,
+    clippy::pedantic,
+    reason = "generated code"
+)]
 
 pub(crate) mod helloworld {
     tonic::include_proto!("helloworld");

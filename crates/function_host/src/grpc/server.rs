@@ -64,12 +64,14 @@ impl Signals {
 
 /// Listens, says where, and serves until a signal comes and all calls have ended, or do not end.
 ///
+/// Nothing here is generic, so that the server is compiled once, in this crate, and for size; see `Cargo.toml`.
+///
 /// # Errors
 /// A message for the log.
 pub(crate) async fn serve(
     address: &Address,
     signals: Signals,
-    services: impl FnOnce() -> Services,
+    services: Box<dyn FnOnce() -> Services>,
 ) -> Result<(), String> {
     let (health, health_server) = health_reporter();
     set_status(&health, ServingStatus::Serving).await;
