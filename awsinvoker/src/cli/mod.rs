@@ -269,7 +269,9 @@ mod tests {
         insta::assert_snapshot!(message("-prt 80"), @"
         error: unexpected argument '--prt' found
 
-        Usage: awsinvoker [OPTIONS]
+          tip: a similar argument exists: '--port'
+
+        Usage: awsinvoker --port <PORT>
 
         For more information, try '--help'.
         ");
