@@ -62,6 +62,7 @@ fn a_local_lambda_that_is_killed_makes_the_run_invalid() {
 }
 
 /// A run with credentials that expire after this time, and that cannot be renewed.
+#[expect(clippy::disallowed_methods, reason = "credentials expire by the time of day")]
 fn run_with_credentials(bench: &Bench, valid_for: Duration) -> Output {
     let expiry = run_record::wall_clock::rfc3339(SystemTime::now() + valid_for);
     // Once it gives credentials, and then none.

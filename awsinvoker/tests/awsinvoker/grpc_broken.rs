@@ -22,12 +22,9 @@ const OK: &[(&str, &str)] = &[("grpc-status", "0")];
 type Server = Connection<TcpStream, Bytes>;
 
 /// Handles each connection with `handle`, which is told its number from 0.
-async fn start<F: Future<Output = ()> + Send>(
+async fn start<F: Future<Output = ()> + Send + 'static>(
     handle: impl Fn(u32, TcpStream) -> F + Clone + Send + 'static,
-) -> u16
-where
-    F: 'static,
-{
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

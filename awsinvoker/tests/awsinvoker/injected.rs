@@ -295,6 +295,7 @@ fn state(process: &Child) -> char {
 /// A server that answers nothing for two seconds lets every request wait that is due meanwhile, for what is left of the two
 /// seconds. A load generator that waited for answers would show the stall in a handful of requests.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it compares a time of this process with those of a run")]
 fn a_stall_of_the_server_is_in_the_response_of_every_request_that_it_delayed() {
     const RPS: u64 = 100;
     let bench = Bench::new(r#"[{"hostname": "constant"}]"#);

@@ -420,9 +420,9 @@ fn what_cannot_be_run_is_said_before_anything_is_sent() {
         error.starts_with("error: endpoints.json, which is read if --endpoints-file is not given"),
         "{error}"
     );
-    let (code, error) = ends("-port 80");
+    let (code, error) = ends("-durf dur.csv");
     assert_eq!(code, Some(2));
-    assert!(error.starts_with("error: vSwarm's flag -port set the port of all functions"), "{error}");
+    assert!(error.starts_with("error: vSwarm's flag -durf named a file of durations"), "{error}");
     let (code, error) = ends("--schedule file --concurrency 2");
     assert_eq!(code, Some(2));
     assert!(error.contains("'--schedule <FILE>' cannot be used with '--concurrency <CALLERS>'"), "{error}");

@@ -342,7 +342,7 @@ mod tests {
             Circumstances { local_ended: Some("signal: 9 (SIGKILL)".to_owned()), ..load(10.0, 1.0, None) },
             Circumstances { credentials_expired_s: 0.25, ..Circumstances::default() },
         ];
-        let words: Vec<_> = bad.iter().flat_map(|it| reasons(it)).map(|reason| reason.to_string()).collect();
+        let words: Vec<_> = bad.iter().flat_map(reasons).map(|reason| reason.to_string()).collect();
         insta::assert_snapshot!(words.join("\n"), @"
         the load generator itself was saturated: its thread worker took 90 % of a processor
         the load generator itself was saturated: it took 90 % of the processors that it may use
