@@ -5,10 +5,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use run_record::cost::{EndpointPrice, PriceList, PriceListError, Prices};
-use run_record::run_info::FunctionInfo;
+use run_record::run_info::{FunctionInfo, PlatformKind};
 
 use crate::plan::endpoints::Endpoint;
-use crate::plan::schedule::Schedule;
 use crate::plan::{Plan, Workload};
 use crate::platform::{Description, EndpointDescription};
 
@@ -45,7 +44,7 @@ pub enum PricesError {
 #[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum CostError {
     #[error(
-        "--max-cost is {limit_usd} USD, but about {calls} calls may cost {estimate_usd:.6} USD if each is billed {basis}: \
+        "--max-cost is {limit_usd} USD, but {calls} calls may cost {estimate_usd:.6} USD if each is billed {basis}: \
          make the load smaller, or allow more{advice}"
     )]
     TooExpensive { limit_usd: f64, estimate_usd: f64, calls: u64, basis: String, advice: &'static str },
@@ -74,14 +73,18 @@ pub(crate) fn prices(list: &PriceList, plan: &Plan, platform: &Description) -> P
     let endpoints = plan.endpoints.list.iter().zip(&platform.endpoints).map(|(endpoint, described)| {
         let function = function(platform, endpoint, described);
         let architecture = function.and_then(|function| function.architecture.clone());
-        let region = platform.targets.get(described.target).and_then(|target| target.region.clone());
-        EndpointPrice {
+        let target = platform.targets.get(described.target)?;
+        if target.platform != PlatformKind::Lambda {
+            return None;
+        }
+        let region = target.region.clone();
+        Some(EndpointPrice {
             on_aws: described.on_aws,
             price: region.as_ref().zip(architecture.as_ref()).and_then(|(region, it)| list.price(region, it)),
             region,
             architecture,
             memory_mib: function.and_then(|function| function.memory_mb).map(Into::into),
-        }
+        })
     });
     Prices { date: list.date.clone(), source: list.source.clone(), endpoints: endpoints.collect() }
 }
@@ -104,28 +107,19 @@ pub(crate) fn check(
     prices: &Prices,
     platform: &Description,
 ) -> Result<(), CostError> {
-    let warm_up = plan.warm_up_ns.map(|ns| plan.workload.beginning(ns));
-    let parts = std::iter::once(&plan.workload).chain(&warm_up).map(Workload::expected);
-    let calls: u64 = parts.sum::<Option<u64>>().ok_or(CostError::ClosedLoop)?;
-    let mut each = Vec::with_capacity(plan.endpoints.list.len());
+    let calls = calls(plan).ok_or(CostError::ClosedLoop)?;
+    let mut estimate_usd = 0.0;
     let endpoints = plan.endpoints.list.iter().zip(&platform.endpoints);
-    for ((endpoint, described), price) in endpoints.zip(&prices.endpoints) {
+    for (((endpoint, described), price), calls) in endpoints.zip(&prices.endpoints).zip(&calls) {
+        let Some(price) = price else { continue };
         let timeout_s = function(platform, endpoint, described).and_then(|function| function.timeout_s);
         let attempts = if endpoint.asynchronous { ASYNCHRONOUS_ATTEMPTS } else { 1.0 };
         let usd = call_usd(limit, price, timeout_s, attempts);
         let name = || endpoint.name.clone();
-        each.push(usd.map_err(|(reason, advice)| CostError::Unknown { endpoint: name(), reason, advice })?);
+        let usd = usd.map_err(|(reason, advice)| CostError::Unknown { endpoint: name(), reason, advice })?;
+        estimate_usd += usd * *calls as f64;
     }
-    let call_usd = match &plan.workload {
-        // Each entry is called as often as any other.
-        Workload::Open(Schedule::Generated(_)) | Workload::Closed(_) => {
-            let slots = &plan.endpoints.slots;
-            let of = |slot: &usize| each.get(*slot).copied().unwrap_or(0.0);
-            slots.iter().map(of).sum::<f64>() / slots.len() as f64
-        }
-        Workload::Open(Schedule::Recorded(_)) => each.iter().copied().fold(0.0, f64::max),
-    };
-    let estimate_usd = call_usd * calls as f64;
+    let calls = calls.iter().sum();
     if estimate_usd <= limit.usd {
         return Ok(());
     }
@@ -139,6 +133,19 @@ pub(crate) fn check(
         ),
     };
     Err(CostError::TooExpensive { limit_usd: limit.usd, estimate_usd, calls, basis, advice })
+}
+
+/// How often each endpoint is called, with the warm-up; `None` for a closed loop, which has no number of calls.
+fn calls(plan: &Plan) -> Option<Vec<u64>> {
+    let warm_up = plan.warm_up_ns.map(|ns| plan.workload.beginning(ns));
+    let mut calls = vec![0; plan.endpoints.list.len()];
+    for workload in std::iter::once(&plan.workload).chain(&warm_up) {
+        let Workload::Open(schedule) = workload else { return None };
+        for arrival in schedule.iter() {
+            calls[arrival.endpoint] += 1;
+        }
+    }
+    Some(calls)
 }
 
 /// The most that a call of an endpoint costs. Otherwise why that is not known, and what to do.
@@ -231,8 +238,8 @@ mod tests {
         let per_call = 0.20 / 1e6 + 1.75 * 2.0 * 0.000_013_333_4;
         let line = "-rps 100 -time 10 --warm-up 5";
         assert_eq!(checked(line, per_call * 1500.0 * 1.001, Some(2.0), &aws), "allowed");
-        insta::assert_snapshot!(checked(line, 0.07, Some(2.0), &aws), @"--max-cost is 0.07 USD, but about 1500 calls may cost 0.070300 USD if each is billed 2 s: make the load smaller, or allow more");
-        insta::assert_snapshot!(checked("-rps 100 -time 10", 0.4, None, &aws), @"--max-cost is 0.4 USD, but about 1000 calls may cost 0.466869 USD if each is billed the time-out of its function and 10 s of initialisation, which is the worst case: make the load smaller, or allow more, or say what a call is billed with --expect-duration SECONDS");
+        insta::assert_snapshot!(checked(line, 0.07, Some(2.0), &aws), @"--max-cost is 0.07 USD, but 1500 calls may cost 0.070300 USD if each is billed 2 s: make the load smaller, or allow more");
+        insta::assert_snapshot!(checked("-rps 100 -time 10", 0.4, None, &aws), @"--max-cost is 0.4 USD, but 1000 calls may cost 0.466869 USD if each is billed the time-out of its function and 10 s of initialisation, which is the worst case: make the load smaller, or allow more, or say what a call is billed with --expect-duration SECONDS");
     }
 
     #[test]
@@ -257,7 +264,7 @@ mod tests {
         let list = price_list(Some(&path)).unwrap();
         let prices = prices(&list, &plan("", BOTH), &platform("eu-west-1"));
         assert_eq!((prices.date.as_str(), prices.source.as_str()), ("2026-01-01", "a contract"));
-        let endpoint = &prices.endpoints[1];
+        let endpoint = prices.endpoints[1].as_ref().unwrap();
         assert_eq!((endpoint.on_aws, endpoint.memory_mib, endpoint.unknown()), (true, Some(2048), None));
         assert_eq!(endpoint.price, list.price("eu-west-1", "arm64"));
         let error = |path: &Path| {

@@ -55,8 +55,8 @@ pub struct Prices {
     pub date: String,
     /// Where they come from.
     pub source: String,
-    /// The prices of each endpoint.
-    pub endpoints: Vec<EndpointPrice>,
+    /// The prices of each endpoint; null for one that is not on Lambda, whose calls nobody bills.
+    pub endpoints: Vec<Option<EndpointPrice>>,
 }
 
 /// What an endpoint is billed.

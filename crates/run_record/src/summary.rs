@@ -90,8 +90,8 @@ pub struct EndpointSummary {
     pub restore: Latency,
     /// Which environments answered; null if no answer told.
     pub environments: Option<EnvironmentsSummary>,
-    /// What its requests cost.
-    pub cost: CostSummary,
+    /// What its requests cost; null if it is not on Lambda, where nobody bills them.
+    pub cost: Option<CostSummary>,
     /// The most memory that an environment used, in MiB; null if no answer told.
     pub max_memory_mib: Option<u64>,
     /// Bytes of the bodies of answers, of any outcome; null if there was none.
@@ -201,9 +201,9 @@ impl Summary {
     }
 
     /// Computes the cost of each endpoint anew, at its price.
-    pub fn price(&mut self, prices: &[EndpointPrice], totals: &Totals) {
+    pub fn price(&mut self, prices: &[Option<EndpointPrice>], totals: &Totals) {
         for ((endpoint, totals), price) in self.endpoints.iter_mut().zip(&totals.endpoints).zip(prices) {
-            endpoint.cost = CostSummary::new(&totals.billed, price);
+            endpoint.cost = price.as_ref().map(|price| CostSummary::new(&totals.billed, price));
         }
     }
 
@@ -280,7 +280,7 @@ impl EndpointSummary {
             init: Latency::new(&totals.init),
             restore: Latency::new(&totals.restore),
             environments: totals.environments.summary(),
-            cost: CostSummary::new(&totals.billed, &EndpointPrice::default()),
+            cost: Some(CostSummary::new(&totals.billed, &EndpointPrice::default())),
             max_memory_mib: totals.max_memory_mib,
             answer_bytes: totals.answer_bytes.map(|(min, max)| Bytes { min, max }),
             views: Views {
@@ -438,17 +438,19 @@ mod tests {
         totals.record(&billed);
         let course = Course { endpoints: vec![("f", false), ("g", false)], ..course(1) };
         let mut summary = Summary::new(&course, &totals).unwrap();
-        assert_eq!((summary.endpoints[0].cost.gb_s, summary.endpoints[0].cost.usd), (Some(1.0), None));
+        let cost = summary.endpoints[0].cost.as_ref().unwrap();
+        assert_eq!((cost.gb_s, cost.usd), (Some(1.0), None));
         let mut info = test_run_info();
         let price = Some(Price { usd_per_million_requests: 1e6, usd_per_gb_s: 2.0 });
-        info.prices.endpoints = vec![EndpointPrice { price, ..EndpointPrice::default() }; 2];
+        info.prices.endpoints = vec![Some(EndpointPrice { price, ..EndpointPrice::default() }), None];
         if let Some(end) = &mut info.end {
             end.circumstances.local_ended = Some("exit status: 1".to_owned());
         }
         info.configuration.require_idle_percent = Some(5.0);
         summary.complete(&info, &totals);
-        let usd: Vec<_> = summary.endpoints.iter().map(|endpoint| endpoint.cost.usd).collect();
-        assert_eq!(usd, [Some(3.0), None]);
+        let usd: Vec<_> =
+            summary.endpoints.iter().map(|endpoint| endpoint.cost.as_ref().map(|cost| cost.usd)).collect();
+        assert_eq!(usd, [Some(Some(3.0)), None]);
         assert_eq!(summary.verdict.reasons, [Reason::LocalDied { status: "exit status: 1".to_owned() }]);
         assert!(matches!(summary.warnings.last(), Some(Warning::Disturbed { .. })), "{:?}", summary.warnings);
     }

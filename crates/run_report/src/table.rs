@@ -36,7 +36,7 @@ pub(crate) fn latencies(summary: &Summary) -> String {
         let rows = rows.into_iter().filter(is_shown);
         table.extend(rows.map(|(label, latency)| latency_row(label, latency)));
         table.extend(growth(endpoint));
-        table.extend(cost(&endpoint.cost));
+        table.extend(endpoint.cost.as_ref().and_then(cost));
     }
     table
 }

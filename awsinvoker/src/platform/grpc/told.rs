@@ -6,7 +6,6 @@ use run_record::Report;
 use crate::text::shortened;
 
 const INSTANCE: &str = "function-instance";
-const REQUEST: &str = "function-request";
 const INIT_NS: &str = "function-init-ns";
 const READY_NS: &str = "function-ready-ns";
 const QUEUE_NS: &str = "function-queue-ns";
@@ -24,8 +23,6 @@ const MAX_NS: u64 = 3600 * run_record::units::NS_PER_S;
 pub(super) struct Told {
     /// Which process answered.
     pub(super) instance: Option<String>,
-    /// The number of the request within the instance, from 1.
-    pub(super) request: Option<u64>,
     /// From the start of the instance until it was ready, in nanoseconds.
     pub(super) init_ns: Option<u64>,
     /// How long it had been ready when the request reached it, in nanoseconds.
@@ -53,7 +50,6 @@ impl Told {
         let duration = |name: &str| number(name).filter(|ns| *ns <= MAX_NS);
         Self {
             instance: text(INSTANCE).map(|instance| shortened(instance, MAX_INSTANCE_CHARS)),
-            request: number(REQUEST).filter(|number| *number > 0),
             init_ns: duration(INIT_NS),
             ready_ns: number(READY_NS),
             queue_ns: duration(QUEUE_NS),
@@ -62,13 +58,11 @@ impl Told {
         }
     }
 
-    /// Whether the call waited for the start of the instance. Then its request is the first, and the instance became ready
-    /// after the call was issued. `None` if that is not known. `answered_ns` is the time from issuing the call to the first
-    /// byte of the answer, in nanoseconds.
+    /// Whether the call waited for the start of the instance: it became ready after the call was issued. Several calls may
+    /// wait for one start, so the number of the request within the instance does not say it. `None` if that is not known.
+    /// `answered_ns` is the time from issuing the call to the first byte of the answer, in nanoseconds. The way back of the
+    /// answer is in it, so an instance that became ready a moment before the call may count as cold.
     pub(super) fn cold(&self, answered_ns: Option<u64>) -> Option<bool> {
-        if self.request? > 1 {
-            return Some(false);
-        }
         let at_the_function = [self.ready_ns?, self.queue_ns?, self.handler_ns?];
         let since_ready_ns = at_the_function.into_iter().fold(0_u64, u64::saturating_add);
         Some(since_ready_ns < answered_ns?)
@@ -105,7 +99,6 @@ mod tests {
             &HeaderMap::new(),
             Some(&metadata(&[
                 (INSTANCE, "ab12"),
-                (REQUEST, "1"),
                 (INIT_NS, "500"),
                 (READY_NS, "20"),
                 (QUEUE_NS, "3"),
@@ -118,11 +111,7 @@ mod tests {
     fn a_start_is_cold_if_the_call_waited_for_it() {
         assert_eq!(first().cold(Some(34)), Some(true));
         assert_eq!(first().cold(Some(33)), Some(false), "it was ready before the call");
-        let second = Told { request: Some(2), ..first() };
-        assert_eq!(second.cold(Some(34)), Some(false));
-        assert_eq!(Told { ready_ns: None, ..second }.cold(None), Some(false));
         for unknown in [
-            Told { request: None, ..first() },
             Told { ready_ns: None, ..first() },
             Told { queue_ns: None, ..first() },
             Told { handler_ns: None, ..first() },
@@ -145,13 +134,8 @@ mod tests {
 
     #[test]
     fn what_is_not_as_it_should_be_is_not_told() {
-        let wrong = metadata(&[
-            (REQUEST, "0"),
-            (INIT_NS, "+5"),
-            (READY_NS, "-1"),
-            (QUEUE_NS, "1.5"),
-            (HANDLER_NS, "3600000000001"),
-        ]);
+        let wrong =
+            metadata(&[(INIT_NS, "+5"), (READY_NS, "-1"), (QUEUE_NS, "1.5"), (HANDLER_NS, "3600000000001")]);
         assert_eq!(Told::read(&wrong, None), Told::default());
         let long = metadata(&[(INSTANCE, &"x".repeat(1000)), (READY_NS, "")]);
         assert_eq!(Told::read(&long, None).instance.unwrap().chars().count(), MAX_INSTANCE_CHARS + 1);
@@ -159,8 +143,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_told_is_read(values in prop::collection::vec("[ -~]{0,24}", 7), answered in any::<Option<u64>>()) {
-            let names = [INSTANCE, REQUEST, INIT_NS, READY_NS, QUEUE_NS, HANDLER_NS, ERROR_TYPE];
+        fn whatever_is_told_is_read(values in prop::collection::vec("[ -~]{0,24}", 6), answered in any::<Option<u64>>()) {
+            let names = [INSTANCE, INIT_NS, READY_NS, QUEUE_NS, HANDLER_NS, ERROR_TYPE];
             let pairs: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
             let told = Told::read(&metadata(&pairs), None);
             let cold = told.cold(answered);

@@ -108,10 +108,10 @@ where
             Body::new(CountedBody { body, permit: Arc::clone(&permit), deadline })
         });
         request.extensions_mut().insert(permit);
-        let timeout = deadline::timeout(request.headers());
+        // tonic would end the call, too, but as one that was cancelled.
+        let timeout = deadline::take(request.headers_mut());
         let response = self.service.call(request);
         Box::pin(async move {
-            // tonic ends such a call, too, but as one that was cancelled.
             match timeout {
                 Some(timeout) => match tokio::time::timeout(timeout, response).await {
                     Ok(response) => response.map(trailers::send),
@@ -165,6 +165,37 @@ fn too_many_bytes() -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Never answers, and tells whether it was shown the client's deadline.
+    #[derive(Clone)]
+    struct Silent(std::sync::mpsc::Sender<bool>);
+
+    impl Service<Request<Body>> for Silent {
+        type Response = Response<Body>;
+        type Error = std::convert::Infallible;
+        type Future = std::future::Pending<Result<Response<Body>, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Body>) -> Self::Future {
+            self.0.send(request.headers().contains_key("grpc-timeout")).unwrap();
+            std::future::pending()
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_passes_is_told_as_such() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (sender, shown) = std::sync::mpsc::channel();
+        let mut service = Admitted::new(Silent(sender), &Arc::default());
+        let mut request = Request::new(Body::empty());
+        request.headers_mut().insert("grpc-timeout", http::HeaderValue::from_static("1m"));
+        let response = runtime.block_on(async { service.call(request).await }).unwrap();
+        assert_eq!(response.headers()["grpc-status"], "4", "DEADLINE_EXCEEDED");
+        assert!(!shown.recv().unwrap(), "tonic would answer CANCELLED");
+    }
 
     #[test]
     fn calls_and_bytes_are_bounded_and_given_back() {
