@@ -205,6 +205,7 @@ mod tests {
             region: Some(region.to_owned()),
             profile: None,
             local: None,
+            instances: Vec::new(),
             docker: None,
             env: Vec::new(),
             connection: ConnectionInfo {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use awsinvoker::cli::{Args, Command, ReportArgs};
-use awsinvoker::platform::Programs;
+use awsinvoker::platform::{self, Programs};
 use awsinvoker::{Config, ConfigError, Ending, ReportError, RunError, env_vars, logging};
 
 const EXIT_FAILED: u8 = 1;
@@ -20,6 +20,10 @@ fn main() -> ExitCode {
     let result = match Command::parse(std::env::args_os()) {
         Ok(Command::Run(args)) => run(&args),
         Ok(Command::Report(ReportArgs { folder })) => report(&folder),
+        Ok(Command::Keep(words)) => {
+            return platform::keep_instance(&words)
+                .map_or(ExitCode::from(EXIT_FAILED), |()| ExitCode::SUCCESS);
+        }
         Err(error) => error.exit(),
     };
     logging::flush();

@@ -23,7 +23,7 @@ use crate::machine::Snapshot;
 use crate::observe::{self, Form, Observed, Observers, PartialFile, Tally};
 use crate::plan::endpoints::DEFAULT_PAYLOAD;
 use crate::plan::{Plan, schedule_file};
-use crate::platform::{Description, LocalLambda, Platform, StartError, Started};
+use crate::platform::{Description, Ended, Local, Platform, StartError, Started};
 use crate::warm_up::{WarmedUp, warm_up};
 use crate::{describe, env_vars, idle, screen};
 
@@ -83,7 +83,7 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
     // Before signals are taken over: a signal ends this at once.
     write_schedule(&config.plan)?;
     let mut interrupts = Interrupts::new()?;
-    load::allow_connections(config.plan.max_in_flight, config.platform.targets())?;
+    load::allow_connections(config.plan.max_in_flight, config.platform.servers())?;
     let before = tokio::select! {
         before = idle::before_run(config.idle) => before?,
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
@@ -94,10 +94,8 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
     };
     let Started { platform, description, mut local } = started;
     let start = Start { config, description, command_line, before };
-    let result = run_on(start, platform, local.as_mut(), &mut interrupts, out).await;
-    if let Some(local) = local {
-        local.stop().await;
-    }
+    let result = run_on(start, platform, &mut local, &mut interrupts, out).await;
+    local.stop().await;
     result
 }
 
@@ -113,7 +111,7 @@ struct Start<'a> {
 async fn run_on(
     start: Start<'_>,
     platform: Platform,
-    local: Option<&mut LocalLambda>,
+    local: &mut Local,
     interrupts: &mut Interrupts,
     out: &mut dyn Write,
 ) -> Result<Ending, RunError> {
@@ -138,9 +136,10 @@ async fn run_on(
         None => load::run(&plan.workload, &gate, Arc::clone(&platform), clock, interrupts, observers).await?,
     };
     let expired_ns = platform.expired_credentials_ns().saturating_sub(expired_before_ns);
-    let local_ended = local.and_then(LocalLambda::ended);
+    let Ended { lambda: local_ended, instance: instance_ended } = local.ended().await;
     let Observed { tally, generator, failures } = observers.finish();
-    let circumstances = Circumstances { generator, local_ended, credentials_expired_s: units::s(expired_ns) };
+    let credentials_expired_s = units::s(expired_ns);
+    let circumstances = Circumstances { generator, local_ended, instance_ended, credentials_expired_s };
     let wall_jump_ns = clock.wall_jump_ns();
     let target_rps = plan.workload.target_rps_until(tally.window_end_ns, tally.issued);
     info.end = Some(End { circumstances, ..end(&tally, target_rps, interrupted, wall_jump_ns) });

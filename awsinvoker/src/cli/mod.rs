@@ -36,6 +36,9 @@ AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (defaul
 A function reports its own latency: its answer is a JSON object with a number `latency` in seconds, or a JSON string \
 that holds such an object. JSON without it is a success whose function latency is not known.";
 
+/// The first word of the command line with which awsinvoker starts itself to keep an instance of a function.
+pub const KEEP_INSTANCE: &str = "keep-instance";
+
 /// The name of the endpoints file that is read if none is given.
 pub const DEFAULT_ENDPOINTS_FILE: &str = "endpoints.json";
 
@@ -122,14 +125,18 @@ pub struct Args {
 /// configured.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PlatformArgs {
-    /// Start a lambda-local for this run, with the functions of the endpoints file, and call it. Entries that have an
-    /// `endpoint_url`, a `region` or a `profile` are called there instead. The programs of this project are looked for
+    /// Start the functions of the endpoints file for this run, and call them: a lambda-local with those of Lambda, and
+    /// those behind gRPC as they are. Entries that say where their function is are called there instead: with an
+    /// `endpoint_url`, a `region` or a `profile`, or behind gRPC with a `port`, `tls` or a host name with a dot. The programs of this project are looked for
     /// beside this program and in PATH, and all others beside this program, unless their entries name a `program`
     #[arg(long, conflicts_with_all = ["endpoint_url", "region", "profile"])]
     pub local: bool,
     /// Run the functions of --local from the Docker images of their names (NAME:latest), in containers
     #[arg(long, requires = "local", conflicts_with = "endpoint_url")]
     pub images: bool,
+    /// How many instances of each function behind gRPC --local starts [default: 1]
+    #[arg(long, value_name = "N", requires = "local", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub instances: Option<u16>,
     /// Environment variable for the functions of --local; may be repeated, and is saved in run.json
     #[arg(long, value_name = "KEY=VALUE", requires = "local", conflicts_with = "endpoint_url", action = ArgAction::Append)]
     pub env: Vec<String>,
@@ -171,6 +178,8 @@ pub enum Command {
     Run(Box<Args>),
     /// Print the result of a run again.
     Report(ReportArgs),
+    /// Run one instance of a function. awsinvoker starts itself so.
+    Keep(Vec<OsString>),
 }
 
 /// Prints the result of a run again, computed from what is in its folder. Of a run that was killed, that is all that was
@@ -191,6 +200,7 @@ impl Command {
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let args: Vec<OsString> = args.into_iter().collect();
         match args.get(1) {
+            Some(word) if word == KEEP_INSTANCE => Ok(Self::Keep(args[2..].to_vec())),
             Some(word) if word == "report" => ReportArgs::try_parse_from(&args[1..]).map(Self::Report),
             _ => Args::parse_from_go_style(args).map(|args| Self::Run(Box::new(args))),
         }

@@ -2,6 +2,9 @@
 
 use run_record::run_info::{FunctionInfo, TargetInfo};
 
+/// Variables whose names hold one of these words may be secrets, and what a run leaves behind gets published.
+const SECRET: [&str; 6] = ["KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "AUTH"];
+
 /// What `run.json` says of one target.
 #[derive(Clone, Debug)]
 pub(crate) struct TargetDescription {
@@ -39,6 +42,12 @@ pub(crate) struct Description {
     pub(crate) endpoints: Vec<EndpointDescription>,
     /// Name and version of each library that speaks to a platform.
     pub(crate) versions: Vec<(String, String)>,
+}
+
+/// A variable of a function: with its value, unless its name speaks of a secret.
+pub(super) fn variable(key: &str, value: &str) -> String {
+    let name = key.to_ascii_uppercase();
+    if SECRET.iter().any(|word| name.contains(word)) { key.to_owned() } else { format!("{key}={value}") }
 }
 
 impl Description {

@@ -16,9 +16,14 @@ pub enum ConfigError {
     Hostname { path: String, index: usize, hostname: String },
     #[error(
         "--endpoints-file {path}: entry {index}: `{key}` is given, which is for functions that --local starts, expected \
-         --local, and none of `endpoint_url`, `region` and `profile` in the entry"
+         --local, and {expected} in the entry"
     )]
-    NotLocal { path: String, index: usize, key: &'static str },
+    NotLocal { path: String, index: usize, key: &'static str, expected: &'static str },
+    #[error(
+        "--endpoints-file {path}: entry {index}: `memory_mb` is given for a program behind gRPC, expected none, or an \
+         `image`: a process that is started without a container has no limit of its memory"
+    )]
+    Unlimited { path: String, index: usize },
     #[error(
         "--endpoints-file {path}: entries {} and {}: the function `{function}` has {} and {}, expected one of them; \
          another `hostname` makes it another function", entries[0], entries[1], values[0], values[1]
@@ -65,4 +70,6 @@ pub enum StartError {
     Program { program: PathBuf, source: io::Error },
     #[error("{}: not ready: {reason}", program.display())]
     NotReady { program: PathBuf, reason: String },
+    #[error("{function}: no instance is ready: {reason}")]
+    NoInstance { function: String, reason: String },
 }

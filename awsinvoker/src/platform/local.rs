@@ -59,10 +59,6 @@ impl LocalConfig {
         wanted: &[Wanted<'_>],
         programs: &Programs,
     ) -> Result<Self, ConfigError> {
-        if let Some(value) = args.env.iter().find(|pair| !pair.contains('=') || pair.starts_with('=')) {
-            let expected = "KEY=VALUE".to_owned();
-            return Err(ConfigError::Value { flag: "--env", value: format!("`{value}`"), expected });
-        }
         let lambda_local = programs.own(LAMBDA_LOCAL, "lambda_local", "crates/lambda_local")?;
         let functions = local_functions::resolve(endpoints, wanted, args.images, programs)?;
         Ok(Self { lambda_local, functions, env: args.env.clone() })

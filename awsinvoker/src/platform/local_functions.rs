@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use run_record::run_info::Protocol;
+
 use super::error::ConfigError;
 use super::programs::{Programs, is_executable};
 use crate::plan::endpoints::{Endpoints, LocalSource};
@@ -59,6 +61,20 @@ pub(super) fn resolve(
         Ok(LocalFunction { name: name.to_owned(), program, memory_mb })
     });
     resolved.collect()
+}
+
+/// An endpoint that is not started has no settings for that: they would be ignored.
+pub(super) fn check_not_local(endpoints: &Endpoints, index: usize) -> Result<(), ConfigError> {
+    let place = &endpoints.list[index].place;
+    let Some(key) = place.local.given_key() else { return Ok(()) };
+    let expected = match place.protocol {
+        Protocol::Lambda => "none of `endpoint_url`, `region` and `profile`",
+        Protocol::Greeter | Protocol::Executor => {
+            "neither `port` nor `tls`, and as `hostname` a name without a dot that is not localhost,"
+        }
+    };
+    let path = endpoints.path.display().to_string();
+    Err(ConfigError::NotLocal { path, index: endpoints.entry(index), key, expected })
 }
 
 /// What all entries together say of each function. They must not contradict one another.

@@ -14,10 +14,12 @@ mod description;
 mod error;
 pub mod grpc;
 mod http;
+mod instances;
 pub mod lambda;
 mod local;
 mod local_functions;
 mod programs;
+mod started;
 mod tools;
 
 use futures_util::future::join_all;
@@ -33,7 +35,8 @@ pub use programs::Programs;
 use crate::cli::PlatformArgs;
 use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
-pub(crate) use local::LocalLambda;
+pub use instances::keep_instance;
+pub(crate) use started::{Ended, Local};
 
 /// The configuration of all targets.
 #[derive(Clone, Debug)]
@@ -62,7 +65,7 @@ enum Target {
     /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(Box<lambda::Lambda>),
     /// See [`TargetConfig::Grpc`].
-    Grpc(grpc::Grpc),
+    Grpc(grpc::Balanced),
 }
 
 /// Where an endpoint is.
@@ -89,11 +92,11 @@ pub(crate) struct Started {
     pub(crate) platform: Platform,
     pub(crate) description: Description,
     /// To be stopped after the run.
-    pub(crate) local: Option<LocalLambda>,
+    pub(crate) local: Local,
 }
 
 /// What a target is when it is ready.
-type Ready = (Target, TargetDescription, Option<LocalLambda>);
+type Ready = (Target, TargetDescription, Local);
 
 impl Config {
     /// Resolves the command line for the endpoints of a plan. `programs` finds what `--local` starts.
@@ -108,17 +111,18 @@ impl Config {
         let indices = |endpoints: Vec<(usize, &Endpoint)>| -> Vec<usize> {
             endpoints.into_iter().map(|(index, _)| index).collect()
         };
+        check_local(args, plan)?;
         let lambdas = lambda::Config::resolve(args, plan, programs, &indices(of_lambda))?;
-        let servers = grpc::Server::resolve(args, plan, &indices(of_grpc))?;
+        let servers = grpc::Server::resolve(args, plan, programs, &indices(of_grpc))?;
         let lambdas = lambdas.into_iter().map(TargetConfig::Lambda);
         let mut targets: Vec<_> = lambdas.chain(servers.into_iter().map(TargetConfig::Grpc)).collect();
         targets.sort_by_key(|target| target.endpoints().first().copied());
         Ok(Self(targets))
     }
 
-    /// The number of targets.
-    pub(crate) fn targets(&self) -> usize {
-        self.0.len()
+    /// The number of servers that are connected to.
+    pub(crate) fn servers(&self) -> usize {
+        self.0.iter().map(TargetConfig::servers).sum()
     }
 
     /// Makes all targets ready for calls of these endpoints, at the same time. If one fails, the others are stopped.
@@ -134,9 +138,8 @@ impl Config {
         match failure {
             None => Ok(Started::new(endpoints.len(), ready)),
             Some(error) => {
-                for (_, (.., local)) in ready {
-                    stop(local).await;
-                }
+                let started = ready.into_iter().map(|(_, (.., local))| local);
+                started.fold(Local::default(), Local::with).stop().await;
                 Err(error)
             }
         }
@@ -160,6 +163,14 @@ impl TargetConfig {
         }
     }
 
+    /// The number of servers that are connected to.
+    fn servers(&self) -> usize {
+        match self {
+            Self::Lambda(_) => 1,
+            Self::Grpc(server) => server.instances(),
+        }
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Lambda(config) => config.name(),
@@ -171,11 +182,11 @@ impl TargetConfig {
         match self {
             Self::Lambda(config) => {
                 let (lambda, description, local) = config.start(endpoints).await?;
-                Ok((Target::Lambda(Box::new(lambda)), description, local))
+                Ok((Target::Lambda(Box::new(lambda)), description, Local::lambda(local)))
             }
             Self::Grpc(server) => {
-                let (grpc, description) = server.start(endpoints).await?;
-                Ok((Target::Grpc(grpc), description, None))
+                let (grpc, description, instances) = server.start(endpoints).await?;
+                Ok((Target::Grpc(grpc), description, Local::instances(instances)))
             }
         }
     }
@@ -199,11 +210,11 @@ impl Started {
         let indices: Vec<&[usize]> = ready.iter().map(|(indices, _)| *indices).collect();
         let routes = routes(endpoints, &indices);
         let (mut targets, mut description) = (Vec::new(), Description::of_endpoints(endpoints));
-        let mut started = None;
+        let mut started = Local::default();
         for (indices, (target, described, local)) in ready {
             targets.push(target);
             description.add(described, indices);
-            started = started.or(local);
+            started = started.with(local);
         }
         Self { platform: Platform { targets, routes }, description, local: started }
     }
@@ -220,10 +231,27 @@ fn routes(endpoints: usize, targets: &[&[usize]]) -> Vec<Route> {
     routes
 }
 
-async fn stop(local: Option<LocalLambda>) {
-    if let Some(local) = local {
-        local.stop().await;
+/// Checks what `--local` and its flags say together with the endpoints.
+fn check_local(args: &PlatformArgs, plan: &Plan) -> Result<(), ConfigError> {
+    if let Some(value) = args.env.iter().find(|pair| !pair.contains('=') || pair.starts_with('=')) {
+        let expected = "KEY=VALUE".to_owned();
+        return Err(ConfigError::Value { flag: "--env", value: format!("`{value}`"), expected });
     }
+    let is_behind_grpc = |endpoint: &Endpoint| !matches!(endpoint.place.protocol, Protocol::Lambda);
+    let started: Vec<_> = plan.endpoints.list.iter().filter(|endpoint| !endpoint.is_elsewhere()).collect();
+    let (flag, value, expected) = match args.instances {
+        _ if args.local && started.is_empty() => {
+            let expected = "an entry that does not say where its function is, since no other is started";
+            ("--local", "given".to_owned(), expected)
+        }
+        Some(instances) if !started.iter().any(|endpoint| is_behind_grpc(endpoint)) => {
+            let expected =
+                "an entry for a function behind gRPC that --local starts, since lambda-local decides itself";
+            ("--instances", instances.to_string(), expected)
+        }
+        _ => return Ok(()),
+    };
+    Err(ConfigError::Value { flag, value, expected: expected.to_owned() })
 }
 
 impl Call for Platform {

@@ -26,6 +26,16 @@ pub(super) async fn docker() -> Option<DockerInfo> {
     Some(DockerInfo { version: version.to_owned(), storage_driver: storage_driver.to_owned() })
 }
 
+/// The id of the image that a name means to Docker, if Docker has it.
+pub(super) async fn image_id(image: &str) -> Option<String> {
+    first_line(Path::new("docker"), &["image", "inspect", "--format", "{{.Id}}", image]).await
+}
+
+/// The address at which this port of a container can be reached.
+pub(super) async fn published_port(container: &str, port: u16) -> Option<String> {
+    first_line(Path::new("docker"), &["port", container, &format!("{port}/tcp")]).await
+}
+
 /// The first line that a program prints, if it succeeds in time.
 async fn first_line(program: &Path, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(program);

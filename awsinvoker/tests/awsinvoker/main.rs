@@ -7,6 +7,8 @@ mod connections;
 mod examples;
 mod grpc;
 mod grpc_broken;
+mod grpc_local;
+mod grpc_python;
 mod injected;
 mod load;
 mod local;

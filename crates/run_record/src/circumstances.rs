@@ -11,6 +11,9 @@ pub struct Circumstances {
     pub generator: Option<GeneratorLoad>,
     /// How the lambda-local that was started for the run ended before the run did; null if it did not, or if there was none.
     pub local_ended: Option<String>,
+    /// Which function behind gRPC lost an instance that was started for the run, and how the instance ended: the first one;
+    /// null if none was lost.
+    pub instance_ended: Option<String>,
     /// For how long, in seconds, calls were signed with credentials that had expired.
     pub credentials_expired_s: f64,
 }

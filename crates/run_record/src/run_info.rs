@@ -424,6 +424,7 @@ fn test_target_info() -> TargetInfo {
         region: Some("us-east-1".to_owned()),
         profile: None,
         local: Some(LocalInfo { version: None, command_line: vec!["lambda-local".to_owned()] }),
+        instances: Vec::new(),
         docker: Some(DockerInfo { version: "20".to_owned(), storage_driver: "overlay2".to_owned() }),
         env: vec!["A=1".to_owned()],
         connection: ConnectionInfo {
@@ -460,6 +461,10 @@ mod tests {
         let other = TargetInfo { local: None, profile: Some("test".to_owned()), ..local.clone() };
         assert_eq!(local.text(), "lambda-local at http://127.0.0.1:9000");
         assert_eq!(other.text(), "http://127.0.0.1:9000 with the profile test");
+        let instances =
+            |count| TargetInfo { local: None, instances: vec![String::new(); count], ..local.clone() }.text();
+        assert_eq!(instances(1), "an instance at http://127.0.0.1:9000");
+        assert_eq!(instances(2), "2 instances, the first at http://127.0.0.1:9000");
     }
 
     #[test]

@@ -75,6 +75,11 @@ pub enum Reason {
         /// How it ended.
         status: String,
     },
+    /// An instance behind gRPC that was started for the run ended before the run did.
+    InstanceDied {
+        /// Its function, and how it ended.
+        status: String,
+    },
     /// Calls were made with credentials that had expired, because there were no new ones.
     CredentialsStalled {
         /// For how long, in seconds.
@@ -127,12 +132,13 @@ impl Verdict {
 
     /// Adds what follows from the circumstances of the run.
     pub(crate) fn add_circumstances(&mut self, circumstances: &Circumstances) {
-        let Circumstances { generator, local_ended, credentials_expired_s } = circumstances;
+        let Circumstances { generator, local_ended, instance_ended, credentials_expired_s } = circumstances;
         let saturated = generator.as_ref().and_then(saturated);
         let died = local_ended.clone().map(|status| Reason::LocalDied { status });
+        let lost = instance_ended.clone().map(|status| Reason::InstanceDied { status });
         let stalled = (*credentials_expired_s > 0.0)
             .then_some(Reason::CredentialsStalled { for_s: *credentials_expired_s });
-        [saturated, died, stalled].into_iter().flatten().for_each(|reason| self.add(reason));
+        [saturated, died, lost, stalled].into_iter().flatten().for_each(|reason| self.add(reason));
     }
 
     /// Adds a reason that does not follow from the samples.
@@ -222,6 +228,9 @@ impl fmt::Display for Reason {
             ),
             Self::LocalDied { status } => {
                 write!(f, "the lambda-local of this run ended before the run did ({status})")
+            }
+            Self::InstanceDied { status } => {
+                write!(f, "an instance that was started for this run ended before the run did ({status})")
             }
             Self::CredentialsStalled { for_s } => write!(
                 f,

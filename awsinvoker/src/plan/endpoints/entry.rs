@@ -60,6 +60,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether its entry says where it is, so that it is not started for the run.
+    pub fn is_elsewhere(&self) -> bool {
+        self.place.is_elsewhere(&self.hostname)
+    }
+
     /// Whether both are the same, whatever their names.
     pub(super) fn is_same_call(&self, other: &Self) -> bool {
         let Self { name: _, hostname, payload, asynchronous, place, function, system } = other;

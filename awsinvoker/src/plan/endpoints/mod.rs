@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(*plain, Place::default());
         assert_eq!(url.endpoint_url.as_deref(), Some("https://x.example.com:8443/path"));
         assert_eq!((aws.region.as_deref(), aws.profile.as_deref()), (Some("eu-west-1"), Some("test")));
-        assert!(url.is_elsewhere() && aws.is_elsewhere() && !local.place.is_elsewhere());
+        assert!(url.is_elsewhere("f") && aws.is_elsewhere("f") && !local.is_elsewhere());
         let source = Some(LocalSource::Program("./f".to_owned()));
         assert_eq!(
             (local.function.as_deref(), &local.place.local),

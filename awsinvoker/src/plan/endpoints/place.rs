@@ -16,8 +16,7 @@ const PROTOCOLS: &str = r#""lambda", or "greeter" or "executor" for a function b
 const OF_GRPC: [&str; 2] = ["port", "tls"];
 
 /// Keys of Lambda functions.
-const OF_LAMBDA: [&str; 7] =
-    ["endpoint_url", "image", "memory_mb", "profile", "program", "qualifier", "region"];
+const OF_LAMBDA: [&str; 4] = ["endpoint_url", "profile", "qualifier", "region"];
 
 /// Where an endpoint is, as far as its entry says so. The command line says the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,9 +76,18 @@ impl Place {
         })
     }
 
-    /// Whether the entry says where its endpoint is, so that it is not started for the run.
-    pub fn is_elsewhere(&self) -> bool {
-        self.endpoint_url.is_some() || self.region.is_some() || self.profile.is_some()
+    /// Whether the entry says where its endpoint is, so that it is not started for the run. Behind gRPC, a host name that
+    /// is no more than a name can be that of a function to start.
+    pub fn is_elsewhere(&self, hostname: &str) -> bool {
+        match self.protocol {
+            Protocol::Lambda => {
+                self.endpoint_url.is_some() || self.region.is_some() || self.profile.is_some()
+            }
+            Protocol::Greeter | Protocol::Executor => {
+                let is_host = hostname.contains(['.', ':']) || hostname.eq_ignore_ascii_case("localhost");
+                is_host || self.port.is_some() || self.tls
+            }
+        }
     }
 
     /// A short name of a place that the entry gives: host and port, the region and the profile, as far as they are there.

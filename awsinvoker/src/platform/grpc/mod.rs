@@ -17,6 +17,7 @@
 //! Nothing is sent twice that a server may have processed. A call that its server refused to process (GOAWAY,
 //! REFUSED_STREAM) on a connection that was idle is sent again on a fresh one, once.
 
+mod balance;
 mod client;
 mod endpoint;
 pub mod message;
@@ -25,6 +26,7 @@ mod server;
 mod status;
 mod told;
 
+pub(super) use balance::Balanced;
 pub use client::{Config, Grpc, GrpcAnswer};
 pub use endpoint::{EndpointError, GrpcEndpoint, Service};
 pub(super) use server::Server;

@@ -1,10 +1,11 @@
 //! Which servers of functions to call.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use run_record::run_info::{ConnectionInfo, Connections, PlatformKind, Protocol, TargetInfo};
 
-use super::client::{Config, Grpc};
+use super::balance::Balanced;
+use super::client::Config;
 use super::endpoint::{GrpcEndpoint, Service};
 use crate::cli::{ConnectionsArg, PlatformArgs};
 use crate::env_vars;
@@ -12,6 +13,10 @@ use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
 use crate::platform::description::{EndpointDescription, TargetDescription};
 use crate::platform::error::{ConfigError, StartError};
+use crate::platform::instances::{Instances, InstancesConfig};
+use crate::platform::local_functions::{self, LocalFunction, Program, Wanted, check_not_local};
+use crate::platform::programs::Programs;
+use crate::platform::tools;
 
 /// The version of HTTP that calls are made with.
 const HTTP_VERSION: &str = "2";
@@ -19,10 +24,13 @@ const HTTP_VERSION: &str = "2";
 /// The system of an endpoint that tells none.
 const SYSTEM: &str = "grpc";
 
-/// A server to call.
+/// A server to call, or a function to start and to call.
 #[derive(Clone, Debug)]
 pub(in crate::platform) struct Server {
-    address: String,
+    /// Its address, or the name of the function.
+    name: String,
+    /// What is to be started of the function.
+    local: Option<InstancesConfig>,
     config: Config,
     /// What is called at it.
     functions: Vec<GrpcEndpoint>,
@@ -32,13 +40,15 @@ pub(in crate::platform) struct Server {
 
 impl Server {
     /// Resolves the command line for these endpoints of a plan, which are behind gRPC. Endpoints at the same host and port
-    /// share a server. They are in the order of their first endpoints.
+    /// share a server, and those of the same function that is started share its instances. They are in the order of their
+    /// first endpoints.
     pub(in crate::platform) fn resolve(
         args: &PlatformArgs,
         plan: &Plan,
+        programs: &Programs,
         indices: &[usize],
     ) -> Result<Vec<Self>, ConfigError> {
-        let mut servers = Vec::<Self>::new();
+        let (mut servers, mut wanted) = (Vec::<Self>::new(), Vec::new());
         for &index in indices {
             let function = function(args, &plan.endpoints.list[index]);
             let checked = function.address().and_then(|address| function.check().map(|()| address));
@@ -47,17 +57,33 @@ impl Server {
                 index: plan.endpoints.entry(index),
                 reason: error.to_string(),
             })?;
-            match servers.iter_mut().find(|server| server.address == address) {
+            let hostname = &plan.endpoints.list[index].hostname;
+            let name = if args.local && !plan.endpoints.list[index].is_elsewhere() {
+                wanted.push(Wanted { endpoint: index, function: hostname });
+                hostname.clone()
+            } else {
+                check_not_local(&plan.endpoints, index)?;
+                address
+            };
+            match servers.iter_mut().find(|server| server.name == name) {
                 Some(server) => {
                     server.functions.push(function);
                     server.endpoints.push(index);
                 }
                 None => servers.push(Self {
-                    address,
+                    name,
+                    local: None,
                     config: config(args, plan),
                     functions: vec![function],
                     endpoints: vec![index],
                 }),
+            }
+        }
+        for function in local_functions::resolve(&plan.endpoints, &wanted, args.images, programs)? {
+            check_limits(plan, &wanted, &function)?;
+            let local = InstancesConfig::resolve(args, function, programs)?;
+            if let Some(server) = servers.iter_mut().find(|server| server.name == local.function.name) {
+                server.local = Some(local);
             }
         }
         Ok(servers)
@@ -65,41 +91,91 @@ impl Server {
 
     /// What it is called before it is reached.
     pub(in crate::platform) fn name(&self) -> &str {
-        &self.address
+        &self.name
     }
 
-    /// Makes the client. `endpoints` are all of the plan.
+    /// The number of servers that are connected to.
+    pub(in crate::platform) fn instances(&self) -> usize {
+        self.local.as_ref().map_or(1, |local| local.count)
+    }
+
+    /// Starts the function if it is one to start, and makes the clients. `endpoints` are all of the plan. If it fails,
+    /// nothing that was started runs on.
     pub(in crate::platform) async fn start(
         &self,
         endpoints: &[Endpoint],
-    ) -> Result<(Grpc, TargetDescription), StartError> {
-        let grpc = Grpc::connect(&self.config, &self.functions).await?;
-        let described = self.endpoints.iter().map(|&index| described(&endpoints[index])).collect();
-        let description = TargetDescription {
-            target: self.target(),
-            functions: Vec::new(),
-            endpoints: described,
-            versions: Vec::new(),
+    ) -> Result<(Balanced, TargetDescription, Option<Instances>), StartError> {
+        let instances = match &self.local {
+            Some(config) => Some(Instances::start(config).await?),
+            None => None,
         };
-        Ok((grpc, description))
+        let functions = match &instances {
+            Some(instances) => instances.addresses().into_iter().map(|address| self.at(address)).collect(),
+            None => vec![self.functions.clone()],
+        };
+        match Balanced::connect(&self.config, &functions).await {
+            Ok(balanced) => {
+                let described = self.endpoints.iter().map(|&index| described(&endpoints[index])).collect();
+                let description = TargetDescription {
+                    target: self.target(instances.as_ref()).await,
+                    functions: instances.iter().map(|instances| instances.info.clone()).collect(),
+                    endpoints: described,
+                    versions: Vec::new(),
+                };
+                Ok((balanced, description, instances))
+            }
+            Err(error) => {
+                if let Some(instances) = instances {
+                    instances.stop().await;
+                }
+                Err(error)
+            }
+        }
     }
 
-    fn target(&self) -> TargetInfo {
+    /// What is called at the instance of this address.
+    fn at(&self, address: SocketAddr) -> Vec<GrpcEndpoint> {
+        let (hostname, port) = (address.ip().to_string(), address.port());
+        let functions = self.functions.iter().cloned();
+        functions.map(|function| GrpcEndpoint { hostname: hostname.clone(), port, ..function }).collect()
+    }
+
+    async fn target(&self, instances: Option<&Instances>) -> TargetInfo {
         let Config { pooled, warm_connections, .. } = self.config;
+        let function = self.local.as_ref().map(|local| &local.function);
+        let addresses = instances.map(Instances::addresses).unwrap_or_default();
+        let addresses: Vec<String> = addresses.iter().map(|address| format!("http://{address}")).collect();
+        let from_image = function.is_some_and(|function| matches!(function.program, Program::Image(_)));
         TargetInfo {
             platform: PlatformKind::Grpc,
-            address: self.address.clone(),
+            address: addresses.first().unwrap_or(&self.name).clone(),
             region: None,
             profile: None,
             local: None,
-            docker: None,
-            env: Vec::new(),
+            instances: addresses,
+            docker: if from_image { tools::docker().await } else { None },
+            env: function.map(|function| function.env.clone()).unwrap_or_default(),
             connection: ConnectionInfo {
                 http: HTTP_VERSION.to_owned(),
                 reuse: if pooled { Connections::Pooled } else { Connections::PerCall },
                 warm_connections,
             },
         }
+    }
+}
+
+/// A process without a container gets as much memory as it likes. A number that is not kept would be taken for one that is.
+fn check_limits(plan: &Plan, wanted: &[Wanted<'_>], function: &LocalFunction) -> Result<(), ConfigError> {
+    let has_memory = |wanted: &&Wanted<'_>| {
+        wanted.function == function.name
+            && plan.endpoints.list[wanted.endpoint].place.local.memory_mb.is_some()
+    };
+    match (&function.program, wanted.iter().find(has_memory)) {
+        (Program::Executable(_), Some(wanted)) => Err(ConfigError::Unlimited {
+            path: plan.endpoints.path.display().to_string(),
+            index: plan.endpoints.entry(wanted.endpoint),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::platform::description::{EndpointDescription, TargetDescription};
 use crate::platform::error::{ConfigError, StartError};
 use crate::platform::http::Origin;
 use crate::platform::local::{LocalConfig, LocalLambda};
-use crate::platform::local_functions::{LocalFunction, Program, Wanted};
+use crate::platform::local_functions::{LocalFunction, Program, Wanted, check_not_local};
 use crate::platform::programs::Programs;
 use crate::platform::tools;
 use crate::text::shortened;
@@ -50,23 +50,21 @@ impl Config {
         let flag_url = args.endpoint_url.clone().map(checked_url).transpose()?;
         let (mut configs, mut wanted) = (Vec::<Self>::new(), Vec::new());
         for &index in indices {
-            let place = &plan.endpoints.list[index].place;
             let function = function_name(&plan.endpoints, index)?;
-            let is_local = args.local && !place.is_elsewhere();
+            let is_local = args.local && !plan.endpoints.list[index].is_elsewhere();
             if is_local {
                 wanted.push(Wanted { endpoint: index, function });
             } else {
                 check_not_local(&plan.endpoints, index)?;
             }
-            let connection = connection(args, plan, place, flag_url.as_deref());
+            let connection = connection(args, plan, &plan.endpoints.list[index], flag_url.as_deref());
             match configs.iter_mut().find(|config| config.connection == connection) {
                 Some(config) => config.endpoints.push(index),
                 None => configs.push(Self { connection, local: None, endpoints: vec![index] }),
             }
         }
-        if args.local {
+        if let Some(&Wanted { endpoint: first, .. }) = wanted.first() {
             let local = LocalConfig::resolve(args, &plan.endpoints, &wanted, programs)?;
-            let first = wanted.first().map(|wanted| wanted.endpoint).ok_or_else(nothing_local)?;
             if let Some(config) = configs.iter_mut().find(|config| config.endpoints.contains(&first)) {
                 config.local = Some(local);
             }
@@ -158,6 +156,7 @@ impl Config {
             region: Some(lambda.region.clone()),
             profile: profile.clone(),
             local: None,
+            instances: Vec::new(),
             docker: None,
             env: Vec::new(),
             connection: ConnectionInfo {
@@ -223,24 +222,11 @@ fn function_name(endpoints: &Endpoints, index: usize) -> Result<&str, ConfigErro
     })
 }
 
-/// An endpoint that is not started has no settings for that: they would be ignored.
-fn check_not_local(endpoints: &Endpoints, index: usize) -> Result<(), ConfigError> {
-    let Some(key) = endpoints.list[index].place.local.given_key() else { return Ok(()) };
-    let path = endpoints.path.display().to_string();
-    Err(ConfigError::NotLocal { path, index: endpoints.entry(index), key })
-}
-
-fn nothing_local() -> ConfigError {
-    let expected =
-        "an entry without `endpoint_url`, `region` and `profile`, since no other is started".to_owned();
-    ConfigError::Value { flag: "--local", value: "given".to_owned(), expected }
-}
-
 /// How an endpoint is called. What its entry says counts for more than the flags.
-fn connection(args: &PlatformArgs, plan: &Plan, place: &Place, flag_url: Option<&str>) -> Connection {
-    let Place { endpoint_url, region, profile, .. } = place.clone();
+fn connection(args: &PlatformArgs, plan: &Plan, endpoint: &Endpoint, flag_url: Option<&str>) -> Connection {
+    let Place { endpoint_url, region, profile, .. } = endpoint.place.clone();
     Connection {
-        credentials: credentials(args, place),
+        credentials: credentials(args, &endpoint.place, args.local && !endpoint.is_elsewhere()),
         endpoint_url: endpoint_url.or_else(|| flag_url.map(str::to_owned)),
         region: region.or_else(|| args.region.clone()),
         profile: profile.or_else(|| args.profile.clone()),
@@ -274,11 +260,11 @@ fn checked_url(url: String) -> Result<String, ConfigError> {
 
 /// Whose credentials an endpoint gets. Another endpoint of the run may need real ones. So a server on this machine that an
 /// entry names gets none of them, unless the entry names a profile for it.
-fn credentials(args: &PlatformArgs, place: &Place) -> Credentials {
+fn credentials(args: &PlatformArgs, place: &Place, is_local: bool) -> Credentials {
     match (&place.endpoint_url, &args.endpoint_url) {
         (Some(url), _) if is_loopback(url) && place.profile.is_none() => Credentials::Placeholder,
         (Some(url), _) | (None, Some(url)) if is_loopback(url) => Credentials::AwsOrPlaceholder,
-        _ if args.local && !place.is_elsewhere() => Credentials::Placeholder,
+        _ if is_local => Credentials::Placeholder,
         _ => Credentials::Aws,
     }
 }

@@ -13,13 +13,11 @@ use run_record::run_info::FunctionInfo;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
+use crate::platform::description::variable;
 use crate::text::with_causes;
 
 /// How long the platform may take for all functions together: the run waits for it.
 const WITHIN: Duration = Duration::from_secs(5);
-
-/// Variables whose names hold one of these words may be secrets, and what a run leaves behind gets published.
-const SECRET: [&str; 6] = ["KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "AUTH"];
 
 /// The answer to GetFunctionConfiguration, with what lambda-local adds to it.
 #[derive(Debug, Default, Deserialize)]
@@ -143,19 +141,10 @@ impl Answer {
             version: self.version,
             last_modified: self.last_modified,
             environment: environment
-                .map(
-                    |(key, value)| {
-                        if shows_values && !is_secret(key) { format!("{key}={value}") } else { key.clone() }
-                    },
-                )
+                .map(|(key, value)| if shows_values { variable(key, value) } else { key.clone() })
                 .collect(),
         }
     }
-}
-
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_uppercase();
-    SECRET.iter().any(|word| key.contains(word))
 }
 
 #[cfg(test)]

@@ -17,9 +17,12 @@ pub struct TargetInfo {
     pub profile: Option<String>,
     /// The lambda-local that was started for the run; null if none was.
     pub local: Option<LocalInfo>,
+    /// The addresses of the instances behind gRPC that were started for the run: `address` is the first of them. Empty if
+    /// none was.
+    pub instances: Vec<String>,
     /// The Docker that ran its images; null if none did, or it did not answer.
     pub docker: Option<DockerInfo>,
-    /// `KEY=VALUE` for the functions of a lambda-local that was started for the run.
+    /// `KEY=VALUE` for the functions that were started for the run.
     pub env: Vec<String>,
     /// How it was connected to.
     pub connection: ConnectionInfo,
@@ -93,7 +96,12 @@ pub struct DockerInfo {
 impl TargetInfo {
     /// The target for people: where it is, and with which profile it was called.
     pub fn text(&self) -> String {
-        let started = if self.local.is_some() { "lambda-local at " } else { "" };
+        let started = match self.instances.len() {
+            0 if self.local.is_some() => "lambda-local at ".to_owned(),
+            0 => String::new(),
+            1 => "an instance at ".to_owned(),
+            count => format!("{count} instances, the first at "),
+        };
         let profile = self.profile.as_ref().map(|name| format!(" with the profile {name}"));
         format!("{started}{}{}", self.address, profile.unwrap_or_default())
     }

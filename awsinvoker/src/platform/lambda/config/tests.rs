@@ -23,7 +23,8 @@ fn resolve(line: &str, endpoints: &str) -> Result<Vec<Config>, String> {
     let programs = Programs::new(&folder.path().join("awsinvoker"), None);
     let plan = Plan::resolve(&args).map_err(|error| error.to_string().replace(place, "DIR"))?;
     let indices: Vec<usize> = (0..plan.endpoints.list.len()).collect();
-    Config::resolve(&args.platform, &plan, &programs, &indices)
+    crate::platform::check_local(&args.platform, &plan)
+        .and_then(|()| Config::resolve(&args.platform, &plan, &programs, &indices))
         .map_err(|error| error.to_string().replace(place, "DIR"))
 }
 
@@ -175,7 +176,7 @@ fn messages_about_entries_name_key_value_and_what_was_expected() {
     let message = |line: &str, endpoints: &str| resolve(line, endpoints).unwrap_err();
     insta::assert_snapshot!(message("", r#"[{"hostname": "f", "memory_mb": 128}]"#), @"--endpoints-file DIR/e.json: entry 0: `memory_mb` is given, which is for functions that --local starts, expected --local, and none of `endpoint_url`, `region` and `profile` in the entry");
     insta::assert_snapshot!(message("--local", r#"[{"hostname": "g"}, {"hostname": "g", "image": "g", "region": "x"}]"#), @"--endpoints-file DIR/e.json: entry 1: `image` is given, which is for functions that --local starts, expected --local, and none of `endpoint_url`, `region` and `profile` in the entry");
-    insta::assert_snapshot!(message("--local", r#"[{"hostname": "g", "endpoint_url": "http://127.0.0.1:1"}]"#), @"--local is given, expected an entry without `endpoint_url`, `region` and `profile`, since no other is started");
+    insta::assert_snapshot!(message("--local", r#"[{"hostname": "g", "endpoint_url": "http://127.0.0.1:1"}]"#), @"--local is given, expected an entry that does not say where its function is, since no other is started");
     insta::assert_snapshot!(message("--local", r#"[{"hostname": "g", "memory_mb": 128}, {"hostname": "h", "image": "h"}, {"hostname": "g:1", "memory_mb": 129}]"#), @"--endpoints-file DIR/e.json: entries 0 and 2: the function `g` has `memory_mb` 128 and `memory_mb` 129, expected one of them; another `hostname` makes it another function");
     insta::assert_snapshot!(message("--local", r#"[{"hostname": "g", "program": "./g"}, {"hostname": "g", "image": "g:1"}]"#), @"--endpoints-file DIR/e.json: entries 0 and 1: the function `g` has `program` ./g and `image` g:1, expected one of them; another `hostname` makes it another function");
     insta::assert_snapshot!(message("--local", r#"[{"hostname": "g", "program": "bin/g"}]"#), @"--endpoints-file DIR/e.json: entry 0: `program` is `bin/g`, expected the path of a program with a slash, relative to the folder of the endpoints file, or the name of one beside awsinvoker or in PATH");

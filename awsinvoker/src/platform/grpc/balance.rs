@@ -1,0 +1,90 @@
+//! Several instances of one function, of which each call goes to one.
+//!
+//! The client chooses, and there is no queue before the instances: a call waits at the instance that it was sent to, even
+//! if another becomes free first. Knative's activator holds calls back until an instance is free.
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use super::client::{Config, Grpc, GrpcAnswer};
+use super::endpoint::GrpcEndpoint;
+use crate::platform::call::Call;
+use crate::platform::error::StartError;
+
+/// The instances of a function, or a server that stands for them.
+#[derive(Debug)]
+pub(in crate::platform) struct Balanced {
+    instances: Vec<Instance>,
+    /// Which instance is asked first whether it has the fewest calls.
+    turn: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Instance {
+    grpc: Grpc,
+    in_flight: AtomicU32,
+}
+
+/// A call in flight. It is over when this is dropped, also if the call was given up.
+struct InFlight<'a>(&'a AtomicU32);
+
+impl Balanced {
+    /// Makes the clients: for each instance what is called at it.
+    pub(super) async fn connect(
+        config: &Config,
+        instances: &[Vec<GrpcEndpoint>],
+    ) -> Result<Self, StartError> {
+        let mut connected = Vec::with_capacity(instances.len());
+        for endpoints in instances {
+            let grpc = Grpc::connect(config, endpoints).await?;
+            connected.push(Instance { grpc, in_flight: AtomicU32::new(0) });
+        }
+        Ok(Self { instances: connected, turn: AtomicUsize::new(0) })
+    }
+
+    fn choose(&self) -> &Instance {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let in_flight = self.instances.iter().map(|instance| instance.in_flight.load(Ordering::Relaxed));
+        &self.instances[fewest(in_flight, turn)]
+    }
+}
+
+impl Call for Balanced {
+    type Answer = GrpcAnswer;
+
+    async fn call(&self, endpoint: usize) -> GrpcAnswer {
+        let Instance { grpc, in_flight } = self.choose();
+        in_flight.fetch_add(1, Ordering::Relaxed);
+        let _in_flight = InFlight(in_flight);
+        grpc.call(endpoint).await
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The index of the fewest calls. Of several, it is the first one from the one whose turn it is.
+fn fewest(in_flight: impl ExactSizeIterator<Item = u32>, turn: usize) -> usize {
+    let count = in_flight.len().max(1);
+    let first = turn % count;
+    let by_turn = |(index, calls): &(usize, u32)| (*calls, (index + count - first) % count);
+    in_flight.enumerate().min_by_key(by_turn).map_or(0, |(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewest_calls_decide_and_then_the_turn() {
+        let chosen = |in_flight: &[u32], turn| fewest(in_flight.iter().copied(), turn);
+        let idle: Vec<usize> = (0..5).map(|turn| chosen(&[0, 0, 0], turn)).collect();
+        assert_eq!(idle, [0, 1, 2, 0, 1]);
+        assert_eq!([0, 1, 2].map(|turn| chosen(&[2, 1, 1], turn)), [1, 1, 2]);
+        assert_eq!([0, 1, 2].map(|turn| chosen(&[3, 1, 2], turn)), [1, 1, 1]);
+        assert_eq!(chosen(&[7], usize::MAX), 0);
+        assert_eq!(chosen(&[], 3), 0);
+    }
+}
