@@ -15,7 +15,7 @@ const FLAGS: [(&str, &str); 4] = [
     ),
     (
         "guestImage",
-        "named the image of a function for vHive's virtual machines; here --local --images takes images of Lambda functions",
+        "named the image of a function for vHive's virtual machines; here --local --images runs images in containers",
     ),
 ];
 
