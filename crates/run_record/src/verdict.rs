@@ -349,6 +349,10 @@ mod tests {
             load(10.0, 90.1, Some(60.0)),
             load(10.0, 99.0, None),
             Circumstances { local_ended: Some("signal: 9 (SIGKILL)".to_owned()), ..load(10.0, 1.0, None) },
+            Circumstances {
+                instance_ended: Some("f: exit status: 1".to_owned()),
+                ..Circumstances::default()
+            },
             Circumstances { credentials_expired_s: 0.25, ..Circumstances::default() },
         ];
         let words: Vec<_> = bad.iter().flat_map(reasons).map(|reason| reason.to_string()).collect();
@@ -357,6 +361,7 @@ mod tests {
         the load generator itself was saturated: it took 90 % of the processors that it may use
         the load generator itself was saturated: it took 99 % of the processors that it may use
         the lambda-local of this run ended before the run did (signal: 9 (SIGKILL))
+        an instance that was started for this run ended before the run did (f: exit status: 1)
         for 0.2 s, calls were made with credentials that had expired and could not be renewed
         ");
     }

@@ -75,6 +75,12 @@ fn fewest(in_flight: impl ExactSizeIterator<Item = u32>, turn: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
+
+    use super::super::endpoint::Service;
     use super::*;
 
     #[test]
@@ -86,5 +92,35 @@ mod tests {
         assert_eq!([0, 1, 2].map(|turn| chosen(&[3, 1, 2], turn)), [1, 1, 1]);
         assert_eq!(chosen(&[7], usize::MAX), 0);
         assert_eq!(chosen(&[], 3), 0);
+    }
+
+    #[tokio::test]
+    async fn calls_count_until_they_end_or_are_given_up() {
+        // Its connections are accepted by the system, and nobody answers.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = GrpcEndpoint {
+            hostname: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            tls: false,
+            service: Service::Greeter,
+            payload: "\"x\"".to_owned(),
+        };
+        let config =
+            Config { timeout: Duration::from_secs(60), pooled: true, warm_connections: 0, ca_bundle: None };
+        let balanced = Balanced::connect(&config, &[vec![endpoint.clone()], vec![endpoint]]).await.unwrap();
+        let counts = || {
+            let counts = balanced.instances.iter().map(|instance| instance.in_flight.load(Ordering::Relaxed));
+            counts.collect::<Vec<_>>()
+        };
+        let mut calls: Vec<_> = (0..3).map(|_| Box::pin(balanced.call(0))).collect();
+        assert_eq!(counts(), [0, 0]);
+        for call in &mut calls {
+            assert!(call.as_mut().now_or_never().is_none());
+        }
+        assert_eq!(counts(), [2, 1]);
+        drop(calls.remove(0));
+        assert_eq!(counts(), [1, 1]);
+        drop(calls);
+        assert_eq!(counts(), [0, 0]);
     }
 }
