@@ -17,6 +17,8 @@ pub struct Tally {
     pub window_end_ns: u64,
     /// Requests that were sent before the end of the window.
     pub sent_in_window: u64,
+    /// When every invocation had ended, in nanoseconds since the start of the run; known then.
+    pub finished_ns: u64,
 }
 
 impl Tally {
@@ -24,7 +26,7 @@ impl Tally {
     /// stopped closes its window earlier. Samples that ended in the microseconds between the stop and this event count
     /// as within the window.
     pub fn new(endpoints: usize, window_end_ns: u64) -> Self {
-        Self { totals: Totals::new(endpoints), issued: 0, window_end_ns, sent_in_window: 0 }
+        Self { totals: Totals::new(endpoints), issued: 0, window_end_ns, sent_in_window: 0, finished_ns: 0 }
     }
 
     /// Sums up the run, whose wall clock moved by `wall_jump_ns` against the monotonic one.
@@ -66,7 +68,8 @@ impl Observer for Tally {
         match event {
             Event::Ended(sample) => self.record(sample),
             Event::WindowClosed(window) => (self.issued, self.window_end_ns) = (window.issued, window.end_ns),
-            Event::Tick { .. } | Event::Finished { .. } => {}
+            Event::Finished { now_ns } => self.finished_ns = *now_ns,
+            Event::Tick { .. } => {}
         }
     }
 }

@@ -37,11 +37,35 @@ struct Damage {
     is_cut_off: bool,
 }
 
+/// What all samples of a run keep, as far as it is known.
+#[derive(Debug)]
+struct Bounds {
+    requests: Option<u64>,
+    finished_ns: Option<u64>,
+}
+
 /// Lines that are left out, and what is wrong with the first.
 #[derive(Debug, Default)]
 struct Lines {
     count: u64,
     first: Option<String>,
+}
+
+impl Bounds {
+    fn new(info: &RunInfo) -> Self {
+        Self { requests: requests(info), finished_ns: info.end.as_ref().map(|end| end.finished_ns) }
+    }
+
+    /// Why a sample cannot be of this run.
+    fn problem(&self, sample: &Sample) -> Option<String> {
+        let number = sample.arrival.sequence;
+        if let Some(requests) = self.requests.filter(|requests| number >= *requests) {
+            return Some(format!("sequence is {number}; expected a number below {requests}"));
+        }
+        let done_ns = sample.timing?.done_ns;
+        let finished_ns = self.finished_ns.filter(|finished_ns| done_ns > *finished_ns)?;
+        Some(format!("done_ns is {done_ns}; expected at most {finished_ns}, when the run ended"))
+    }
 }
 
 impl Recorded {
@@ -58,7 +82,7 @@ impl Recorded {
             damage: Damage::default(),
         };
         match run_dir.samples(info) {
-            Ok(samples) => recorded.record_all(samples, requests(info)),
+            Ok(samples) => recorded.record_all(samples, &Bounds::new(info)),
             Err(error) => recorded.damage.unreadable = Some(error.to_string()),
         }
         // What is known of a run that was killed ends with its last sample, so its window does.
@@ -68,11 +92,11 @@ impl Recorded {
         recorded
     }
 
-    /// Records all samples that are sound. They have numbers below `requests`, if that is known.
-    fn record_all(&mut self, mut samples: samples_csv::Reader<BufReader<File>>, requests: Option<u64>) {
+    /// Records all samples that are sound.
+    fn record_all(&mut self, mut samples: samples_csv::Reader<BufReader<File>>, bounds: &Bounds) {
         while let Some(item) = samples.next() {
             match item {
-                Ok(sample) => self.take(&sample, samples.line(), requests),
+                Ok(sample) => self.take(&sample, samples.line(), bounds),
                 Err(error @ FormatError::Line { .. }) => self.damage.damaged.add(|| error.to_string()),
                 Err(error) => self.damage.unreadable = Some(format!("{SAMPLES_CSV} from here on: {error}")),
             }
@@ -80,12 +104,11 @@ impl Recorded {
         self.damage.is_cut_off = samples.is_cut_off();
     }
 
-    /// Records a sample, unless its number is that of another one or cannot be.
-    fn take(&mut self, sample: &Sample, line: u64, requests: Option<u64>) {
+    /// Records a sample, unless its number is that of another one, or it cannot be of this run.
+    fn take(&mut self, sample: &Sample, line: u64, bounds: &Bounds) {
         let number = sample.arrival.sequence;
-        if let Some(requests) = requests.filter(|requests| number >= *requests) {
-            let problem = || format!("line {line}: sequence is {number}; expected a number below {requests}");
-            return self.damage.damaged.add(problem);
+        if let Some(problem) = bounds.problem(sample) {
+            return self.damage.damaged.add(|| format!("line {line}: {problem}"));
         }
         match self.seen.insert(number) {
             Inserted::New => {}

@@ -105,9 +105,10 @@ async fn what_a_function_tells_of_itself_is_kept() {
             ("function-instance", "ab12"),
             ("function-request", &request),
             ("function-init-ns", "500"),
-            ("function-ready-ns", "0"),
+            ("function-ready-ns", if number == 0 { "0" } else { "3600000000000" }),
             ("function-queue-ns", "1"),
             ("function-handler-ns", "2"),
+            ("function-answer-ns", "1"),
         ];
         answer(respond, &[], BODY, &told);
     })

@@ -140,6 +140,16 @@ fn damaged_lines_are_named_and_cost_no_others() {
     for line in [repeated.as_str(), other, "verdict: invalid"] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
+    // An answer that came after the end of the run.
+    let done = lines[0].split(',').position(|name| name == "done_ns").unwrap();
+    let mut fields: Vec<&str> = lines[5].split(',').collect();
+    fields[done] = "3300000000000";
+    let (samples, text) = reported(&whole.replace(lines[5], &fields.join(",")));
+    assert_eq!(samples, 29, "{text}");
+    assert!(
+        text.contains(", which is left out: line 6: done_ns is 3300000000000; expected at most "),
+        "{text}"
+    );
     let log = bench.read("out/latency.hlog");
     fs::write(bench.path("out/latency.hlog"), format!("{log}x\n{log}")).unwrap();
     let (_, text) = reported(&whole);

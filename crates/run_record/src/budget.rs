@@ -76,9 +76,9 @@ pub struct BudgetSummary {
     /// Invocations without a budget: the platform told no duration, or not whether it was a cold start, or the function
     /// reported no latency.
     pub unknown: u64,
-    /// Invocations whose parts contradict each other, and are left out: the function reported more than the platform's
-    /// duration, which is rounded to 10 µs, or the platform more than the whole. The platform may have initialised an environment before the
-    /// request came.
+    /// Invocations whose parts contradict each other, and are left out: the function reported more than the whole, or more
+    /// than the platform's duration, which is rounded to 10 µs, or the platform more than the whole. The platform may have
+    /// initialised an environment before the request came.
     pub inconsistent: u64,
 }
 
@@ -133,8 +133,9 @@ impl Budget {
     pub fn new(sample: &Sample) -> Result<Self, NoBudget> {
         let report = sample.reply.report;
         let timing = sample.timing.ok_or(NoBudget::Unknown)?;
-        let duration = report.duration_ns.ok_or(NoBudget::Unknown)?;
         let handler = sample.function_ns().ok_or(NoBudget::Unknown)?;
+        difference(timing.done_ns, timing.issued_ns.saturating_add(handler))?;
+        let duration = report.duration_ns.ok_or(NoBudget::Unknown)?;
         let init = match (sample.reply.cold, report.init_ns, report.restore_ns) {
             (Some(false), ..) => None,
             (None, ..) | (Some(true), None, None) => return Err(NoBudget::Unknown),

@@ -54,6 +54,8 @@ pub struct End {
     pub target_rps: Option<f64>,
     /// Length of the window over which rates are computed, in nanoseconds.
     pub window_ns: u64,
+    /// From the start of the run until every invocation had ended, in nanoseconds.
+    pub finished_ns: u64,
     /// From the start of the run to the signal that ended it early, in nanoseconds; null if none did.
     pub interrupted_ns: Option<u64>,
     /// Requests that were sent within the window.
@@ -359,6 +361,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             issued: 3000,
             target_rps: Some(300.0),
             window_ns: 10_000_000_000,
+            finished_ns: 10_100_000_000,
             interrupted_ns: None,
             sent_in_window: 3000,
             wall_jump_ns: -7,

@@ -101,7 +101,7 @@ pub struct Report {
     pub memory_mib: Option<u64>,
     /// The most memory that the environment has used so far, in MiB.
     pub max_memory_mib: Option<u64>,
-    /// How long the environment had been ready when the event reached it, in nanoseconds. Lambda does not tell.
+    /// How long the environment had been ready when its handler began, in nanoseconds. Lambda does not tell.
     pub age_ns: Option<u64>,
 }
 

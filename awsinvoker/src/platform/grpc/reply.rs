@@ -175,13 +175,14 @@ mod tests {
             ("function-init-ns", "500"),
             ("function-ready-ns", "20"),
             ("function-queue-ns", "3"),
-            ("function-handler-ns", "10"),
+            ("function-handler-ns", "8"),
+            ("function-answer-ns", "2"),
         ];
         let reply = read(&answer(200, &[], &said("x"), &trailers), NAME, Some(1000));
         assert_eq!((reply.environment.as_deref(), reply.cold), (Some("ab12"), Some(true)));
         assert_eq!(
             (reply.report.init_ns, reply.report.duration_ns, reply.report.age_ns),
-            (Some(500), Some(13), Some(20))
+            (Some(500), Some(10), Some(23))
         );
         assert_eq!((reply.answer_bytes, reply.cause), (Some(8), None));
         assert_eq!(read(&answer(200, &[], &said("x"), &trailers), NAME, Some(30)).cold, Some(false));

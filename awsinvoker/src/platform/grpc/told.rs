@@ -10,6 +10,7 @@ const INIT_NS: &str = "function-init-ns";
 const READY_NS: &str = "function-ready-ns";
 const QUEUE_NS: &str = "function-queue-ns";
 const HANDLER_NS: &str = "function-handler-ns";
+const ANSWER_NS: &str = "function-answer-ns";
 const ERROR_TYPE: &str = "function-error-type";
 
 /// The id of an instance is far shorter.
@@ -31,6 +32,8 @@ pub(super) struct Told {
     pub(super) queue_ns: Option<u64>,
     /// How long the handler ran, in nanoseconds.
     pub(super) handler_ns: Option<u64>,
+    /// How long it took to write the answer of the handler, in nanoseconds.
+    pub(super) answer_ns: Option<u64>,
     /// The type of the function's error.
     pub(super) error_type: Option<String>,
 }
@@ -54,6 +57,7 @@ impl Told {
             ready_ns: number(READY_NS),
             queue_ns: duration(QUEUE_NS),
             handler_ns: duration(HANDLER_NS),
+            answer_ns: duration(ANSWER_NS),
             error_type: text(ERROR_TYPE).map(str::to_owned),
         }
     }
@@ -63,17 +67,24 @@ impl Told {
     /// `answered_ns` is the time from issuing the call to the first byte of the answer, in nanoseconds. The way back of the
     /// answer is in it, so an instance that became ready a moment before the call may count as cold.
     pub(super) fn cold(&self, answered_ns: Option<u64>) -> Option<bool> {
-        let at_the_function = [self.ready_ns?, self.queue_ns?, self.handler_ns?];
+        let at_the_function = [self.ready_ns?, self.queue_ns?, self.handler_ns?, self.answer_ns?];
         let since_ready_ns = at_the_function.into_iter().fold(0_u64, u64::saturating_add);
         Some(since_ready_ns < answered_ns?)
     }
 
-    /// The same in the words of a report. A start that the call did not wait for is not part of it.
+    /// The same in the words of a report. A start that the call did not wait for is not part of it. Lambda's Duration has
+    /// no wait for other calls in it, but the writing of the answer.
     pub(super) fn report(&self, cold: Option<bool>) -> Report {
         Report {
             init_ns: self.init_ns.filter(|_| cold == Some(true)),
-            duration_ns: self.handler_ns.map(|ns| ns + self.queue_ns.unwrap_or(0)),
-            age_ns: self.ready_ns,
+            duration_ns: self
+                .handler_ns
+                .zip(self.answer_ns)
+                .map(|(handler_ns, answer_ns)| handler_ns + answer_ns),
+            age_ns: self
+                .ready_ns
+                .zip(self.queue_ns)
+                .map(|(ready_ns, queue_ns)| ready_ns.saturating_add(queue_ns)),
             ..Report::default()
         }
     }
@@ -93,7 +104,8 @@ mod tests {
         pairs.iter().map(pair).collect()
     }
 
-    /// A function that was ready for 20 ns, waited for 3 and ran for 10.
+    /// A function that was ready for 20 ns when the request came, which waited for 3. Its handler ran for 8, and the answer
+    /// was written in 2.
     fn first() -> Told {
         Told::read(
             &HeaderMap::new(),
@@ -102,7 +114,8 @@ mod tests {
                 (INIT_NS, "500"),
                 (READY_NS, "20"),
                 (QUEUE_NS, "3"),
-                (HANDLER_NS, "10"),
+                (HANDLER_NS, "8"),
+                (ANSWER_NS, "2"),
             ])),
         )
     }
@@ -115,6 +128,7 @@ mod tests {
             Told { ready_ns: None, ..first() },
             Told { queue_ns: None, ..first() },
             Told { handler_ns: None, ..first() },
+            Told { answer_ns: None, ..first() },
         ] {
             assert_eq!(unknown.cold(Some(34)), None, "{unknown:?}");
         }
@@ -125,7 +139,7 @@ mod tests {
     #[test]
     fn a_report_has_the_start_only_if_the_call_waited_for_it() {
         let report = |cold| first().report(cold);
-        let warm = Report { duration_ns: Some(13), age_ns: Some(20), ..Report::default() };
+        let warm = Report { duration_ns: Some(10), age_ns: Some(23), ..Report::default() };
         assert_eq!(report(Some(true)), Report { init_ns: Some(500), ..warm });
         assert_eq!(report(Some(false)), warm);
         assert_eq!(report(None), warm);
@@ -143,8 +157,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_told_is_read(values in prop::collection::vec("[ -~]{0,24}", 6), answered in any::<Option<u64>>()) {
-            let names = [INSTANCE, INIT_NS, READY_NS, QUEUE_NS, HANDLER_NS, ERROR_TYPE];
+        fn whatever_is_told_is_read(values in prop::collection::vec("[ -~]{0,24}", 7), answered in any::<Option<u64>>()) {
+            let names = [INSTANCE, INIT_NS, READY_NS, QUEUE_NS, HANDLER_NS, ANSWER_NS, ERROR_TYPE];
             let pairs: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
             let told = Told::read(&metadata(&pairs), None);
             let cold = told.cold(answered);

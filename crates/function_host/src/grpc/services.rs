@@ -92,7 +92,7 @@ impl Services {
         let done = self.workers.run(work, request.at, permit).await;
         let done =
             done.ok_or_else(|| Status::internal("the function has no handler left; start it again"))?;
-        let mut trailers = self.instance.metadata(request, done.queued, done.ran);
+        let mut trailers = self.instance.metadata(request, &done);
         if let Some(traceparent) = traceparent(metadata) {
             trailers.insert(TRACEPARENT, traceparent.clone());
         }

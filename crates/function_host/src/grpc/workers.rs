@@ -33,6 +33,8 @@ pub(crate) struct Done {
     pub(crate) queued: Duration,
     /// How long the handler ran.
     pub(crate) ran: Duration,
+    /// How long it took to write the answer as JSON.
+    pub(crate) wrote: Duration,
 }
 
 /// Why there is no answer.
@@ -110,10 +112,12 @@ where
         let begun = clock::now();
         let mut ended = None;
         let result = catch_unwind(AssertUnwindSafe(|| perform(&mut handler, &job.work, &mut ended)));
-        let ended = ended.unwrap_or_else(clock::now);
+        let written = clock::now();
+        let ended = ended.unwrap_or(written);
         let result = result.unwrap_or_else(|panic| Err(Failure::Panicked(words(&*panic))));
+        let (queued, ran, wrote) = (begun - job.arrived, ended - begun, written - ended);
         // A caller that has gone needs no answer.
-        let _ = job.done.send(Done { result, queued: begun - job.arrived, ran: ended - begun });
+        let _ = job.done.send(Done { result, queued, ran, wrote });
     }
 }
 
