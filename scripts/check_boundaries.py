@@ -12,7 +12,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CLOCK = r"\bInstant\b|\bSystemTime\b|\bclock\b|\bClock\b"
-OBSERVERS = ["durable", "intervals", "latencies", "log", "progress", "requests", "samples", "tally"]
+OBSERVERS = ["durable", "intervals", "invitro", "latencies", "log", "progress", "requests", "samples", "tally"]
 
 # What must hold, the files (a pattern, and those left out), and what their code must not mention.
 RULES = [

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use run_record::cost::PriceList;
 
-use crate::cli::Args;
+use crate::cli::{Args, PreflightArgs};
 use crate::cost::{self, CostLimit, PricesError};
 use crate::idle::IdleLimit;
 use crate::plan::{Plan, PlanError};
@@ -22,6 +22,8 @@ pub struct Config {
     pub platform: platform::Config,
     /// How idle the machine has to be.
     pub idle: Option<IdleLimit>,
+    /// What is checked before the run.
+    pub preflight: PreflightArgs,
     /// Threads that make calls and read answers.
     pub workers: u16,
     /// What calls are billed.
@@ -67,7 +69,8 @@ impl Config {
         let display = Display { quiet: args.quiet, progress: args.progress };
         let prices = cost::price_list(args.prices.as_deref())?;
         let max_cost = cost::limit(args.max_cost, args.expect_duration);
-        Ok(Self { plan, platform, idle, workers: args.workers, prices, max_cost, display })
+        let (preflight, workers) = (args.preflight, args.workers);
+        Ok(Self { plan, platform, idle, preflight, workers, prices, max_cost, display })
     }
 }
 

@@ -100,14 +100,18 @@ fn function<'a>(
     platform.functions.iter().find(is_called)
 }
 
-/// Checks that a run, with its warm-up, cannot cost more than it may.
+/// Checks that a run, with its warm-up and its preflight, if it has one, cannot cost more than it may.
 pub(crate) fn check(
     limit: CostLimit,
     plan: &Plan,
     prices: &Prices,
     platform: &Description,
+    has_preflight: bool,
 ) -> Result<(), CostError> {
-    let calls = calls(plan).ok_or(CostError::ClosedLoop)?;
+    let mut calls = calls(plan).ok_or(CostError::ClosedLoop)?;
+    if has_preflight {
+        calls.iter_mut().for_each(|calls| *calls = calls.saturating_add(1));
+    }
     let mut estimate_usd = 0.0;
     let endpoints = plan.endpoints.list.iter().zip(&platform.endpoints);
     for (((endpoint, described), price), calls) in endpoints.zip(&prices.endpoints).zip(&calls) {
@@ -228,7 +232,8 @@ mod tests {
     fn checked(line: &str, usd: f64, expected_s: Option<f64>, platform: &Description) -> String {
         let plan = plan(line, BOTH);
         let prices = prices(&PriceList::built_in(), &plan, platform);
-        let checked = check(CostLimit { usd, expected_s }, &plan, &prices, platform);
+        let checked =
+            check(CostLimit { usd, expected_s }, &plan, &prices, platform, line.contains("--preflight"));
         checked.map_or_else(|error| error.to_string(), |()| "allowed".to_owned())
     }
 
@@ -241,6 +246,11 @@ mod tests {
         assert_eq!(checked(line, per_call * 1500.0 * 1.001, Some(2.0), &aws), "allowed");
         insta::assert_snapshot!(checked(line, 0.07, Some(2.0), &aws), @"--max-cost is 0.07 USD, but 1500 calls may cost 0.070300 USD if each is billed 2 s: make the load smaller, or allow more");
         insta::assert_snapshot!(checked("-rps 100 -time 10", 0.4, None, &aws), @"--max-cost is 0.4 USD, but 1000 calls may cost 0.466869 USD if each is billed the time-out of its function and 10 s of initialisation, which is the worst case: make the load smaller, or allow more, or say what a call is billed with --expect-duration SECONDS");
+        // Each endpoint once: 1 GB and 2 GB for 2 s each.
+        let before = 2.0 * 0.20 / 1e6 + 3.0 * 2.0 * 0.000_013_333_4;
+        let line = "-rps 100 -time 10 --preflight";
+        assert_eq!(checked(line, (per_call * 1000.0 + before) * 1.000_001, Some(2.0), &aws), "allowed");
+        assert!(checked(line, per_call * 1000.0 + before * 0.9, Some(2.0), &aws).contains("1002 calls"));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use run_record::run_info::{
     Build, Configuration, EndpointInfo, EndpointsFile, Load, LoadKind, Machine, RunInfo, SCHEMA, StageInfo,
-    WarmUp,
 };
 use run_record::units;
 use serde_json::value::RawValue;
@@ -20,15 +19,14 @@ use crate::platform::{Description, EndpointDescription};
 /// The order of more entries than this is cut.
 const MAX_ORDER: usize = 1000;
 
-/// Describes a run after a warm-up, on a machine that was as busy as `before` says. When it starts is not known yet.
+/// Describes a run on a machine that was as busy as `before` says. When it starts is not known yet, nor what is called before.
 ///
 /// # Errors
 /// A payload is not JSON, which the endpoints file has ruled out.
 pub(crate) fn run_info(
     config: &Config,
-    platform: Description,
+    platform: &Description,
     command_line: &[String],
-    warm_up: Option<WarmUp>,
     before: Option<Load>,
 ) -> serde_json::Result<RunInfo> {
     let own_version = ("awsinvoker".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
@@ -37,9 +35,9 @@ pub(crate) fn run_info(
         start: String::new(),
         end: None,
         command_line: command_line.to_vec(),
-        configuration: configuration(config, &platform, warm_up)?,
-        prices: cost::prices(&config.prices, &config.plan, &platform),
-        versions: BTreeMap::from_iter(platform.versions.into_iter().chain([own_version])),
+        configuration: configuration(config, platform)?,
+        prices: cost::prices(&config.prices, &config.plan, platform),
+        versions: BTreeMap::from_iter(platform.versions.iter().cloned().chain([own_version])),
         build: build(),
         machine: Machine { before, ..machine::describe() },
     })
@@ -61,11 +59,7 @@ fn endpoints_file(plan: &Plan) -> EndpointsFile {
     }
 }
 
-fn configuration(
-    config: &Config,
-    platform: &Description,
-    warm_up: Option<WarmUp>,
-) -> serde_json::Result<Configuration> {
+fn configuration(config: &Config, platform: &Description) -> serde_json::Result<Configuration> {
     let plan = &config.plan;
     let workload = &plan.workload;
     let mut configuration = Configuration {
@@ -82,7 +76,7 @@ fn configuration(
         arrivals: None,
         order: None,
         seed: plan.seed,
-        warm_up,
+        warm_up: None,
         expected_requests: workload.expected(),
         timeout_s: plan.timeout.as_secs_f64(),
         max_in_flight: plan.max_in_flight,
@@ -129,6 +123,7 @@ fn endpoints(plan: &Plan, platform: &Description) -> serde_json::Result<Vec<Endp
             asynchronous: endpoint.asynchronous,
             payload: RawValue::from_string(endpoint.payload.clone())?,
             share: entries(index) as f64 / slots.len() as f64,
+            preflight: None,
         })
     };
     plan.endpoints.list.iter().enumerate().map(info).collect()

@@ -38,7 +38,8 @@ fn main() -> ExitCode {
             {
                 eprintln!("error: {}", message(&error));
             }
-            ExitCode::from(if error.is::<ConfigError>() { EXIT_USAGE } else { EXIT_FAILED })
+            let is_refused = matches!(error.downcast_ref(), Some(RunError::NotAlike(_)));
+            ExitCode::from(if is_refused || error.is::<ConfigError>() { EXIT_USAGE } else { EXIT_FAILED })
         }
     }
 }

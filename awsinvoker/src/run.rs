@@ -24,8 +24,9 @@ use crate::observe::{self, Form, Observed, Observers, PartialFile, Tally};
 use crate::plan::endpoints::DEFAULT_PAYLOAD;
 use crate::plan::{Plan, schedule_file};
 use crate::platform::{Description, Ended, Local, Platform, StartError, Started};
+use crate::preflight::NotAlike;
 use crate::warm_up::{WarmedUp, warm_up};
-use crate::{describe, env_vars, idle, screen};
+use crate::{describe, env_vars, idle, preflight, screen};
 
 /// Between the making of the clock and its zero, so that all threads wait for the first arrival.
 const LEAD: Duration = Duration::from_millis(20);
@@ -42,6 +43,8 @@ pub enum RunError {
     Start(#[from] StartError),
     #[error(transparent)]
     Cost(#[from] CostError),
+    #[error(transparent)]
+    NotAlike(#[from] NotAlike),
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
@@ -94,7 +97,11 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
     };
     let Started { platform, description, mut local } = started;
     let start = Start { config, description, command_line, before };
-    let result = run_on(start, platform, &mut local, &mut interrupts, out).await;
+    let result = match prepare(&start, &platform, &mut interrupts).await {
+        Ok(Prepared::Run(info)) => measure(config, *info, platform, &mut local, &mut interrupts, out).await,
+        Ok(Prepared::Interrupted(interrupt)) => Ok(Ending::Interrupted(interrupt)),
+        Err(error) => Err(error),
+    };
     local.stop().await;
     result
 }
@@ -107,28 +114,56 @@ struct Start<'a> {
     before: Option<Load>,
 }
 
-/// The run itself, on a platform that is ready.
-async fn run_on(
-    start: Start<'_>,
+/// What comes before a run on a platform that is ready.
+enum Prepared {
+    /// The run can begin.
+    Run(Box<RunInfo>),
+    /// A signal came.
+    Interrupted(Interrupt),
+}
+
+/// Checks the cost, calls the endpoints if that is wanted, and checks whether what is compared is alike.
+async fn prepare(
+    start: &Start<'_>,
+    platform: &Platform,
+    interrupts: &mut Interrupts,
+) -> Result<Prepared, RunError> {
+    let Start { config, description, command_line, before } = start;
+    let info = describe::run_info(config, description, command_line, before.clone());
+    let mut info = Box::new(info.map_err(FormatError::from)?);
+    let configuration = &mut info.configuration;
+    let has_preflight = preflight::is_wanted(config.preflight, configuration);
+    check_cost(config, description, has_preflight)?;
+    if has_preflight {
+        tokio::select! {
+            () = preflight::call_each(platform, configuration) => {}
+            interrupt = interrupts.next() => return Ok(Prepared::Interrupted(interrupt)),
+        }
+    }
+    preflight::check(config.preflight, configuration)?;
+    Ok(Prepared::Run(info))
+}
+
+/// The run itself.
+async fn measure(
+    config: &Config,
+    mut info: RunInfo,
     platform: Platform,
     local: &mut Local,
     interrupts: &mut Interrupts,
     out: &mut dyn Write,
 ) -> Result<Ending, RunError> {
-    let Start { config, description, command_line, before } = start;
     let Config { plan, display, .. } = config;
-    check_cost(config, &description)?;
     let Files { run_dir, latency_file, latency_sink } = Files::create(plan)?;
-    let files = observe::Files::create(&run_dir, latency_sink)?;
+    let files = observe::Files::create(plan, &run_dir, latency_sink)?;
     if !display.quiet {
-        say(out, &start_line(plan, &description.targets, run_dir.path()));
+        say(out, &start_line(plan, &info.configuration.targets, run_dir.path()));
     }
     let (platform, gate) = (Arc::new(platform), Gate::new(plan.max_in_flight));
     let warmed_up = warm_up(plan, &gate, &platform, Clock::starting_in(LEAD), interrupts).await?;
     let WarmedUp { info: warm_up, left, interrupted } = warmed_up;
+    info.configuration.warm_up = warm_up;
     let (before_start, expired_before_ns) = (Snapshot::take(), platform.expired_credentials_ns());
-    let mut info =
-        describe::run_info(config, description, command_line, warm_up, before).map_err(FormatError::from)?;
     let clock = start_clock(&run_dir, &mut info, left)?;
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
     let (observers, interrupted) = match interrupted {
@@ -170,10 +205,10 @@ fn start_clock(run_dir: &RunDir, info: &mut RunInfo, left: Duration) -> Result<C
 }
 
 /// Checks what the run may cost, if there is a limit.
-fn check_cost(config: &Config, description: &Description) -> Result<(), CostError> {
+fn check_cost(config: &Config, description: &Description, has_preflight: bool) -> Result<(), CostError> {
     let Some(limit) = config.max_cost else { return Ok(()) };
     let prices = cost::prices(&config.prices, &config.plan, description);
-    cost::check(limit, &config.plan, &prices, description)
+    cost::check(limit, &config.plan, &prices, description, has_preflight)
 }
 
 /// How a run ended that was not interrupted. What is worse comes first.

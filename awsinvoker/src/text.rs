@@ -1,4 +1,6 @@
-//! Text from outside, made fit for messages.
+//! Text from outside, made fit for messages, and digests of it.
+
+use sha2::{Digest as _, Sha256};
 
 /// The first `max` characters on one line, with `…` for the rest.
 pub(crate) fn shortened(text: &str, max: usize) -> String {
@@ -8,6 +10,11 @@ pub(crate) fn shortened(text: &str, max: usize) -> String {
         short.push('…');
     }
     short
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An error and its causes in one line, without debugging output.

@@ -3,6 +3,7 @@
 mod go_flags;
 mod load;
 mod numbers;
+mod preflight;
 mod vswarm_flags;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueEnum};
 
 pub use load::{ArrivalsArg, LoadArgs, OrderArg};
+pub use preflight::PreflightArgs;
 
 use numbers::{CALLS, CONNECTIONS, IDLE_WITHIN, TIMEOUT, billed_seconds, number, percent, usd};
 
@@ -18,7 +20,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    the run is complete and saved; calls that failed are part of the result
   1    the run could not be made or saved
-  2    the command line, or a file that it names, is wrong
+  2    the command line, or a file that it names, is wrong, or what is compared differs; nothing was measured
   3    the run is complete and saved, but not a single call succeeded
   4    the run is complete and saved, but it is not valid: the load was not the one that was asked for
   5    the run is complete, saved and valid, but a threshold is broken
@@ -82,9 +84,15 @@ pub struct Args {
         requires = "require_idle"
     )]
     pub require_idle_within: f64,
+    /// What is checked before the run.
+    #[command(flatten)]
+    pub preflight: PreflightArgs,
     /// Where the functions are.
     #[command(flatten)]
     pub platform: PlatformArgs,
+    /// Write the results also in the form of another tool, into the folder for the results; may be repeated
+    #[arg(long, value_enum, action = ArgAction::Append)]
+    pub format: Vec<FormatArg>,
     /// Folder for the results, new or empty [default: runs/TIME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -159,6 +167,13 @@ pub struct PlatformArgs {
     /// Connections to make before the start, so that the first calls need not wait for them
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 0, value_parser = number::<u32>(CONNECTIONS))]
     pub warm_connections: u32,
+}
+
+/// A form of results that another tool has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// invitro.csv: a line for each request, with the columns of invitro
+    Invitro,
 }
 
 /// Whether connections are used again.

@@ -199,6 +199,10 @@ mod tests {
             SocketTimes::default()
         }
 
+        fn digest(&self) -> Option<String> {
+            None
+        }
+
         fn read(self) -> Reply {
             Reply::with_outcome(Outcome::Ok)
         }

@@ -2,6 +2,7 @@
 
 mod durable;
 mod intervals;
+mod invitro;
 mod latencies;
 mod log;
 mod output;
@@ -14,7 +15,7 @@ use std::io;
 use std::path::PathBuf;
 
 use run_record::circumstances::GeneratorLoad;
-use run_record::run_dir::{LATENCY_HLOG, RunDir, RunDirError, SAMPLES_CSV};
+use run_record::run_dir::{INVITRO_CSV, LATENCY_HLOG, RunDir, RunDirError, SAMPLES_CSV};
 use run_record::sink::{Sink, SinkError};
 
 pub use tally::Tally;
@@ -36,21 +37,25 @@ pub(crate) struct Files {
     samples: Sink,
     intervals: Sink,
     latencies: Sink,
+    invitro: Option<Sink>,
     /// Those that must be there after a power cut.
     durable: Vec<PathBuf>,
 }
 
 impl Files {
-    /// Makes the files of the run's folder. `latencies` is the file of the original invoker.
+    /// Makes the files of the run's folder that the plan asks for. `latencies` is the file of the original invoker.
     ///
     /// # Errors
     /// A file cannot be made.
-    pub(crate) fn create(run_dir: &RunDir, latencies: Sink) -> Result<Self, RunDirError> {
+    pub(crate) fn create(plan: &Plan, run_dir: &RunDir, latencies: Sink) -> Result<Self, RunDirError> {
+        let invitro = plan.invitro_csv.then_some(INVITRO_CSV);
+        let durable = [SAMPLES_CSV, LATENCY_HLOG].into_iter().chain(invitro);
         Ok(Self {
             samples: run_dir.sink(SAMPLES_CSV, warn)?,
             intervals: run_dir.sink(LATENCY_HLOG, warn)?,
             latencies,
-            durable: [SAMPLES_CSV, LATENCY_HLOG].map(|name| run_dir.path().join(name)).to_vec(),
+            invitro: invitro.map(|name| run_dir.sink(name, warn)).transpose()?,
+            durable: durable.map(|name| run_dir.path().join(name)).collect(),
         })
     }
 }
@@ -97,6 +102,9 @@ impl Observers {
             Box::new(log::Log::new(names.clone())),
             Box::new(durable::Durable::start(files.durable)?),
         ];
+        if let Some(sink) = files.invitro {
+            outputs.push(Box::new(invitro::Invitro::new(sink, &plan.endpoints.list, start)));
+        }
         if let Some(form) = form {
             outputs.push(Box::new(progress::Progress::start(plan, form, clock, gate.clone())?));
         }

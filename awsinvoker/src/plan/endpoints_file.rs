@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 use super::endpoints::{self, Endpoints, EndpointsError, MAX_FILE_BYTES, MAX_PAYLOAD_BYTES};
 use crate::cli::DEFAULT_ENDPOINTS_FILE;
+use crate::text::sha256;
 
 /// What `--local` calls without an endpoints file: both functions of this project, with a table of 150 cells and with a
 /// sample image.
@@ -43,10 +42,6 @@ pub(super) fn read(given: Option<&Path>, local: bool) -> Result<Endpoints, Endpo
     let mut endpoints = endpoints::parse(&text, &mut read_payload).map_err(content)?;
     (endpoints.path, endpoints.sha256) = (path, sha256(text.as_bytes()));
     Ok(endpoints)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The text of a file; of a longer one, no more than is needed to see that.

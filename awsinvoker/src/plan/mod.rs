@@ -19,7 +19,7 @@ use run_record::run_info::{Arrivals, Order};
 use run_record::threshold::ThresholdError;
 use run_record::{Threshold, units};
 
-use crate::cli::{Args, ArrivalsArg, LoadArgs, OrderArg};
+use crate::cli::{Args, ArrivalsArg, FormatArg, LoadArgs, OrderArg};
 use endpoints::{Endpoints, EndpointsError};
 use recording::MAX_CALLS;
 pub use recording::{Recording, RecordingError};
@@ -61,6 +61,8 @@ pub struct Plan {
     pub latency_file: LatencyFile,
     /// Whether to print a line for each request.
     pub print_requests: bool,
+    /// Whether to write invitro's file.
+    pub invitro_csv: bool,
     /// What is demanded of the results.
     pub thresholds: Vec<Threshold>,
     /// What to tell about the files that were read.
@@ -131,6 +133,7 @@ impl Plan {
             out: args.out.clone(),
             latency_file,
             print_requests: args.dbg,
+            invitro_csv: args.format.contains(&FormatArg::Invitro),
             thresholds,
             notes: note.into_iter().collect(),
         })

@@ -1,7 +1,13 @@
-//! What functions answer on any platform: the latency that they report.
+//! What functions answer on any platform: the latency that they report, and everything else as a digest.
 
+use run_record::canonical_json::canonical_without;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, Unexpected};
 use serde::{Deserialize, Deserializer};
+
+use crate::text::sha256;
+
+/// What each call of a function answers anew.
+const LATENCY: &str = "latency";
 
 /// A longer latency is taken for a mistake; no function may run for longer than a quarter of it.
 const MAX_LATENCY_S: f64 = 3600.0;
@@ -58,6 +64,31 @@ fn within(text: &str) -> serde_json::Result<Answer> {
 /// A key that is there has a number.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     f64::deserialize(deserializer).map(Some)
+}
+
+/// SHA-256 of what a JSON document says, without the latency that it reports: of its canonical form, or as [`text_digest`] if
+/// it is a string. Absent if it is no JSON.
+pub(super) fn digest(payload: &[u8]) -> Option<String> {
+    let json = std::str::from_utf8(payload).ok()?;
+    match serde_json::from_str::<String>(json) {
+        Ok(text) => text_digest(&text),
+        Err(_) => Some(sha256(canonical_without(json, LATENCY).ok()?.as_bytes())),
+    }
+}
+
+/// The same of a text, which may hold a JSON object, an array, or the string of one: the answer of a function with quotation
+/// marks around it. Any other text stands for the JSON string of it.
+pub(super) fn text_digest(text: &str) -> Option<String> {
+    let document = match text.trim_ascii_start().as_bytes().first() {
+        // Each level makes the text shorter by its escapes, so there are few.
+        Some(b'"') => match serde_json::from_str::<String>(text) {
+            Ok(inner) => return text_digest(&inner),
+            Err(_) => None,
+        },
+        Some(b'{' | b'[') => canonical_without(text, LATENCY).ok(),
+        _ => None,
+    };
+    Some(sha256(document.or_else(|| serde_json::to_string(text).ok())?.as_bytes()))
 }
 
 /// Reads a JSON object. Serde would also take an array of a struct's fields.
@@ -132,6 +163,33 @@ mod tests {
         for answer in refused {
             assert!(latency_s(answer.as_bytes()).is_err(), "{answer}");
         }
+    }
+
+    #[test]
+    fn a_digest_is_that_of_all_but_the_latency_in_every_form() {
+        let forms = [
+            r#"{"latency": 0.25, "data": "<td>"}"#,
+            r#" {"data":"<td>","latency":1} "#,
+            r#"{"data": "<td>"}"#,
+            r#""{\"latency\": 0.5, \"data\": \"<td>\"}""#,
+        ];
+        let digests: Vec<_> = forms.iter().map(|form| digest(form.as_bytes())).collect();
+        let expected = Some(sha256(br#"{"data":"<td>"}"#));
+        assert_eq!(digests, vec![expected.clone(); 4]);
+        assert_eq!(text_digest(r#"{"latency": 2, "data": "<td>"}"#), expected);
+        assert_eq!(
+            text_digest(forms[3]),
+            expected,
+            "a greeter answers with what Lambda would, quotation marks included"
+        );
+        assert_eq!(digest(br#""Hello""#), text_digest("Hello"));
+        assert_eq!(text_digest(r#""Hello"#), Some(sha256(br#""\"Hello""#)));
+        assert_eq!(text_digest("Hello"), Some(sha256(br#""Hello""#)));
+        assert_eq!(text_digest("{no json"), Some(sha256(br#""{no json""#)));
+        assert_eq!(digest(b"1"), Some(sha256(b"1")));
+        assert_ne!(digest(b"1"), digest(br#""1""#));
+        assert_ne!(digest(br#"{"data": "<td>"}"#), digest(br#"{"data": "<th>"}"#));
+        assert_eq!((digest(b"garbage"), digest(b""), digest(b"\xff")), (None, None, None));
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub trait Answer: Send + 'static {
     /// What happened at the socket.
     fn socket_times(&self) -> SocketTimes;
 
+    /// SHA-256, in hexadecimal, of what the function answered without the latency that it reports; absent if nothing was
+    /// answered that can be compared.
+    fn digest(&self) -> Option<String>;
+
     /// Reads the answer. This may take milliseconds of CPU for an answer of megabytes.
     fn read(self) -> Reply;
 }

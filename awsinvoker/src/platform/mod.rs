@@ -281,6 +281,13 @@ impl Answer for PlatformAnswer {
         }
     }
 
+    fn digest(&self) -> Option<String> {
+        match self {
+            Self::Lambda(answer) => answer.digest(),
+            Self::Grpc(answer) => answer.digest(),
+        }
+    }
+
     fn read(self) -> Reply {
         match self {
             Self::Lambda(answer) => answer.read(),

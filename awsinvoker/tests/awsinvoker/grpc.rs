@@ -166,7 +166,10 @@ fn both_platforms_are_called_in_one_run() {
         {"hostname": "localhost", "protocol": "executor", "payload": {"runtime_ms": 2, "memory_mib": 1}},
     ]);
     std::fs::write(bench.path("endpoints.json"), endpoints.to_string()).unwrap();
-    let line = format!("-rps 50 -time 1 -port {port} --out out --endpoint-url {}", bench.url());
+    let line = format!(
+        "-rps 50 -time 1 --no-preflight --unlike -port {port} --out out --endpoint-url {}",
+        bench.url()
+    );
     let output = bench.bare_command(&line).output().unwrap();
     assert_complete(&output);
     let summary = bench.summary();

@@ -13,6 +13,7 @@ mod injected;
 mod load;
 mod local;
 mod local_process;
+mod preflight;
 mod report;
 mod run;
 mod support;

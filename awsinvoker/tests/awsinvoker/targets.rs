@@ -74,7 +74,7 @@ fn each_endpoint_reaches_its_own_server() {
     ]);
     std::fs::write(bench.path("endpoints.json"), endpoints.to_string()).unwrap();
     let output = bench
-        .bare_command("-rps 60 -time 1 --warm-connections 1 --out out --endpoint-url")
+        .bare_command("-rps 60 -time 1 --warm-connections 1 --no-preflight --unlike --out out --endpoint-url")
         .arg(&second.url)
         .output()
         .unwrap();
@@ -132,7 +132,9 @@ fn a_local_lambda_is_compared_with_another_server() {
         {"hostname": "large", "program": chameleon, "memory_mb": 1024, "function": "chameleon", "system": "local-1024"},
     ]);
     std::fs::write(bench.path("endpoints.json"), endpoints.to_string()).unwrap();
-    assert_complete(&bench.bare_command("--local -rps 30 -time 1 --out out").output().unwrap());
+    assert_complete(
+        &bench.bare_command("--local -rps 30 -time 1 --no-preflight --unlike --out out").output().unwrap(),
+    );
     let summary = bench.summary();
     for endpoint in 0..3 {
         assert_eq!(summary["endpoints"][endpoint]["outcomes"]["ok"], 10, "{summary}");
@@ -207,7 +209,7 @@ fn real_credentials_go_to_the_service_and_never_to_a_server_on_this_machine_that
     std::fs::create_dir(bench.path(".aws")).unwrap();
     let profile = "[test]\naws_access_key_id = PROFILEID\naws_secret_access_key = profile-secret\n";
     std::fs::write(bench.path(".aws/credentials"), profile).unwrap();
-    let mut command = bench.bare_command("-rps 30 -time 1 --out out");
+    let mut command = bench.bare_command("-rps 30 -time 1 --no-preflight --out out");
     command
         .env("AWS_ACCESS_KEY_ID", "REALID")
         .env("AWS_SECRET_ACCESS_KEY", "secret")

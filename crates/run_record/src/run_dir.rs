@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::format::{FormatError, Records, hlog, json, samples_csv};
+use crate::format::{FormatError, Records, hlog, invitro_csv, json, samples_csv};
 use crate::run_info::{self, RunInfo};
 use crate::sample::Sample;
 use crate::sink::Sink;
@@ -20,6 +20,9 @@ pub const SUMMARY_JSON: &str = "summary.json";
 pub const SAMPLES_CSV: &str = "samples.csv";
 /// See [`RUN_JSON`].
 pub const LATENCY_HLOG: &str = "latency.hlog";
+
+/// See [`RUN_JSON`].
+pub const INVITRO_CSV: &str = "invitro.csv";
 
 /// The folder for runs whose folder the user did not choose.
 const DEFAULT_PARENT: &str = "runs";
@@ -162,6 +165,14 @@ impl RunDir {
     /// `latency.hlog` cannot be read.
     pub fn read_intervals(&self) -> Result<Records<hlog::Interval>, RunDirError> {
         self.read(LATENCY_HLOG, hlog::read_all)
+    }
+
+    /// The records of invitro's form, in the order of the file, in memory.
+    ///
+    /// # Errors
+    /// `invitro.csv` cannot be read. There is none unless it was asked for.
+    pub fn read_invitro(&self) -> Result<Records<invitro_csv::Row>, RunDirError> {
+        self.read(INVITRO_CSV, invitro_csv::read)
     }
 
     fn read<T>(

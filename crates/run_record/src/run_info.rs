@@ -1,5 +1,6 @@
 //! How a run was made: what `run.json` holds, so that the run can be made again.
 
+mod preflight_call;
 mod target_info;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use self::preflight_call::PreflightCall;
 pub use self::target_info::{
     ConnectionInfo, Connections, DockerInfo, LocalInfo, PlatformKind, Protocol, TargetInfo,
 };
@@ -276,6 +278,8 @@ pub struct EndpointInfo {
     pub payload: Box<RawValue>,
     /// Its entries among all entries of the endpoints file, each as often as its weight says, from 0 to 1.
     pub share: f64,
+    /// What it answered before the run; null if it was not called then.
+    pub preflight: Option<PreflightCall>,
 }
 
 /// What the numbers of a run depend on. What the system does not tell is null.
@@ -352,6 +356,7 @@ pub(crate) fn test_run_info() -> RunInfo {
         asynchronous: false,
         payload: serde_json::from_str(payload).expect("it is JSON"),
         share: 0.5,
+        preflight: None,
     };
     RunInfo {
         schema: SCHEMA,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::budget::BudgetSummary;
+use crate::comparison;
 use crate::cost::{CostSummary, EndpointPrice};
 use crate::environments::EnvironmentsSummary;
 use crate::failures::FailuresSummary;
@@ -198,6 +199,8 @@ impl Summary {
             self.verdict.add_circumstances(&end.circumstances);
         }
         self.warnings.extend(info.disturbance());
+        self.warnings.extend(comparison::findings(&info.configuration));
+        self.warnings.extend(comparison::unchecked(&info.configuration));
     }
 
     /// Computes the cost of each endpoint anew, at its price.

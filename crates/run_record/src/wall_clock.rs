@@ -16,6 +16,12 @@ pub fn file_name(at: SystemTime) -> String {
     format(at, format_description!("[year]-[month]-[day]T[hour]-[minute]-[second]Z"))
 }
 
+/// Microseconds since 1970; 0 before.
+pub fn unix_us(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// As `date` prints it: `Tue Nov 14 22:13:20 UTC 2023`.
 pub fn unix_date(at: SystemTime) -> String {
     let description = format_description!(

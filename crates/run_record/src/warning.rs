@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::sample::Outcome;
 use crate::units::{counted, duration_text};
 
 /// A reason why numbers should not be taken at face value. `Display` words it for people.
@@ -53,6 +54,70 @@ pub enum Warning {
         /// Its name.
         endpoint: String,
     },
+    /// Endpoints of one function that stand at different systems differ, which `--unlike` allows.
+    Unlike {
+        /// The function.
+        function: String,
+        /// What differs.
+        property: Property,
+        /// The one endpoint.
+        first: Side,
+        /// The other one.
+        second: Side,
+    },
+    /// The call of an endpoint before the run failed, which `--unlike` allows.
+    PreflightFailed {
+        /// The name of the endpoint.
+        endpoint: String,
+        /// How the call ended.
+        outcome: Outcome,
+        /// Why.
+        cause: String,
+    },
+    /// A function stands at several systems, but their answers were not compared before the run.
+    NoPreflight {
+        /// The function.
+        function: String,
+    },
+}
+
+/// Something in which endpoints that are compared may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Property {
+    /// What they are sent.
+    Payload,
+    /// Whether their answers are waited for.
+    Call,
+    /// What they answer, without its latency.
+    Answer,
+    /// The memory that they are given.
+    Memory,
+    /// The kind of processor that they run on.
+    Architecture,
+}
+
+/// An endpoint, and its value of a property that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Side {
+    /// The name of the endpoint.
+    pub endpoint: String,
+    /// The value, for people: a long one is cut to where it differs.
+    pub value: String,
+}
+
+impl Property {
+    /// The property for people.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Payload => "payload",
+            Self::Call => "way of calling",
+            Self::Answer => "answer (SHA-256 without its latency)",
+            Self::Memory => "memory",
+            Self::Architecture => "architecture",
+        }
+    }
 }
 
 impl fmt::Display for Warning {
@@ -86,6 +151,22 @@ impl fmt::Display for Warning {
             Self::Asynchronous { endpoint } => {
                 write!(f, "{endpoint} is called asynchronously: ok means accepted, not completed")
             }
+            Self::Unlike { function, property, first, second } => write!(
+                f,
+                "{function}: unlike {}: {} has {}, {} has {}",
+                property.text(),
+                first.endpoint,
+                first.value,
+                second.endpoint,
+                second.value
+            ),
+            Self::PreflightFailed { endpoint, outcome, cause } => {
+                write!(f, "the call of {endpoint} before the run failed: {}: {cause}", outcome.name())
+            }
+            Self::NoPreflight { function } => write!(
+                f,
+                "the answers of {function} at its systems were not compared before the run: they may do unlike work"
+            ),
         }
     }
 }
@@ -105,6 +186,18 @@ mod tests {
             Warning::Disturbed { others_percent: 12.34, limit_percent: 10.0 },
             Warning::NoLatency { endpoint: "f".to_owned(), requests: 1 },
             Warning::Asynchronous { endpoint: "f".to_owned() },
+            Warning::Unlike {
+                function: "f".to_owned(),
+                property: Property::Memory,
+                first: Side { endpoint: "f".to_owned(), value: "128 MB".to_owned() },
+                second: Side { endpoint: "f@b".to_owned(), value: "512 MB".to_owned() },
+            },
+            Warning::PreflightFailed {
+                endpoint: "f".to_owned(),
+                outcome: Outcome::Throttled,
+                cause: "HTTP 429: Rate Exceeded.".to_owned(),
+            },
+            Warning::NoPreflight { function: "f".to_owned() },
         ];
         insta::assert_snapshot!(warnings.each_ref().map(ToString::to_string).join("\n"), @"
         the load was a closed loop: while answers are slow it makes fewer calls, so its latencies hide stalls
@@ -115,6 +208,9 @@ mod tests {
         other processes took 12.3 % of this machine's processors; --require-idle allows 10 %
         1 answer of f had no latency: the view function leaves it out
         f is called asynchronously: ok means accepted, not completed
+        f: unlike memory: f has 128 MB, f@b has 512 MB
+        the call of f before the run failed: throttled: HTTP 429: Rate Exceeded.
+        the answers of f at its systems were not compared before the run: they may do unlike work
         ");
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use run_record::run_info::Protocol;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::ContentError;
@@ -63,6 +64,17 @@ impl Endpoint {
     /// Whether its entry says where it is, so that it is not started for the run.
     pub fn is_elsewhere(&self) -> bool {
         self.place.is_elsewhere(&self.hostname)
+    }
+
+    /// How long an executor is asked to be busy, in milliseconds. Others are not asked.
+    pub(crate) fn requested_ms(&self) -> Option<u32> {
+        #[derive(Deserialize)]
+        struct Asked {
+            runtime_ms: u32,
+        }
+        let is_executor = self.place.protocol == Protocol::Executor;
+        let asked: Asked = serde_json::from_str(&self.payload).ok().filter(|_| is_executor)?;
+        Some(asked.runtime_ms)
     }
 
     /// Whether both are the same, whatever their names.

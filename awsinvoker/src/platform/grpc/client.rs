@@ -153,6 +153,10 @@ impl Answer for GrpcAnswer {
         self.times
     }
 
+    fn digest(&self) -> Option<String> {
+        self.result.as_ref().ok().and_then(|answer| reply::digest(answer, self.asked))
+    }
+
     fn read(self) -> Reply {
         match &self.result {
             Ok(answer) => {

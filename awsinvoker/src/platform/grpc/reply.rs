@@ -49,6 +49,17 @@ pub(super) fn read(answer: &Answer, asked: Asked, answered_ns: Option<u64>) -> R
     }
 }
 
+/// A digest of what a greeter said. An executor tells only what it measured, which differs from call to call.
+pub(super) fn digest(answer: &Answer, asked: Asked) -> Option<String> {
+    match asked.service {
+        Service::Greeter => {
+            let reply: HelloReply = message::read(&answer.body).ok()?;
+            answer::text_digest(&reply.message)
+        }
+        Service::Executor => None,
+    }
+}
+
 /// The status is in the trailers, or in the headers of an answer that consists of them alone.
 fn check_status(answer: &Answer, told: &Told, is_late: bool) -> Result<(), Failed> {
     let metadata = answer.trailers.as_ref().unwrap_or(&answer.headers);
@@ -164,6 +175,15 @@ mod tests {
         let faas = |us| message::body(&FaasReply { duration_in_micro_sec: us, ..FaasReply::default() });
         assert_eq!(success(&faas(1500), EXECUTOR, &handler), (Outcome::Ok, Some(0.0015)));
         assert_eq!(success(&faas(0), EXECUTOR, &handler), (Outcome::Ok, Some(2.0)));
+    }
+
+    #[test]
+    fn greeters_have_digests_as_on_lambda_and_executors_have_none() {
+        let digest = |body: &[u8], asked| super::digest(&answer(200, &[], body, &[]), asked);
+        let event = said(r#"{"latency": 0.25, "data": "x"}"#);
+        assert_eq!(digest(&event, EVENT), answer::digest(br#""{\"data\": \"x\"}""#));
+        assert!(digest(&said("Hello"), NAME).is_some());
+        assert_eq!((digest(b"", NAME), digest(&event, EXECUTOR)), (None, None));
     }
 
     #[test]

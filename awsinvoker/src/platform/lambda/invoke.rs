@@ -14,6 +14,7 @@ use super::signature::{SignatureError, Signer};
 use super::template::Template;
 use crate::clock::wall_now;
 use crate::plan::endpoints::Endpoint;
+use crate::platform::answer;
 use crate::platform::call::{Answer, Call, SocketTimes};
 use crate::platform::error::StartError;
 use crate::platform::http::{self as own_http, CallError, Client, Exchange};
@@ -140,6 +141,11 @@ impl Answer for LambdaAnswer {
 
     fn socket_times(&self) -> SocketTimes {
         self.times
+    }
+
+    fn digest(&self) -> Option<String> {
+        // What comes back from an asynchronous call is not of the function.
+        self.result.as_ref().ok().filter(|_| !self.asynchronous).and_then(|it| answer::digest(&it.body))
     }
 
     fn read(self) -> Reply {

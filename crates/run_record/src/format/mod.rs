@@ -3,6 +3,7 @@
 mod csv_records;
 pub mod hgrm;
 pub mod hlog;
+pub mod invitro_csv;
 pub mod json;
 pub mod legacy;
 pub mod samples_csv;
