@@ -44,7 +44,8 @@ pub(in crate::platform) struct Client<C = Http1> {
 pub(in crate::platform) struct Exchange {
     connection: Option<ReadyConnection>,
     marks: Option<Arc<Marks>>,
-    last_byte: Option<Moment>,
+    /// What happened at the socket, once the whole answer has come in.
+    answered: Option<SocketTimes>,
 }
 
 impl<C: Connection> Client<C> {
@@ -96,7 +97,7 @@ impl<C: Connection> Client<C> {
             exchange.start(&connection, None);
             match connection.exchange(message).await {
                 Ok(answer) => {
-                    exchange.last_byte = Some(Moment::now());
+                    exchange.end();
                     pool.keep(connection).await;
                     return Ok(answer);
                 }
@@ -120,7 +121,7 @@ impl<C: Connection> Client<C> {
         exchange.start(&connection, Some(handshake));
         match connection.exchange(message).await {
             Ok(answer) => {
-                exchange.last_byte = Some(Moment::now());
+                exchange.end();
                 Ok((answer, connection))
             }
             Err(ExchangeError::Unsent(_, error) | ExchangeError::Failed(error)) => Err(error),
@@ -130,20 +131,32 @@ impl<C: Connection> Client<C> {
 
 impl Exchange {
     fn start(&mut self, connection: &impl Connection, handshake: Option<Handshake>) {
+        self.answered = None;
         self.connection = Some(ReadyConnection { ready: Moment::now(), handshake });
         // What an earlier call left must not be taken for this one's, should this one end before it is sent.
         connection.marks().clear();
         self.marks = Some(Arc::clone(connection.marks()));
     }
 
+    /// Takes note that the whole answer has come in. Later marks do not count: a connection that is kept may still write what
+    /// is left of a request that was answered early, and it marks that too.
+    fn end(&mut self) {
+        self.answered = Some(SocketTimes { last_byte: Some(Moment::now()), ..self.marked() });
+    }
+
     /// What happened at the socket.
     pub(in crate::platform) fn socket_times(&self) -> SocketTimes {
+        self.answered.unwrap_or_else(|| self.marked())
+    }
+
+    /// What is marked so far.
+    fn marked(&self) -> SocketTimes {
         let marks = self.marks.as_ref();
         SocketTimes {
             connection: self.connection,
             written: marks.and_then(|marks| marks.written.get()),
             first_byte: marks.and_then(|marks| marks.first_byte.get()),
-            last_byte: self.last_byte,
+            last_byte: None,
         }
     }
 }
@@ -160,6 +173,34 @@ mod tests {
     use super::*;
 
     const CONNECTIONS: u32 = 300;
+
+    #[tokio::test]
+    async fn what_is_written_after_the_last_byte_of_the_answer_does_not_count() {
+        let (near, _far) = tokio::io::duplex(1024);
+        let connection = Http1::open(near).await.unwrap();
+        let mut exchange = Exchange::default();
+        exchange.start(&connection, None);
+        assert_eq!(exchange.socket_times().written, None);
+        connection.marks().first_byte.note();
+        exchange.end();
+        let times = exchange.socket_times();
+        assert!(times.first_byte.is_some() && times.first_byte <= times.last_byte, "{times:?}");
+        connection.marks().written.note();
+        assert_eq!(
+            exchange.socket_times(),
+            times,
+            "the rest of the request was written by a connection that is kept"
+        );
+
+        exchange.start(&connection, None);
+        connection.marks().written.note();
+        exchange.end();
+        let times = exchange.socket_times();
+        assert!(times.written.is_some() && times.written <= times.last_byte, "{times:?}");
+        // TLS flushes what it held back.
+        connection.marks().written.note();
+        assert_eq!(exchange.socket_times(), times);
+    }
 
     /// A server that closes so many connections, tells that, and answers one request on a further one.
     fn closing_all_but_the_last(
