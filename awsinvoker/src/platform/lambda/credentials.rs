@@ -1,7 +1,7 @@
 //! Who calls: known before the run, and renewed beside it. No call waits for credentials.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_lambda::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
@@ -21,25 +21,28 @@ const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
 /// The credentials that calls are signed with.
 #[derive(Debug)]
 pub(super) struct Caller {
-    current: Arc<Current>,
+    current: Arc<RwLock<Current>>,
     /// Ends when this is dropped.
     _renewal: JoinSet<()>,
 }
 
-/// The credentials that are in use.
+/// The credentials that are in use, and what calls were signed with.
 #[derive(Debug)]
 struct Current {
-    identity: RwLock<Arc<Identity>>,
-    /// For how long credentials had expired before they were renewed, in nanoseconds.
-    expired_ns: AtomicU64,
+    identity: Arc<Identity>,
+    /// From when on a call is late that is signed with them: they have expired. Absent if they never expire.
+    late_from: Option<SystemTime>,
+    /// How late the latest of these calls was, in nanoseconds. 0 if none was late.
+    late_ns: AtomicU64,
+    /// The same for all credentials before, as a sum.
+    earlier_late_ns: u64,
 }
 
 impl Caller {
     /// Has these credentials, and renews them if they expire.
     pub(super) fn new(credentials: Credentials, provider: Option<SharedCredentialsProvider>) -> Self {
         let expiry = credentials.expiry();
-        let identity = RwLock::new(Arc::new(Identity::from(credentials)));
-        let current = Arc::new(Current { identity, expired_ns: AtomicU64::new(0) });
+        let current = Arc::new(RwLock::new(Current::new(credentials)));
         let mut renewal = JoinSet::new();
         if let (Some(expiry), Some(provider)) = (expiry, provider) {
             renewal.spawn(renew(provider, expiry, Arc::clone(&current)));
@@ -47,36 +50,57 @@ impl Caller {
         Self { current, _renewal: renewal }
     }
 
-    /// Who calls now.
+    /// Who calls.
     pub(super) fn identity(&self) -> Arc<Identity> {
-        self.current.identity()
+        Arc::clone(&self.read().identity)
     }
 
-    /// For how long calls have had credentials that had expired, in nanoseconds.
+    /// Who calls with a call that is signed at this time. It is noted whether the credentials have expired.
+    pub(super) fn sign_at(&self, now: SystemTime) -> Arc<Identity> {
+        let current = self.read();
+        current.note(now);
+        Arc::clone(&current.identity)
+    }
+
+    /// For how long calls were signed with credentials that had expired, in nanoseconds: each time from their expiry to
+    /// the last call that was signed with them.
     pub(super) fn expired_ns(&self) -> u64 {
-        self.current.expired_ns.load(Ordering::Relaxed).saturating_add(since_expiry_ns(&self.identity()))
+        self.read().expired_ns()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Current {
-    fn identity(&self) -> Arc<Identity> {
-        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
+    fn new(credentials: Credentials) -> Self {
+        let late_from = credentials.expiry();
+        let identity = Arc::new(Identity::from(credentials));
+        Self { identity, late_from, late_ns: AtomicU64::new(0), earlier_late_ns: 0 }
     }
 
-    fn renew(&self, credentials: Credentials) {
-        let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
-        self.expired_ns.fetch_add(since_expiry_ns(&identity), Ordering::Relaxed);
-        *identity = Arc::new(credentials.into());
+    fn note(&self, now: SystemTime) {
+        if let Some(late) = self.late_from.and_then(|from| now.duration_since(from).ok()) {
+            let late_ns = u64::try_from(late.as_nanos()).unwrap_or(u64::MAX);
+            self.late_ns.fetch_max(late_ns, Ordering::Relaxed);
+        }
+    }
+
+    fn expired_ns(&self) -> u64 {
+        self.earlier_late_ns.saturating_add(self.late_ns.load(Ordering::Relaxed))
+    }
+
+    /// The credentials that come after these, at this time. Should they have expired before, the time until now is not
+    /// counted twice.
+    fn renewed(&self, credentials: Credentials, now: SystemTime) -> Self {
+        let next = Self::new(credentials);
+        let late_from = next.late_from.map(|expiry| expiry.max(now));
+        Self { late_from, earlier_late_ns: self.expired_ns(), ..next }
     }
 }
 
-/// For how long the credentials have expired.
-fn since_expiry_ns(identity: &Identity) -> u64 {
-    let expired = identity.expiration().and_then(|expiry| wall_now().duration_since(expiry).ok());
-    expired.map_or(0, |expired| u64::try_from(expired.as_nanos()).unwrap_or(u64::MAX))
-}
-
-async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current: Arc<Current>) {
+async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current: Arc<RwLock<Current>>) {
     let mut expiry = Some(expiry);
     let mut told = false;
     while let Some(at) = expiry {
@@ -89,7 +113,8 @@ async fn renew(provider: SharedCredentialsProvider, expiry: SystemTime, current:
             Ok(credentials) => {
                 told = false;
                 expiry = credentials.expiry();
-                current.renew(credentials);
+                let mut current = current.write().unwrap_or_else(PoisonError::into_inner);
+                *current = current.renewed(credentials, wall_now());
             }
             Err(error) if !told => {
                 told = true;
@@ -158,19 +183,56 @@ mod tests {
         assert_eq!(name(&caller), "new");
     }
 
+    fn expiring(expiry: SystemTime) -> Credentials {
+        Credentials::new("old", "secret", None, Some(expiry), "test")
+    }
+
+    #[tokio::test]
+    async fn credentials_that_expire_after_the_last_call_was_signed_do_not_count() {
+        let expiry = wall_now() - Duration::from_secs(100);
+        let caller = Caller::new(expiring(expiry), None);
+        let expired_ns_with_a_call_at = |after: i32| {
+            let after_ns = Duration::from_secs(after.unsigned_abs().into());
+            caller.sign_at(if after < 0 { expiry - after_ns } else { expiry + after_ns });
+            caller.expired_ns()
+        };
+        assert_eq!(caller.expired_ns(), 0, "they expired 100 s ago, but there was no call since");
+        for (after_expiry_s, late_s) in [(-10, 0), (0, 0), (7, 7), (3, 7), (-1, 7), (9, 9)] {
+            let late_ns = late_s * run_record::units::NS_PER_S;
+            assert_eq!(expired_ns_with_a_call_at(after_expiry_s), late_ns, "{after_expiry_s}");
+        }
+    }
+
+    #[test]
+    fn a_renewal_keeps_what_is_known_of_earlier_credentials() {
+        let second = Duration::from_secs(1);
+        let start = wall_now();
+        let expired_s = |current: &Current| current.expired_ns() / run_record::units::NS_PER_S;
+        let first = Current::new(expiring(start));
+        first.note(start + 5 * second);
+        let second_one = first.renewed(expiring(start + 2 * second), start + 6 * second);
+        assert_eq!(expired_s(&second_one), 5);
+        second_one.note(start + 7 * second);
+        assert_eq!(expired_s(&second_one), 6, "credentials that come expired count from when they came");
+        let last =
+            second_one.renewed(Credentials::new("new", "secret", None, None, "test"), start + 9 * second);
+        last.note(start + 1000 * second);
+        assert_eq!(expired_s(&last), 6, "they never expire");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_time_with_credentials_that_had_expired_is_known() {
         let expired = Duration::from_secs(100);
-        let old = Credentials::new("old", "secret", None, Some(wall_now() - expired), "test");
-        let caller = Caller::new(old, Some(SharedCredentialsProvider::new(Source::default())));
-        let before_ns = caller.expired_ns();
-        assert!(u128::from(before_ns) >= expired.as_nanos(), "{before_ns}");
+        let caller = Caller::new(
+            expiring(wall_now() - expired),
+            Some(SharedCredentialsProvider::new(Source::default())),
+        );
+        caller.sign_at(wall_now());
+        let late_ns = caller.expired_ns();
+        assert!(u128::from(late_ns) >= expired.as_nanos(), "{late_ns}");
         tokio::time::sleep(MIN_WAIT * 3).await;
         assert_eq!(name(&caller), "new");
-        let renewed_ns = caller.expired_ns();
-        assert!(renewed_ns >= before_ns);
-        assert_eq!(caller.expired_ns(), renewed_ns, "new credentials have not expired");
-        let valid = Credentials::new("old", "secret", None, Some(wall_now() + expired), "test");
-        assert_eq!(Caller::new(valid, None).expired_ns(), 0);
+        caller.sign_at(wall_now());
+        assert_eq!(caller.expired_ns(), late_ns, "new credentials have not expired");
     }
 }

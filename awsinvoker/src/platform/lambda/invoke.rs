@@ -103,7 +103,7 @@ impl Lambda {
 }
 
 impl Lambda {
-    /// For how long calls have had credentials that had expired, in nanoseconds.
+    /// For how long calls were signed with credentials that had expired, in nanoseconds.
     pub(in crate::platform) fn expired_credentials_ns(&self) -> u64 {
         self.caller.expired_ns()
     }
@@ -123,7 +123,8 @@ impl Call for Lambda {
     async fn call(&self, endpoint: usize) -> LambdaAnswer {
         let Request { uri, signer, payload, asynchronous } = &self.requests[endpoint];
         let mut exchange = Exchange::default();
-        let result = match signer.headers(&self.caller.identity(), wall_now()) {
+        let now = wall_now();
+        let result = match signer.headers(&self.caller.sign_at(now), now) {
             Ok(headers) => {
                 let request = own_http::Request { uri: uri.clone(), headers, body: payload.clone() };
                 self.client.call(request, &mut exchange).await.map_err(Failure::Call)
