@@ -1,5 +1,7 @@
 //! The reports in an invocation's log: what the platform measured, and whether the function had to be started.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use run_record::{Report, units};
 use serde::Deserialize;
@@ -36,16 +38,17 @@ pub struct Tail {
 
 /// A report about an invocation.
 struct Invocation<'a> {
-    request_id: &'a str,
+    request_id: Cow<'a, str>,
     report: Report,
-    status: Option<&'a str>,
-    error_type: Option<&'a str>,
+    status: Option<String>,
+    error_type: Option<String>,
 }
 
+/// An event in JSON. Its strings may have escapes, and then they cannot be borrowed.
 #[derive(Deserialize)]
 struct PlatformEvent<'a> {
     #[serde(rename = "type", borrow)]
-    kind: &'a str,
+    kind: Cow<'a, str>,
     #[serde(borrow)]
     record: Option<Record<'a>>,
 }
@@ -54,11 +57,11 @@ struct PlatformEvent<'a> {
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     #[serde(borrow)]
-    request_id: Option<&'a str>,
+    request_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    status: Option<&'a str>,
+    status: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    error_type: Option<&'a str>,
+    error_type: Option<Cow<'a, str>>,
     metrics: Option<Metrics>,
 }
 
@@ -91,8 +94,8 @@ pub fn read(log_result: &str, request_id: Option<&str>) -> Option<Tail> {
     Some(Tail {
         cold: (init || report.is_some()).then_some(init || started),
         report: report.unwrap_or_default(),
-        status: own.and_then(|own| own.status).map(str::to_owned),
-        error_type: own.and_then(|own| own.error_type).map(str::to_owned),
+        status: own.and_then(|own| own.status.clone()),
+        error_type: own.and_then(|own| own.error_type.clone()),
         environment: log_stream(&text).map(str::to_owned),
     })
 }
@@ -108,7 +111,7 @@ fn invocation(line: &str) -> Option<Invocation<'_>> {
 /// `REPORT RequestId: ID\tDuration: 3.01 ms\tBilled Duration: 4 ms\t...`
 fn from_text(line: &str) -> Option<Invocation<'_>> {
     let mut fields = line.strip_prefix("REPORT RequestId:")?.split('\t');
-    let request_id = fields.next().unwrap_or_default().trim();
+    let request_id = Cow::Borrowed(fields.next().unwrap_or_default().trim());
     let mut metrics = Metrics::default();
     let (mut status, mut error_type) = (None, None);
     for (name, value) in fields.filter_map(|field| field.split_once(": ")) {
@@ -129,11 +132,11 @@ fn from_text(line: &str) -> Option<Invocation<'_>> {
 }
 
 /// A value that is a single word, as a status and the type of an error are.
-fn word(value: &str) -> Option<&str> {
+fn word(value: &str) -> Option<String> {
     let value = value.trim();
     let fits =
         (1..=MAX_WORD_BYTES).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
-    fits.then_some(value)
+    fits.then(|| value.to_owned())
 }
 
 fn from_json(line: &str) -> Option<Invocation<'_>> {
@@ -142,8 +145,8 @@ fn from_json(line: &str) -> Option<Invocation<'_>> {
     Some(Invocation {
         request_id: request_id.unwrap_or_default(),
         report: metrics?.report(),
-        status: status.and_then(word),
-        error_type: error_type.and_then(word),
+        status: status.as_deref().and_then(word),
+        error_type: error_type.as_deref().and_then(word),
     })
 }
 
@@ -255,6 +258,22 @@ mod tests {
         assert_eq!(status(format!("{init}{WARM}")), words("", ""));
         let json = r#"{"type":"platform.report","record":{"requestId":"a","status":"failure","errorType":"X","metrics":{}}}"#;
         assert_eq!(status(json.to_owned()), words("failure", "X"));
+    }
+
+    #[test]
+    fn escapes_in_json_do_not_cost_the_report() {
+        let json = r#"{"type":"platform\u002ereport","record":{"requestId":"\u0061","status":"err\u006fr",
+            "errorType":"Error<\"x\">","metrics":{"durationMs":3}}}"#;
+        let report = Report { duration_ns: Some(3_000_000), ..Report::default() };
+        let (status, error_type) = (Some("error".to_owned()), Some("Error<\"x\">".to_owned()));
+        let whole = Tail { status, error_type, ..tail(false, report) };
+        assert_eq!(parse(json.replace('\n', "").as_bytes()), whole);
+        let blank = json.replace('\n', "").replace(r#"<\"x\">"#, r"\n");
+        assert_eq!(
+            parse(blank.as_bytes()).report,
+            report,
+            "a type that is no word is left out, and the rest stays"
+        );
     }
 
     #[test]
