@@ -33,9 +33,11 @@ impl Origin {
         Some(Self { tls, host, port, authority })
     }
 
-    /// Whether it is this machine.
-    pub(in crate::platform) fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    /// Whether it is this machine: by the name `localhost`, by a name in it, or by an address that leads to no other machine.
+    pub(in crate::platform) fn is_this_machine(&self) -> bool {
+        let name = self.host.strip_suffix('.').unwrap_or(&self.host);
+        let top = name.rsplit('.').next().unwrap_or(name);
+        top.eq_ignore_ascii_case("localhost") || address(name).is_some_and(leads_here)
     }
 
     /// A name, or an address without brackets.
@@ -55,9 +57,92 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A connection to the unspecified address goes to this machine.
+fn leads_here(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
+}
+
+/// The address that the system takes this host for. For IPv4, it also takes fewer than four numbers, of which the last one
+/// stands for all bytes that are left, and it takes octal and hexadecimal numbers.
+fn address(host: &str) -> Option<IpAddr> {
+    let parts: Vec<&str> = host.splitn(5, '.').collect();
+    let numbers: Option<Vec<u32>> = parts.iter().map(|part| number(part)).collect();
+    let Some((&last, bytes)) = numbers.as_deref().and_then(<[u32]>::split_last) else {
+        return host.parse().ok();
+    };
+    let bits_left = 32_u32.checked_sub(8 * u32::try_from(bytes.len()).ok()?).filter(|bits| *bits > 0)?;
+    if bytes.iter().any(|byte| *byte > 255) || u64::from(last) >> bits_left > 0 {
+        return None;
+    }
+    let head = bytes.iter().zip([24, 16, 8]).map(|(byte, shift)| byte << shift);
+    Some(IpAddr::V4((head.sum::<u32>() + last).into()))
+}
+
+/// A number as C writes it. Signs are none.
+fn number(text: &str) -> Option<u32> {
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x' | b'X', _, ..] => (&text[2..], 16),
+        [b'0', _, ..] => (&text[1..], 8),
+        _ => (text, 10),
+    };
+    if digits.starts_with('+') { None } else { u32::from_str_radix(digits, radix).ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_has_many_names() {
+        let here = [
+            "localhost",
+            "LOCALHOST",
+            "Localhost.",
+            "lambda.localhost",
+            "127.0.0.1",
+            "127.0.0.1.",
+            "127.255.255.254",
+            "0.0.0.0",
+            "[::]",
+            "[::1]",
+            "[0:0::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::ffff:0.0.0.0]",
+            "0",
+            "127.1",
+            "127.0.1",
+            "2130706433",
+            "0x7f000001",
+            "0X7F.1",
+            "0177.0.0.01",
+        ];
+        let elsewhere = [
+            "localhost.example",
+            "mylocalhost",
+            "localhost.localstack.cloud",
+            "127.0.0.1.example",
+            "128.0.0.1",
+            "10.0.0.1",
+            "1",
+            "1.0.0.0",
+            "127.example",
+            "0x",
+            "0127.1",
+            "0127.0.0.1",
+            "[::2]",
+            "[::ffff:10.0.0.1]",
+            "[fe80::1]",
+            "lambda.us-east-1.amazonaws.com",
+        ];
+        for (hosts, is_here) in [(here.as_slice(), true), (elsewhere.as_slice(), false)] {
+            for host in hosts {
+                let origin = Origin::new(&format!("http://{host}:9000/").parse().unwrap()).unwrap();
+                assert_eq!(origin.is_this_machine(), is_here, "{host}");
+            }
+        }
+    }
 
     #[test]
     fn a_port_that_goes_without_saying_is_not_said() {

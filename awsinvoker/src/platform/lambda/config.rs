@@ -262,15 +262,15 @@ fn checked_url(url: String) -> Result<String, ConfigError> {
 /// entry names gets none of them, unless the entry names a profile for it.
 fn credentials(args: &PlatformArgs, place: &Place, is_local: bool) -> Credentials {
     match (&place.endpoint_url, &args.endpoint_url) {
-        (Some(url), _) if is_loopback(url) && place.profile.is_none() => Credentials::Placeholder,
-        (Some(url), _) | (None, Some(url)) if is_loopback(url) => Credentials::AwsOrPlaceholder,
+        (Some(url), _) if is_this_machine(url) && place.profile.is_none() => Credentials::Placeholder,
+        (Some(url), _) | (None, Some(url)) if is_this_machine(url) => Credentials::AwsOrPlaceholder,
         _ if is_local => Credentials::Placeholder,
         _ => Credentials::Aws,
     }
 }
 
-fn is_loopback(url: &str) -> bool {
-    origin(url).is_some_and(|origin| origin.is_loopback())
+fn is_this_machine(url: &str) -> bool {
+    origin(url).is_some_and(|origin| origin.is_this_machine())
 }
 
 fn origin(url: &str) -> Option<Origin> {

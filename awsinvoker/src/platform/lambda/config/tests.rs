@@ -40,7 +40,13 @@ fn placeholders_are_for_this_machine_alone() {
     let credentials = |line: &str| resolve(line, ONE).unwrap().remove(0).connection.credentials;
     assert_eq!(credentials(""), Credentials::Aws);
     assert_eq!(credentials("--endpoint-url https://lambda.example.com"), Credentials::Aws);
-    for url in ["http://localhost:9000", "http://127.0.0.3", "http://[::1]:80/"] {
+    for url in [
+        "http://localhost:9000",
+        "http://127.0.0.3",
+        "http://[::1]:80/",
+        "http://0.0.0.0:9000",
+        "http://LOCALHOST.",
+    ] {
         assert_eq!(credentials(&format!("--endpoint-url {url}")), Credentials::AwsOrPlaceholder, "{url}");
     }
 }
@@ -61,6 +67,9 @@ fn a_server_on_this_machine_that_an_entry_names_gets_no_real_credentials() {
         assert_eq!(credentials(line, r#""region": "x""#), Aws, "{line}");
     }
     assert_eq!(credentials("--endpoint-url http://localhost", r#""region": "x""#), AwsOrPlaceholder);
+    for url in ["http://0.0.0.0:9000", "http://[::]:1", "http://Localhost:1", "http://[::ffff:127.0.0.1]:1"] {
+        assert_eq!(credentials("", &format!(r#""endpoint_url": "{url}""#)), Placeholder, "{url}");
+    }
 }
 
 #[test]
