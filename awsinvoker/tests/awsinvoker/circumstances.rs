@@ -44,11 +44,8 @@ fn a_local_lambda_that_is_killed_makes_the_run_invalid() {
     program("chameleon");
     let bench = Bench::new(ONE);
     let mut command = bench.bare_command("--local --rps 50 --time 4 --timeout 2 --out out");
-    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let samples = bench.path("out/samples.csv");
-    while !std::fs::read_to_string(&samples).is_ok_and(|text| text.lines().count() > 3) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    bench.wait_for_samples(&mut process);
     kill_process(child_of(&process, "lambda-local"), Signal::KILL).unwrap();
     let output = process.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use run_record::{Histogram, Outcome, Sample, View, units};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bench, assert_complete, program};
+use crate::support::{Bench, assert_complete, program, wait_until};
 
 /// Each function has one kind of latency. Between them, they have all kinds of faults.
 const PLAN: &str = r#"
@@ -287,8 +287,8 @@ fn sums_agree(bench: &Bench, samples: &[Sample], truth: &HashMap<String, Truth>)
 }
 
 /// The state of a process, as the system tells it.
-fn state(process: &Child) -> char {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+fn state(process: u32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
 }
 
@@ -303,16 +303,12 @@ fn a_stall_of_the_server_is_in_the_response_of_every_request_that_it_delayed() {
     let (mut server, url) = serve_plan(&bench);
     let line = format!("--rps {RPS} --time 5 --out out --endpoint-url {url}");
     let mut command = bench.bare_command(&line);
-    let load = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let samples = bench.path("out/samples.csv");
-    while !std::fs::read_to_string(&samples).is_ok_and(|text| text.lines().count() > 3) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut load = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    bench.wait_for_samples(&mut load);
     let pid = Pid::from_child(&server);
     kill_process(pid, Signal::STOP).unwrap();
-    while state(&server) != 'T' {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let id = server.id();
+    wait_until(&mut server, "it is stopped", || state(id) == 'T');
     let (stopped, at) = (SystemTime::now(), Instant::now());
     std::thread::sleep(Duration::from_secs(2));
     let stall_ns = u64::try_from(at.elapsed().as_nanos()).unwrap();

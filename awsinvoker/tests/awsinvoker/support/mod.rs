@@ -8,7 +8,7 @@ pub(crate) mod tls;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use run_record::Sample;
@@ -86,6 +86,13 @@ impl Bench {
         panic!("there is no {name}");
     }
 
+    /// Waits until this run has written some samples.
+    pub(crate) fn wait_for_samples(&self, run: &mut Child) {
+        let samples = self.path("out/samples.csv");
+        let has_some = || std::fs::read_to_string(&samples).is_ok_and(|text| text.lines().count() > 3);
+        wait_until(run, "some samples are written", has_some);
+    }
+
     pub(crate) fn summary(&self) -> Value {
         serde_json::from_str(&self.read("out/summary.json")).unwrap()
     }
@@ -129,6 +136,21 @@ impl Bench {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
+}
+
+/// Waits until something is so. It is a failure if the process ends before, or after two minutes at least.
+pub(crate) fn wait_until(process: &mut Child, what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..4 * MAX_LOOKS {
+        if is_so() {
+            return;
+        }
+        if let Some(status) = process.try_wait().unwrap() {
+            panic!("the process ended ({status}) before {what}");
+        }
+        std::thread::sleep(LOOK);
+    }
+    process.kill().unwrap();
+    panic!("waited in vain until {what}");
 }
 
 /// Checks that a run is complete. On a busy machine the load generator may have been late, so that the run is not valid;
