@@ -85,7 +85,7 @@ impl LocalLambda {
         let failed = |source| StartError::Program { program: path.clone(), source };
         let version = tools::version(path).await;
         let mut command = command(config);
-        let info = LocalInfo { version, command_line: words(&command) };
+        let info = LocalInfo { version, command_line: command_line(&command) };
         let mut process = command.spawn().map_err(failed)?;
         let stdin = process.stdin.take();
         let stdout = process.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
@@ -155,7 +155,7 @@ fn not_ready(path: &Path, reason: String) -> StartError {
 }
 
 /// A program and its arguments.
-fn words(command: &Command) -> Vec<String> {
+fn command_line(command: &Command) -> Vec<String> {
     let command = command.as_std();
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect()

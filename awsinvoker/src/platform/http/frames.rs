@@ -30,7 +30,7 @@ pub(super) struct Seen {
     /// The last byte of a frame that ends a stream.
     pub(super) end: bool,
     /// A first frame that is none of SETTINGS: the other side does not speak HTTP/2.
-    pub(super) foreign: bool,
+    pub(super) is_not_http2: bool,
 }
 
 impl Frames {
@@ -76,7 +76,7 @@ impl Frames {
         self.rest = u32::from_be_bytes([0, a, b, c]);
         self.ends_stream = matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0;
         seen.headers |= kind == HEADERS;
-        seen.foreign |= !self.begun && kind != SETTINGS;
+        seen.is_not_http2 |= !self.begun && kind != SETTINGS;
         self.begun = true;
     }
 }
@@ -111,7 +111,7 @@ mod tests {
         let mut frames = Frames::of_client();
         let start = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(SETTINGS, 0, &[])].concat();
         assert_eq!(frames.scan(&start), Seen::default());
-        assert!(Frames::of_server().scan(b"HTTP/1.1 400 Bad Request\r\n").foreign);
+        assert!(Frames::of_server().scan(b"HTTP/1.1 400 Bad Request\r\n").is_not_http2);
     }
 
     proptest! {
@@ -124,7 +124,7 @@ mod tests {
             let sum = pieces.fold(Seen::default(), |sum, seen| Seen {
                 headers: sum.headers | seen.headers,
                 end: sum.end | seen.end,
-                foreign: sum.foreign | seen.foreign,
+                is_not_http2: sum.is_not_http2 | seen.is_not_http2,
             });
             prop_assert_eq!(sum, whole);
         }

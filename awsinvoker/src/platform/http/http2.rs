@@ -181,7 +181,7 @@ impl Http2 {
     }
 
     fn failure(&self, error: h2::Error) -> Failure {
-        if self.marks.is_foreign() {
+        if self.marks.is_not_http2() {
             return Failure { error: CallError::NoHttp2, is_unprocessed: false };
         }
         // A GOAWAY reaches only those streams that the server did not process.

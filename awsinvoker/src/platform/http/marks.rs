@@ -19,7 +19,7 @@ pub(in crate::platform) struct Marks {
     /// When the first byte of the answer had come in.
     pub(super) first_byte: NotedMoment,
     /// Whether the other side speaks another protocol than HTTP/2, where that is expected.
-    foreign: AtomicBool,
+    is_not_http2: AtomicBool,
 }
 
 /// A stream that marks when bytes pass. With TLS it stands above it: what counts is the first byte of the answer, not of a
@@ -44,7 +44,7 @@ struct BothWays {
 impl Marks {
     pub(super) const fn new() -> Self {
         let (written, first_byte) = (NotedMoment::none(), NotedMoment::none());
-        Self { written, first_byte, foreign: AtomicBool::new(false) }
+        Self { written, first_byte, is_not_http2: AtomicBool::new(false) }
     }
 
     /// Before the next call.
@@ -54,8 +54,8 @@ impl Marks {
     }
 
     /// Whether what came in is no HTTP/2, where that is expected.
-    pub(super) fn is_foreign(&self) -> bool {
-        self.foreign.load(Ordering::Relaxed)
+    pub(super) fn is_not_http2(&self) -> bool {
+        self.is_not_http2.load(Ordering::Relaxed)
     }
 }
 
@@ -75,8 +75,8 @@ impl<S> Marked<S> {
     fn read(&mut self, bytes: &[u8]) {
         let Some(frames) = &mut self.frames else { return self.marks.first_byte.note_first() };
         let seen = frames.read.scan(bytes);
-        if seen.foreign {
-            self.marks.foreign.store(true, Ordering::Relaxed);
+        if seen.is_not_http2 {
+            self.marks.is_not_http2.store(true, Ordering::Relaxed);
         }
         if seen.headers {
             self.marks.first_byte.note_first();
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(marks.written.get(), written, "what comes later does not count");
         far.write_all(&settings).await.unwrap();
         stream.read_exact(&mut [0; 9]).await.unwrap();
-        assert_eq!((marks.first_byte.get(), marks.is_foreign()), (None, false));
+        assert_eq!((marks.first_byte.get(), marks.is_not_http2()), (None, false));
         far.write_all(&frame(1, 4, b"head")).await.unwrap();
         stream.read_u8().await.unwrap();
         assert_eq!(marks.first_byte.get(), None, "the head of a frame tells what it is");

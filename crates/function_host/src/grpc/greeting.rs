@@ -1,18 +1,18 @@
-//! What a Greeter's name asks for.
+//! What the name means that a Greeter is sent.
 
-/// What to do for a name, and what to answer.
+/// What a name means, and what to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum NameMeaning {
     /// The name is an event: its answer is the message.
     Event(String),
     /// The name stands for the event of a sample; this greeting is the message.
     Greeting(String),
 }
 
-impl Order {
+impl NameMeaning {
     /// Reads a name. It is an event if it begins with a brace, as every JSON object does. Whether it is a valid one, is for
     /// the function to say: answered with a greeting, a broken event would look like a success.
-    pub(crate) fn of(mut name: String) -> Self {
+    pub(crate) fn parse(mut name: String) -> Self {
         let is_space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r');
         if !name.trim_start_matches(is_space).starts_with('{') {
             return Self::Greeting(greeting(&name));
@@ -48,7 +48,7 @@ mod tests {
             ("[1]", "Hello, [1]!"),
             ("\u{a0}{}", "Hello, \u{a0}{}!"),
         ] {
-            assert_eq!(Order::of(name.to_owned()), Order::Greeting(greeting.to_owned()));
+            assert_eq!(NameMeaning::parse(name.to_owned()), NameMeaning::Greeting(greeting.to_owned()));
         }
     }
 
@@ -60,7 +60,7 @@ mod tests {
             ("{not JSON", "{not JSON"),
             ("{\"ä\": \"\u{a0}\"}\u{a0}", "{\"ä\": \"\u{a0}\"}\u{a0}"),
         ] {
-            assert_eq!(Order::of(name.to_owned()), Order::Event(event.to_owned()));
+            assert_eq!(NameMeaning::parse(name.to_owned()), NameMeaning::Event(event.to_owned()));
         }
     }
 }

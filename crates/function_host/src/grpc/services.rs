@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::admission::Permit;
 use super::failure;
-use super::greeting::Order;
+use super::greeting::NameMeaning;
 use super::instance::Instance;
 use super::proto::faas::executor_server::Executor;
 use super::proto::faas::{FaasReply, FaasRequest};
@@ -51,9 +51,9 @@ impl Greeter for Services {
         let (metadata, mut extensions, HelloRequest { name, v_hive_metadata }) = request.into_parts();
         log_call(&metadata, &v_hive_metadata);
         let sample = (self.event_of_name)(&name);
-        let (work, greeting) = match Order::of(name) {
-            Order::Event(event) => (Work::Answer(event), None),
-            Order::Greeting(greeting) => (Work::Sample(sample), Some(greeting)),
+        let (work, greeting) = match NameMeaning::parse(name) {
+            NameMeaning::Event(event) => (Work::Answer(event), None),
+            NameMeaning::Greeting(greeting) => (Work::Sample(sample), Some(greeting)),
         };
         let served = self.serve(work, &metadata, extensions.remove()).await?;
         let Served { text, trailers, .. } = served;
