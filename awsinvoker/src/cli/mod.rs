@@ -158,9 +158,9 @@ pub struct PlatformArgs {
     /// Profile in AWS's configuration files [default: as AWS's own tools]
     #[arg(long)]
     pub profile: Option<String>,
-    /// Port of the functions behind gRPC whose entries name none
-    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
+    /// Port of the functions behind gRPC whose entries name none [default: 80, with TLS 443]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
     /// Whether connections are used again
     #[arg(long, value_enum, default_value_t = ConnectionsArg::Pooled)]
     pub connections: ConnectionsArg,

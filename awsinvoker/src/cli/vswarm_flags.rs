@@ -58,7 +58,7 @@ mod tests {
     fn what_means_something_is_taken() {
         let words = ["awsinvoker", "-grpcTimeout", "30", "-rps", "2", "-port", "8080"].map(Into::into);
         let args = Args::parse_from_go_style(words).unwrap();
-        assert_eq!(args.platform.port, 8080);
+        assert_eq!(args.platform.port, Some(8080));
         assert_eq!((args.timeout.to_bits(), args.load.rps), (30.0_f64.to_bits(), Some(2.0)));
     }
 }

@@ -24,7 +24,6 @@ mod tools;
 
 use futures_util::future::join_all;
 use run_record::Reply;
-use run_record::run_info::Protocol;
 
 pub use call::{Answer, Call, ReadyConnection, SocketTimes};
 use description::TargetDescription;
@@ -105,15 +104,16 @@ impl Config {
     /// A value cannot be used, an endpoint is not one of its platform, entries contradict one another, or a program is
     /// missing.
     pub fn resolve(args: &PlatformArgs, plan: &Plan, programs: &Programs) -> Result<Self, ConfigError> {
-        let endpoints = plan.endpoints.list.iter().enumerate();
-        let (of_lambda, of_grpc): (Vec<_>, Vec<_>) =
-            endpoints.partition(|(_, endpoint)| matches!(endpoint.place.protocol, Protocol::Lambda));
-        let indices = |endpoints: Vec<(usize, &Endpoint)>| -> Vec<usize> {
-            endpoints.into_iter().map(|(index, _)| index).collect()
-        };
+        let (mut of_lambda, mut of_grpc) = (Vec::new(), Vec::new());
+        for (index, endpoint) in plan.endpoints.list.iter().enumerate() {
+            match grpc::Service::of_protocol(endpoint.place.protocol) {
+                None => of_lambda.push(index),
+                Some(service) => of_grpc.push((index, service)),
+            }
+        }
         check_local(args, plan)?;
-        let lambdas = lambda::Config::resolve(args, plan, programs, &indices(of_lambda))?;
-        let servers = grpc::Server::resolve(args, plan, programs, &indices(of_grpc))?;
+        let lambdas = lambda::Config::resolve(args, plan, programs, &of_lambda)?;
+        let servers = grpc::Server::resolve(args, plan, programs, &of_grpc)?;
         let lambdas = lambdas.into_iter().map(TargetConfig::Lambda);
         let mut targets: Vec<_> = lambdas.chain(servers.into_iter().map(TargetConfig::Grpc)).collect();
         targets.sort_by_key(|target| target.endpoints().first().copied());
@@ -237,7 +237,7 @@ fn check_local(args: &PlatformArgs, plan: &Plan) -> Result<(), ConfigError> {
         let expected = "KEY=VALUE".to_owned();
         return Err(ConfigError::Value { flag: "--env", value: format!("`{value}`"), expected });
     }
-    let is_behind_grpc = |endpoint: &Endpoint| !matches!(endpoint.place.protocol, Protocol::Lambda);
+    let is_behind_grpc = |endpoint: &Endpoint| grpc::Service::of_protocol(endpoint.place.protocol).is_some();
     let started: Vec<_> = plan.endpoints.list.iter().filter(|endpoint| !endpoint.is_elsewhere()).collect();
     let (flag, value, expected) = match args.instances {
         _ if args.local && started.is_empty() => {

@@ -149,6 +149,9 @@ async fn what_cannot_be_called_is_told_at_the_start() {
     assert_eq!(error, "there is nothing to call: the list of endpoints is empty");
     let error = refused(&[greeter(80, "3")], &CONFIG).await;
     assert!(error.starts_with("127.0.0.1: no call can be made: `payload` is `3`, expected "), "{error}");
+    let error = refused(&[greeter(80, "\"x\""), greeter(81, "\"x\"")], &CONFIG).await;
+    let said = "it is at http://127.0.0.1:81, expected http://127.0.0.1, as all endpoints of one client";
+    assert_eq!(error, format!("127.0.0.1: no call can be made: {said}"));
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = refused(&[greeter(closed, "\"x\"")], &Config { warm_connections: 1, ..CONFIG }).await;
     assert!(error.starts_with("--warm-connections: http://127.0.0.1:"), "{error}");

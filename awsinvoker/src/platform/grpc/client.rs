@@ -36,10 +36,10 @@ pub struct Config {
     pub ca_bundle: Option<PathBuf>,
 }
 
-/// One client for each server, and what to send to each endpoint.
+/// The client of one server, and what to send to each endpoint at it.
 #[derive(Debug)]
 pub struct Grpc {
-    clients: Vec<Arc<Client<Http2>>>,
+    client: Arc<Client<Http2>>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -54,82 +54,67 @@ pub struct GrpcAnswer {
 
 #[derive(Debug)]
 struct Endpoint {
-    /// Its index.
-    client: usize,
     request: http2::Request,
     asked: Asked,
 }
 
 impl Grpc {
-    /// Makes the clients, and the connections that are asked for.
+    /// Makes the client, and the connections that are asked for. All endpoints are at the same server.
     ///
     /// # Errors
-    /// There is no endpoint, one cannot be used, TLS cannot be used, or a connection cannot be made.
+    /// There is no endpoint, one cannot be used or is at another server, TLS cannot be used, or a connection cannot be made.
     pub async fn connect(config: &Config, endpoints: &[GrpcEndpoint]) -> Result<Self, StartError> {
-        if endpoints.is_empty() {
-            return Err(StartError::NoEndpoint);
-        }
+        let origin = origin(endpoints.first().ok_or(StartError::NoEndpoint)?)?;
         let trust = config.ca_bundle.clone().map_or(Trust::System, Trust::File);
         let settings = Settings { timeout: config.timeout, pooled: config.pooled, trust };
         let headers = Arc::new(headers(config.timeout));
-        let mut servers = Servers::default();
-        let mut found = Vec::with_capacity(endpoints.len());
-        for endpoint in endpoints {
-            found.push(Endpoint::new(endpoint, &mut servers, &settings, &headers)?);
-        }
-        for client in &servers.clients {
-            let warmed = client.warm(config.warm_connections).await;
-            warmed.map_err(|error| StartError::NotWarmed(error.to_string()))?;
-        }
-        Ok(Self { clients: servers.clients, endpoints: found })
-    }
-}
-
-/// The servers so far.
-#[derive(Default)]
-struct Servers {
-    origins: Vec<Origin>,
-    clients: Vec<Arc<Client<Http2>>>,
-}
-
-impl Servers {
-    /// The index of the client of this server.
-    fn client(&mut self, origin: Origin, settings: &Settings) -> Result<usize, StartError> {
-        if let Some(index) = self.origins.iter().position(|known| *known == origin) {
-            return Ok(index);
-        }
-        let client = Client::new(origin.clone(), settings);
-        let client = client.map_err(|error| StartError::NoClient(error.to_string()))?;
-        self.origins.push(origin);
-        self.clients.push(Arc::new(client));
-        Ok(self.clients.len() - 1)
+        let made = endpoints.iter().map(|endpoint| Endpoint::new(endpoint, &origin, &settings, &headers));
+        let endpoints = made.collect::<Result<Vec<_>, _>>()?;
+        let client = Client::new(origin, &settings);
+        let client = Arc::new(client.map_err(|error| StartError::NoClient(error.to_string()))?);
+        let warmed = client.warm(config.warm_connections).await;
+        warmed.map_err(|error| StartError::NotWarmed(error.to_string()))?;
+        Ok(Self { client, endpoints })
     }
 }
 
 impl Endpoint {
     fn new(
         endpoint: &GrpcEndpoint,
-        servers: &mut Servers,
+        server: &Origin,
         settings: &Settings,
         headers: &Arc<HeaderMap>,
     ) -> Result<Self, StartError> {
-        let failed = |reason: String| StartError::Request { address: endpoint.hostname.clone(), reason };
+        let failed = |reason| failed(endpoint, reason);
+        let origin = origin(endpoint)?;
+        if origin != *server {
+            return Err(failed(format!(
+                "it is at {origin}, expected {server}, as all endpoints of one client"
+            )));
+        }
         let payload = endpoint.read_payload().map_err(|error| failed(error.to_string()))?;
-        let address = endpoint.address().map_err(|error| failed(error.to_string()))?;
-        let origin = address.parse().ok().and_then(|uri| Origin::new(&uri));
-        let origin = origin.ok_or_else(|| failed(format!("`{address}` is no address")))?;
         let uri: Uri = format!("{origin}{}", payload.service.path())
             .parse()
-            .map_err(|error| failed(format!("`{address}` is no address: {error}")))?;
-        let client = servers.client(origin, settings)?;
+            .map_err(|error| failed(format!("`{origin}` is no address: {error}")))?;
         let request = http2::Request { uri, headers: Arc::clone(headers), body: payload.body };
         let asked = Asked {
             service: payload.service,
             is_event: payload.is_event,
             timeout_ns: u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX),
         };
-        Ok(Self { client, request, asked })
+        Ok(Self { request, asked })
     }
+}
+
+/// The server that an endpoint is at.
+fn origin(endpoint: &GrpcEndpoint) -> Result<Origin, StartError> {
+    let address = endpoint.address().map_err(|error| failed(endpoint, error.to_string()))?;
+    let origin = address.parse().ok().and_then(|uri| Origin::new(&uri));
+    origin.ok_or_else(|| failed(endpoint, format!("`{address}` is no address")))
+}
+
+fn failed(endpoint: &GrpcEndpoint, reason: String) -> StartError {
+    StartError::Request { address: endpoint.hostname.clone(), reason }
 }
 
 impl Call for Grpc {
@@ -137,9 +122,9 @@ impl Call for Grpc {
 
     async fn call(&self, endpoint: usize) -> GrpcAnswer {
         let issued = Moment::now();
-        let Endpoint { client, request, asked } = &self.endpoints[endpoint];
+        let Endpoint { request, asked } = &self.endpoints[endpoint];
         let mut exchange = Exchange::default();
-        let result = self.clients[*client].call(request.clone(), &mut exchange).await;
+        let result = self.client.call(request.clone(), &mut exchange).await;
         GrpcAnswer { result, times: exchange.socket_times(), issued, asked: *asked }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use hyper::body::Bytes;
+use run_record::run_info::Protocol;
 use serde::Deserialize;
 
 use super::message::{self, FaasRequest, HelloRequest};
@@ -68,6 +69,15 @@ struct ExecutorPayload {
 }
 
 impl Service {
+    /// The service that is called with this protocol; `None` if it is a protocol of Lambda.
+    pub(in crate::platform) fn of_protocol(protocol: Protocol) -> Option<Self> {
+        match protocol {
+            Protocol::Lambda => None,
+            Protocol::Greeter => Some(Self::Greeter),
+            Protocol::Executor => Some(Self::Executor),
+        }
+    }
+
     /// The path of its method.
     pub(super) fn path(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use run_record::run_info::{ConnectionInfo, Connections, PlatformKind, Protocol, TargetInfo};
+use run_record::run_info::{ConnectionInfo, Connections, PlatformKind, TargetInfo};
 
 use super::balance::Balanced;
 use super::client::Config;
@@ -39,18 +39,18 @@ pub(in crate::platform) struct Server {
 }
 
 impl Server {
-    /// Resolves the command line for these endpoints of a plan, which are behind gRPC. Endpoints at the same host and port
+    /// Resolves the command line for endpoints of a plan: their indices, and which service each of them offers. Endpoints at the same host and port
     /// share a server, and those of the same function that is started share its instances. They are in the order of their
     /// first endpoints.
     pub(in crate::platform) fn resolve(
         args: &PlatformArgs,
         plan: &Plan,
         programs: &Programs,
-        indices: &[usize],
+        offered: &[(usize, Service)],
     ) -> Result<Vec<Self>, ConfigError> {
         let (mut servers, mut wanted) = (Vec::<Self>::new(), Vec::new());
-        for &index in indices {
-            let function = function(args, &plan.endpoints.list[index]);
+        for &(index, service) in offered {
+            let function = function(args, &plan.endpoints.list[index], service);
             let checked = function.address().and_then(|address| function.check().map(|()| address));
             let address = checked.map_err(|error| ConfigError::Grpc {
                 path: plan.endpoints.path.display().to_string(),
@@ -188,17 +188,20 @@ fn config(args: &PlatformArgs, plan: &Plan) -> Config {
     }
 }
 
-fn function(args: &PlatformArgs, endpoint: &Endpoint) -> GrpcEndpoint {
+fn function(args: &PlatformArgs, endpoint: &Endpoint, service: Service) -> GrpcEndpoint {
+    let tls = endpoint.place.tls;
     GrpcEndpoint {
         hostname: endpoint.hostname.clone(),
-        port: endpoint.place.port.unwrap_or(args.port),
-        tls: endpoint.place.tls,
-        service: match endpoint.place.protocol {
-            Protocol::Executor => Service::Executor,
-            Protocol::Lambda | Protocol::Greeter => Service::Greeter,
-        },
+        port: port(endpoint.place.port, args.port, tls),
+        tls,
+        service,
         payload: endpoint.payload.clone(),
     }
+}
+
+/// The port that the entry names, or else that of the flag, or else the usual one of HTTP.
+fn port(entry: Option<u16>, flag: Option<u16>, tls: bool) -> u16 {
+    entry.or(flag).unwrap_or(if tls { 443 } else { 80 })
 }
 
 /// A function of which the entry tells no name has the first part of the name of its host.
@@ -210,5 +213,25 @@ fn described(endpoint: &Endpoint) -> EndpointDescription {
         function: endpoint.function.clone().unwrap_or_else(|| host.to_owned()),
         system: endpoint.system.clone().unwrap_or_else(|| SYSTEM.to_owned()),
         ..EndpointDescription::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entry_names_the_port_or_else_the_flag_or_else_the_scheme() {
+        let cases = [
+            (Some(1), Some(2), true, 1),
+            (Some(80), None, true, 80),
+            (None, Some(2), true, 2),
+            (None, Some(2), false, 2),
+            (None, None, false, 80),
+            (None, None, true, 443),
+        ];
+        for (entry, flag, tls, expected) in cases {
+            assert_eq!(port(entry, flag, tls), expected, "{entry:?} {flag:?} {tls}");
+        }
     }
 }
