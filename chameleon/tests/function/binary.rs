@@ -56,6 +56,12 @@ fn a_wrong_command_line_or_port_ends_with_2() {
 }
 
 #[test]
+fn an_empty_variable_of_lambda_counts_as_absent() {
+    let complaint = failure(&[("AWS_LAMBDA_RUNTIME_API", "")], &["--port", "1", "--port", "2"], 2);
+    assert!(complaint.contains("--port is given twice, as 1 and as 2; give it once"), "{complaint}");
+}
+
+#[test]
 fn on_lambda_arguments_do_not_count() {
     let complaint = failure(&LAMBDA[..1], &["--adr", "x"], 1);
     assert!(complaint.contains("AWS_LAMBDA_FUNCTION_NAME is not set"), "{complaint}");

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 /// What is logged; see `log::to_stderr`.
 const RUST_LOG: &str = "RUST_LOG";
 
-/// Where Lambda's Runtime API is. Whether it is set decides between Lambda and gRPC.
+/// Where Lambda's Runtime API is. Whether it has a value decides between Lambda and gRPC.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// The port to serve gRPC on, as Knative and other platforms tell it to their containers.
@@ -46,9 +46,9 @@ pub(crate) fn rust_log() -> Option<String> {
     env::var(RUST_LOG).ok()
 }
 
-/// Whether this process was started by Lambda, or by what stands in for it.
+/// Whether this process was started by Lambda, or by what stands in for it. An empty variable counts as absent.
 pub(crate) fn is_lambda() -> bool {
-    env::var_os(RUNTIME_API).is_some()
+    env::var_os(RUNTIME_API).is_some_and(|value| !value.is_empty())
 }
 
 /// The ports that [`PORT`] and [`GRPC_PORT`] name, as they are written.

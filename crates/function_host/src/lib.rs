@@ -27,7 +27,7 @@ use serde::Serialize;
 pub use crate::function::Function;
 
 /// Runs a function on the platform that started this process: with Lambda's Runtime API if `AWS_LAMBDA_RUNTIME_API` is
-/// set, and with gRPC otherwise.
+/// set and not empty, and with gRPC otherwise.
 ///
 /// On Lambda, the function is initialised once, and its handler is called on the only thread of the process, because an
 /// environment serves one request at a time. With gRPC, it is initialised as often as `--concurrency` says, and each

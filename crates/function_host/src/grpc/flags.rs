@@ -1,6 +1,7 @@
 //! The command line of a function that serves gRPC, as plain data.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 
 use super::address::{Address, read_port};
 
@@ -9,8 +10,8 @@ pub(crate) const HELP: &str = "\
 Usage: FUNCTION [--addr HOST:PORT] [--port N] [--concurrency N] [--zipkin URL] [--help]
 
 Serves the function with gRPC: helloworld.Greeter, faas.Executor, grpc.health.v1.Health and reflection.
-If the variable AWS_LAMBDA_RUNTIME_API is set, the program serves Lambda's Runtime API instead, and
-ignores its arguments.
+If the variable AWS_LAMBDA_RUNTIME_API is set and not empty, the program serves Lambda's Runtime API
+instead, and ignores its arguments.
 
   --addr HOST:PORT   where to listen; HOST, :PORT and [IPV6]:PORT will do (default: all addresses)
   --port N           the port, 0 for any that is free (default: 50051)
@@ -18,7 +19,8 @@ ignores its arguments.
   --zipkin URL       accepted, since vSwarm's manifests have it; no spans are sent
   --help             print this
 
-A flag may begin with one dash or two, and have its value behind `=` or as the next argument.
+A flag may begin with one dash or two, and have its value behind `=` or as the next argument. It may be
+given again only with the same value.
 
 Environment:
   PORT, GRPC_PORT    the port, if no flag names one; PORT wins
@@ -47,28 +49,29 @@ pub(crate) struct Flags {
     pub(crate) concurrency: usize,
 }
 
-/// Reads the arguments, without the name of the program. The last of several equal flags wins.
+/// Reads the arguments, without the name of the program.
 ///
 /// # Errors
-/// If there is an unknown argument, or a value is missing or wrong: which one, and what was expected.
+/// If there is an unknown argument, a value is missing or wrong, or a flag has two values: which one, and what was expected.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut address = Address::default();
-    let mut port = None;
-    let mut concurrency = 1;
+    let (mut address, mut port, mut concurrency) = (None, None, None);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let argument = text(argument)?;
         let (name, value) = split(&argument).ok_or_else(|| unknown(&argument))?;
         match name {
             "help" | "h" if value.is_none() => return Ok(Command::Help),
-            "addr" => address = Address::parse(&value_of(name, value, &mut arguments)?)?,
-            "port" => port = Some(read_port("--port", &value_of(name, value, &mut arguments)?)?),
-            "concurrency" => concurrency = read_concurrency(&value_of(name, value, &mut arguments)?)?,
+            "addr" => set(&mut address, name, value_of(name, value, &mut arguments)?)?,
+            "port" => set(&mut port, name, read_port("--port", &value_of(name, value, &mut arguments)?)?)?,
+            "concurrency" => {
+                set(&mut concurrency, name, read_concurrency(&value_of(name, value, &mut arguments)?)?)?;
+            }
             "zipkin" => drop(value_of(name, value, &mut arguments)?),
             _ => return Err(unknown(&argument)),
         }
     }
-    Ok(Command::Serve(Flags { address: address.with_port(port)?, concurrency }))
+    let address = address.as_deref().map_or_else(|| Ok(Address::default()), Address::parse)?;
+    Ok(Command::Serve(Flags { address: address.with_port(port)?, concurrency: concurrency.unwrap_or(1) }))
 }
 
 /// The name of a flag, and the value that stands behind `=`.
@@ -85,6 +88,19 @@ fn value_of(
     match value {
         Some(value) => Ok(value.to_owned()),
         None => arguments.next().map_or_else(|| Err(format!("--{name} needs a value; see --help")), text),
+    }
+}
+
+/// Takes the value of a flag. Of two values, only one could count.
+fn set<T: PartialEq + Display>(flag: &mut Option<T>, name: &str, value: T) -> Result<(), String> {
+    match flag {
+        Some(before) if *before != value => {
+            Err(format!("--{name} is given twice, as {before} and as {value}; give it once"))
+        }
+        _ => {
+            *flag = Some(value);
+            Ok(())
+        }
     }
 }
 
@@ -123,7 +139,7 @@ mod tests {
             ("-addr 0.0.0.0:50051 -zipkin http://zipkin:9411", serve(Some("0.0.0.0"), Some(50051), 1)),
             ("--addr=0.0.0.0 --port=80", serve(Some("0.0.0.0"), Some(80), 1)),
             ("-port 80 -addr :80", serve(None, Some(80), 1)),
-            ("--concurrency 256 --port 1 --port 2", serve(None, Some(2), 256)),
+            ("--concurrency 256 --port 2 -port=2", serve(None, Some(2), 256)),
             ("--zipkin=", serve(None, None, 1)),
             ("--port 1 --help", Ok(Command::Help)),
             ("-h --nonsense", Ok(Command::Help)),
@@ -147,6 +163,12 @@ mod tests {
             (
                 "--concurrency=257",
                 "--concurrency is \"257\"; expected a whole number from 1 to 256".to_owned(),
+            ),
+            ("--port 1 --port 2", "--port is given twice, as 1 and as 2; give it once".to_owned()),
+            ("--addr a --addr=b:1", "--addr is given twice, as a and as b:1; give it once".to_owned()),
+            (
+                "-concurrency 1 --concurrency 2",
+                "--concurrency is given twice, as 1 and as 2; give it once".to_owned(),
             ),
             ("--addr a:1 --port 2", "--addr names the port 1, and --port the port 2; name one".to_owned()),
         ] {
