@@ -49,7 +49,7 @@ readonly relayed='"A unique message"'
 # A service may be reported broken for a moment, while it is changed.
 readonly broken_seconds=5
 
-platform=knative image_prefix='' relay='' domain='' port='' wait=300 endpoints_file=endpoints.json
+platform=knative relay='' domain='' port='' wait=300 endpoints_file=endpoints.json
 generate=("$root/scripts/knative_manifests.py")
 
 main() {
@@ -90,9 +90,8 @@ parse() {
     done
     check_functions
     generate+=("${functions[@]}")
-    [[ $platform != firecracker || -n $image_prefix ]] ||
-        usage_error '--image-prefix is missing, expected the registry from which vHive takes the images of its microVMs'
-    expect --domain "$domain" '[a-z0-9-]+(\.[a-z0-9-]+)*' 'a domain such as 192.168.1.240.sslip.io'
+    expect --domain "$domain" '[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*' \
+        'a domain such as 192.168.1.240.sslip.io'
     [[ -z $port ]] || expect_number --port "$port" 1 65535
     expect_number --wait "$wait" 1 3600
     need_command python3 'Python 3.11 or later'

@@ -21,6 +21,8 @@ FUNCTIONS = ["chameleon", "cnn_serving"]
 PLATFORMS = ["knative", "firecracker", "gvisor"]
 # By this, deploy_knative.sh and destroy_knative.sh know their own services.
 OWNER = "serverless-functions"
+# Knative takes images with this prefix from the nodes.
+IMAGE_PREFIX = "dev.local"
 PORT = 50051
 RELAY_PORT = 50000
 RELAY_IMAGE = "docker.io/vhiveease/relay:latest"
@@ -35,6 +37,8 @@ USER = 65532
 
 # The name of a namespace.
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+# A part of the name of an image.
+PART = r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*"
 # What a reader of YAML takes for a boolean or for nothing.
 WORDS_OF_YAML = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"]
 
@@ -77,8 +81,8 @@ def arguments(words):
     parser.add_argument("--namespace", type=like(LABEL, "a-z, 0-9 and - between them"), default="default")
     parser.add_argument("--copies", type=number(1, 100), default=1, metavar="N", help="services of each [default: 1]")
     parser.add_argument(
-        "--image-prefix", type=like(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9]", "a registry such as registry.example/team"),
-        default="dev.local", metavar="PREFIX", help="the images are PREFIX/NAME:TAG [default: %(default)s]",
+        "--image-prefix", type=like(rf"{PART}(:[0-9]{{1,5}})?(/{PART})*", "a registry such as registry.example/team, without a scheme"),
+        metavar="PREFIX", help=f"the images are PREFIX/NAME:TAG [default: {IMAGE_PREFIX}; firecracker has none]",
     )
     parser.add_argument("--tag", type=like(r"\w[\w.-]{0,127}", "the tag of an image"), default="latest")
     parser.add_argument("--memory", type=number(128, 10240), metavar="MB", help="as for a Lambda [default: 1769]")
@@ -97,6 +101,7 @@ def arguments(words):
     if problem := contradiction(args):
         parser.error(problem)
     args.memory = args.memory or MEMORY_MB_OF_ONE_CPU
+    args.image_prefix = args.image_prefix or IMAGE_PREFIX
     args.functions = [name for name in FUNCTIONS if name in (args.functions or FUNCTIONS)]
     return args
 
@@ -110,6 +115,8 @@ def contradiction(args):
         )
     if args.platform == "firecracker" and args.relay:
         return "--relay does not go with --platform firecracker: vHive's microVM is for one container"
+    if args.platform == "firecracker" and args.image_prefix is None:
+        return "--image-prefix is missing, expected the registry from which vHive takes the images of its microVMs"
     if args.max_scale and args.max_scale < args.min_scale:
         return f"--max-scale is {args.max_scale}, expected 0 or at least --min-scale, which is {args.min_scale}"
     return None

@@ -171,12 +171,20 @@ class Flags(Scripts):
             ("--copies", "01"): "--copies is 01, expected 1 to 100",
             ("--min-scale", "3", "--max-scale", "2"): "--max-scale is 2, expected 0 or at least --min-scale, which is 3",
             ("--namespace", "a_b"): "--namespace is a_b, expected a-z, 0-9 and -",
-            ("--image-prefix", "Registry/"): "--image-prefix is Registry/, expected a registry",
+            **{
+                ("--image-prefix", prefix): f"--image-prefix is {prefix}, expected a registry"
+                for prefix in ["Registry/", "http://r/t", "r//t", "r/t:5000", "r:port/t", "r..x", "-r", "r/t-"]
+            },
             ("--tag", "a b"): "--tag is a b, expected the tag of an image",
             ("--platform", "firecracker"): "--image-prefix is missing",
+            # Giving the prefix would not help.
+            ("--platform", "firecracker", "--memory", "512"): "--memory is 512, expected none with --platform firecracker",
             (*firecracker, "--memory", "128"): "--memory is 128, expected none with --platform firecracker",
             (*firecracker, "--relay"): "--relay does not go with --platform firecracker",
             ("--domain", "http://x"): "--domain is http://x, expected a domain",
+            ("--domain", "-x"): "--domain is -x, expected a domain",
+            ("--domain", "a.-x"): "--domain is a.-x, expected a domain",
+            ("--domain", "x-"): "--domain is x-, expected a domain",
             ("--port", "65536"): "--port is 65536, expected 1 to 65535",
             ("--wait", "0"): "--wait is 0, expected 1 to 3600",
             ("--wait",): "--wait needs a value",
