@@ -32,7 +32,7 @@ pub(super) fn missing(
     if !run_dir.path().join(SUMMARY_JSON).exists() {
         missing.push(SUMMARY_JSON.to_owned());
     } else {
-        missing.extend(disagreement(info, summary, published));
+        missing.extend(disagreement(info, recorded.numbers, summary, published));
     }
     let names: Vec<_> =
         file_names(&info.endpoint_names()).into_iter().map(|name| format!("{name}.hgrm")).collect();
@@ -42,9 +42,10 @@ pub(super) fn missing(
     missing
 }
 
-/// What is wrong with the summary that was published.
+/// What is wrong with the summary that was published. The samples have numbers below `numbers`.
 fn disagreement(
     info: &RunInfo,
+    numbers: u64,
     summary: &Summary,
     published: Result<Summary, RunDirError>,
 ) -> Option<String> {
@@ -52,10 +53,18 @@ fn disagreement(
         Ok(published) => published,
         Err(error) => return Some(format!("the causes of failures: {error}")),
     };
-    if info.end.as_ref().is_none_or(|end| end.issued != published.issued) {
+    let requests = counted(published.issued, "request");
+    let is_of_other = match &info.end {
+        Some(end) => end.issued != published.issued,
+        None => published.issued < numbers,
+    };
+    if is_of_other {
+        return Some(format!("a {SUMMARY_JSON} of this run: the one that is there is about {requests}"));
+    }
+    if summary.issued != published.issued && info.end.is_none() {
         return Some(format!(
-            "a {SUMMARY_JSON} of this run: the one that is there is about {}",
-            counted(published.issued, "request")
+            "whether {SUMMARY_JSON} is of this run: it is about {requests}, and {SAMPLES_CSV} has {}",
+            summary.issued
         ));
     }
     // Of a part of the samples, other counts are no wonder.

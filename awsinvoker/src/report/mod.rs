@@ -10,6 +10,7 @@ use std::path::Path;
 use run_record::run_dir::{RunDir, RunDirError};
 use run_record::run_info::LoadKind;
 use run_record::summary::SumError;
+use run_record::verdict::Reason;
 use run_record::{Summary, Threshold, Warning};
 
 use recorded::Recorded;
@@ -46,6 +47,10 @@ pub fn report(folder: &Path, out: &mut dyn Write) -> Result<(), ReportError> {
         summary.failures = published.failures.clone();
     }
     summary.complete(&info, &recorded.totals);
+    if recorded.has_gap(&info) {
+        // Those of which nothing is known may have succeeded.
+        summary.verdict.reasons.retain(|reason| *reason != Reason::NothingSucceeded);
+    }
     recorded.reasons(&info).into_iter().for_each(|reason| summary.verdict.add(reason));
     if info.configuration.load == LoadKind::Open {
         // The target of what is known of a run is not known, but the loop is not closed.

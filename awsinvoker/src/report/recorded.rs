@@ -83,7 +83,10 @@ impl Recorded {
         };
         match run_dir.samples(info) {
             Ok(samples) => recorded.record_all(samples, &Bounds::new(info)),
-            Err(error) => recorded.damage.unreadable = Some(error.to_string()),
+            Err(error) => {
+                let unreadable = format!("{error}; without it, nothing is known of the requests");
+                recorded.damage.unreadable = Some(unreadable);
+            }
         }
         // What is known of a run that was killed ends with its last sample, so its window does.
         if recorded.gap(info).is_some() {
@@ -130,6 +133,11 @@ impl Recorded {
             self.last_done_ns = self.last_done_ns.max(timing.done_ns);
             self.sent_in_window += u64::from(timing.issued_ns < self.window_ns);
         }
+    }
+
+    /// Whether requests may have succeeded of which nothing is known.
+    pub(super) fn has_gap(&self, info: &RunInfo) -> bool {
+        self.gap(info).is_some()
     }
 
     /// Why this is not all of the run.

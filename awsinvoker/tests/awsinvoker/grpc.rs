@@ -9,7 +9,7 @@ use run_record::{Outcome, Reply};
 use serde_json::{Value, json};
 
 use crate::support::tls::{certificate, start_tls, start_tls_for};
-use crate::support::{Bench, assert_complete, functions, stderr};
+use crate::support::{Bench, assert_complete, functions, stderr, stdout};
 
 pub(crate) const CONFIG: Config =
     Config { timeout: Duration::from_secs(60), pooled: true, warm_connections: 0, ca_bundle: None };
@@ -141,6 +141,14 @@ async fn a_server_behind_tls_has_to_speak_http_2() {
 }
 
 #[tokio::test]
+async fn a_server_that_expects_tls_may_be_one() {
+    let port = start_tls_for(functions::start(), &["h2"]);
+    let (outcome, cause) = outcome(([127, 0, 0, 1], port).into(), "\"x\"", &CONFIG).await;
+    let hint = ": the server ended the connection, or it expects TLS (`\"tls\": true` in its entry)";
+    assert!(outcome == Outcome::Transport && cause.ends_with(hint), "{outcome:?}: {cause}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_called_is_told_at_the_start() {
     let refused = async |endpoints: &[GrpcEndpoint], config: &Config| {
         Grpc::connect(config, endpoints).await.unwrap_err().to_string()
@@ -197,13 +205,40 @@ fn both_platforms_are_called_in_one_run() {
     assert_eq!(
         told[1..],
         [
-            json!([1, "greeter", "string", "grpc"]),
+            json!([1, "greeter", "string", format!("127.0.0.1:{port}")]),
             json!([1, "greeter", "127.0.0.1", "knative"]),
             json!([1, "greeter", "127.0.0.1", "grpc"]),
             json!([2, "executor", "localhost", "grpc"]),
         ]
     );
     assert_eq!(configuration["endpoints"][3]["payload"], "Invoke relay");
+}
+
+#[test]
+fn a_grpc_server_that_is_called_as_a_lambda_is_named() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let url = format!("http://{}", functions::start());
+    let output = bench.bare_command(&format!("-rps 2 -time 1 --endpoint-url {url}")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let hint = "the server does not speak HTTP/1.1 (invalid HTTP version parsed); if it is a gRPC server, its entry needs \
+                `\"protocol\": \"greeter\"`";
+    assert!(stderr(&output).contains(&format!("GetFunctionConfiguration: {hint}\n")), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("Hyper"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("the server does not speak HTTP/1.1"), "{}", stdout(&output));
+}
+
+#[test]
+fn flags_for_lambda_functions_need_one() {
+    let bench = Bench::new(r#"[{"hostname": "f.example"}]"#);
+    for (flag, value) in
+        [("--endpoint-url", "http://127.0.0.1:1"), ("--region", "eu-west-1"), ("--profile", "p")]
+    {
+        let output = bench.bare_command(&format!("{flag} {value}")).output().unwrap();
+        let expected =
+            format!("{flag} is `{value}`, expected an entry for a Lambda function in the endpoints file");
+        assert_eq!(output.status.code(), Some(2), "{flag}");
+        assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
+    }
 }
 
 #[test]

@@ -93,7 +93,10 @@ fn wherever_the_files_end_what_is_whole_is_reported_and_the_rest_is_named() {
     assert_eq!(stdout(&report(&bench, "out")), complete);
     fs::remove_file(bench.path("out/samples.csv")).unwrap();
     let text = stdout(&report(&bench, "out")).to_owned();
-    assert!(text.contains("missing: out/samples.csv: cannot be read: No such file"), "{text}");
+    let missing = "missing: out/samples.csv: cannot be read: No such file or directory (os error 2); without it, nothing is \
+                   known of the requests\n";
+    assert!(text.contains(missing) && text.contains("verdict: invalid\n"), "{text}");
+    assert!(!text.contains("not a single request succeeded"), "{text}");
 }
 
 #[test]
@@ -184,6 +187,20 @@ fn a_summary_that_is_of_no_use_is_named() {
     let text = reported(&summary.replacen("\"issued\": 30", "\"issued\": 1", 1));
     let other = "missing: a summary.json of this run: the one that is there is about 1 request\n";
     assert!(text.contains(other), "{text}");
+    // Of a run without an end, no more is known than its samples.
+    let run: serde_json::Value = serde_json::from_str(&bench.read("out/run.json")).unwrap();
+    let mut endless = run.clone();
+    endless["end"] = serde_json::Value::Null;
+    fs::write(bench.path("out/run.json"), endless.to_string()).unwrap();
+    let end = "missing: the end of the run: it goes on, was killed, or could not be saved\n";
+    let text = reported(&summary);
+    assert!(text.contains(end) && text.matches("missing: ").count() == 1, "{text}");
+    let text = reported(&summary.replacen("\"issued\": 30", "\"issued\": 31", 1));
+    let unknown =
+        "missing: whether summary.json is of this run: it is about 31 requests, and samples.csv has 30\n";
+    assert!(text.contains(unknown), "{text}");
+    assert!(reported(&summary.replacen("\"issued\": 30", "\"issued\": 1", 1)).contains(other));
+    fs::write(bench.path("out/run.json"), run.to_string()).unwrap();
     let text = reported(&summary.replacen("\"ok\": 10", "\"ok\": 11", 1));
     let differs = "missing: whether samples.csv or summary.json is right: they count other outcomes\n";
     assert!(text.contains(differs), "{text}");

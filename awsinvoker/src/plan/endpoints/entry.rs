@@ -29,8 +29,8 @@ const MAX_WEIGHT: u64 = 1000;
 /// One thing to call with one payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The unique name under which results are published: the label, or the host name with the system that the entry
-    /// tells, numbered if it is called in several ways.
+    /// The unique name under which results are published: the label, or the host name with the port or the system that the
+    /// entry tells, numbered if it is called in several ways.
     pub name: String,
     /// Whom to call, with the qualifier.
     pub hostname: String,
@@ -113,23 +113,22 @@ impl Entry {
         if asynchronous && place.protocol != Protocol::Lambda {
             return Err(ContentError::Eventing { index });
         }
-        let system = fields.line(index, "system")?.or_else(|| place.short_name());
+        let system = fields.line(index, "system")?.or_else(|| place.short_name(&hostname));
         let in_range = |weight: &u64| (1..=MAX_WEIGHT).contains(weight);
         let weight = fields.typed(index, "weight", "a whole number from 1 to 1000", in_range)?.unwrap_or(1);
         // An entry that tells no protocol, but has a host of Knative, is vSwarm's.
         let is_of_vswarm = place.protocol == Protocol::Greeter && fields.raw("protocol").is_none();
         let payload = payload(fields, index, read_payload)?;
         let payload = payload.or_else(|| is_of_vswarm.then(|| VSWARM_PAYLOAD.to_owned()));
+        if place.protocol == Protocol::Executor && payload.is_none() {
+            return Err(ContentError::NoPayload { index });
+        }
         check_size(index, asynchronous, payload.as_deref().unwrap_or(DEFAULT_PAYLOAD))?;
-        let name = || match &system {
-            Some(system) => format!("{hostname}@{system}"),
-            None => hostname.clone(),
-        };
         Ok(Self {
             has_label: label.is_some(),
             has_default_payload: payload.is_none(),
             endpoint: Endpoint {
-                name: label.unwrap_or_else(name),
+                name: label.unwrap_or_else(|| default_name(&hostname, system.as_deref(), &place)),
                 payload: payload.unwrap_or_else(|| DEFAULT_PAYLOAD.to_owned()),
                 asynchronous,
                 place,
@@ -139,6 +138,15 @@ impl Entry {
             },
             weight,
         })
+    }
+}
+
+/// The name of an endpoint without a label, which tells where it is as far as the entry says so.
+fn default_name(hostname: &str, system: Option<&str>, place: &Place) -> String {
+    match system {
+        Some(system) if place.server(hostname).is_some_and(|server| server == system) => system.to_owned(),
+        Some(system) => format!("{hostname}@{system}"),
+        None => hostname.to_owned(),
     }
 }
 

@@ -112,6 +112,15 @@ pub enum ContentError {
         /// Position in the array, from 0.
         index: usize,
     },
+    /// An entry whose function has no default payload.
+    #[error(
+        "entry {index}: `payload` is missing, expected an object like {{\"runtime_ms\": 100, \"memory_mib\": 64}} for the \
+         protocol executor"
+    )]
+    NoPayload {
+        /// Position in the array, from 0.
+        index: usize,
+    },
     /// The file of a payload cannot be used.
     #[error("entry {index}: `payload_file` {path}: {problem}")]
     PayloadFile {

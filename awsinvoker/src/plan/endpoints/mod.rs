@@ -298,12 +298,38 @@ mod tests {
         let executor = r#"{"runtime_ms": 1, "memory_mib": 1}"#;
         let expected = [
             ("f", Protocol::Lambda, None, false, DEFAULT_PAYLOAD),
-            ("f#2", Protocol::Greeter, Some(50_051), true, DEFAULT_PAYLOAD),
+            ("f:50051", Protocol::Greeter, Some(50_051), true, DEFAULT_PAYLOAD),
             ("f-0.default.10.0.0.1.sslip.io", Protocol::Greeter, None, false, r#""Invoke relay""#),
             ("g.example", Protocol::Executor, None, false, executor),
         ];
         assert_eq!(seen, expected);
         assert_eq!(endpoints.defaulted, 2);
+    }
+
+    #[test]
+    fn the_port_of_an_entry_tells_servers_on_one_host_apart() {
+        let entry = |fields: &str| format!(r#"{{"protocol": "greeter", {fields}}}"#);
+        let entries = [
+            entry(r#""hostname": "127.0.0.1", "port": 56051"#),
+            entry(r#""hostname": "127.0.0.1", "port": 56053"#),
+            entry(r#""hostname": "127.0.0.1", "port": 56053, "payload": "a""#),
+            entry(r#""hostname": "127.0.0.1", "port": 56053, "system": "b""#),
+            entry(r#""hostname": "::1", "port": 1"#),
+            entry(r#""hostname": "[::1]", "port": 2, "label": "c""#),
+            entry(r#""hostname": "127.0.0.1""#),
+        ];
+        let endpoints = parse(&format!("[{}]", entries.join(","))).unwrap();
+        let seen: Vec<_> = endpoints.list.iter().map(|it| (it.name.as_str(), it.system.as_deref())).collect();
+        let expected = [
+            ("127.0.0.1:56051", Some("127.0.0.1:56051")),
+            ("127.0.0.1:56053", Some("127.0.0.1:56053")),
+            ("127.0.0.1:56053#2", Some("127.0.0.1:56053")),
+            ("127.0.0.1@b", Some("b")),
+            ("[::1]:1", Some("[::1]:1")),
+            ("c", Some("[::1]:2")),
+            ("127.0.0.1", None),
+        ];
+        assert_eq!(seen, expected);
     }
 
     #[test]
@@ -332,6 +358,7 @@ mod tests {
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "payload_file": "none.json"}]"#), @"entry 0: `payload_file` none.json: cannot be read: entity not found");
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "payload_file": "large.json"}]"#), @"entry 0: `payload_file` large.json: larger than 6291456 bytes, which is Lambda's limit");
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "protocol": "grpc"}]"#), @r#"entry 0: `protocol` is "grpc", expected "lambda", or "greeter" or "executor" for a function behind gRPC"#);
+        insta::assert_snapshot!(message(r#"[{"hostname": "f", "protocol": "executor"}]"#), @r#"entry 0: `payload` is missing, expected an object like {"runtime_ms": 100, "memory_mib": 64} for the protocol executor"#);
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "port": 80}]"#), @"entry 0: `port` is given, expected none for a Lambda function");
         insta::assert_snapshot!(message(r#"[{"hostname": "f.x", "port": 0}]"#), @"entry 0: `port` is 0, expected a whole number from 1 to 65535");
         insta::assert_snapshot!(message(r#"[{"hostname": "f", "protocol": "executor", "region": "eu-west-1"}]"#), @"entry 0: `region` is given, expected none for a function behind gRPC");

@@ -90,8 +90,18 @@ impl Place {
         }
     }
 
+    /// Host and port of a function behind gRPC whose entry tells the port.
+    pub(super) fn server(&self, hostname: &str) -> Option<String> {
+        let is_bare_ipv6 = hostname.contains(':') && !hostname.starts_with('[');
+        let host = if is_bare_ipv6 { format!("[{hostname}]") } else { hostname.to_owned() };
+        self.port.map(|port| format!("{host}:{port}"))
+    }
+
     /// A short name of a place that the entry gives: host and port, the region and the profile, as far as they are there.
-    pub(super) fn short_name(&self) -> Option<String> {
+    pub(super) fn short_name(&self, hostname: &str) -> Option<String> {
+        if let Some(server) = self.server(hostname) {
+            return Some(server);
+        }
         let Self { endpoint_url, region, profile, .. } = self;
         let server = endpoint_url.as_deref().and_then(host_and_port);
         let parts: Vec<_> =

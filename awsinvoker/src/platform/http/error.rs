@@ -1,5 +1,6 @@
 //! Why a call has no answer.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -31,10 +32,10 @@ pub(in crate::platform) enum CallError {
         source: ConnectError,
     },
     /// The connection broke, or what came back is no HTTP.
-    #[error("{}", with_causes(.0))]
+    #[error("{}", not_http1(.0).unwrap_or_else(|| with_causes(.0)))]
     Http(hyper::Error),
     /// The connection broke, the server ended the exchange, or what came back is no HTTP/2.
-    #[error("{}", with_causes(.0))]
+    #[error("{}", with_hint(.0))]
     Http2(h2::Error),
     /// The connection ended.
     #[error("the server closed the connection before the answer was complete")]
@@ -100,6 +101,27 @@ pub(in crate::platform) enum ConnectError {
     /// The connection broke before it could be used.
     #[error("{0}")]
     Http2(h2::Error),
+}
+
+/// Says what to do if a server answers in something else than HTTP/1.1. `None` if an error has another cause.
+pub(in crate::platform) fn not_http1(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+    let parse =
+        causes.find_map(|error| error.downcast_ref().filter(|error| hyper::Error::is_parse(error)))?;
+    Some(format!(
+        "the server does not speak HTTP/1.1 ({}); if it is a gRPC server, its entry needs `\"protocol\": \"greeter\"`",
+        with_causes(parse)
+    ))
+}
+
+/// A server that expects TLS ends a connection without it, and does not say why.
+fn with_hint(error: &h2::Error) -> String {
+    let said = with_causes(error);
+    if error.is_io() {
+        format!("{said}: the server ended the connection, or it expects TLS (`\"tls\": true` in its entry)")
+    } else {
+        said
+    }
 }
 
 impl CallError {

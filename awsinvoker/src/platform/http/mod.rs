@@ -18,7 +18,7 @@ mod proxy;
 mod tls;
 
 pub(super) use client::{Client, Exchange, Settings};
-pub(super) use error::CallError;
+pub(super) use error::{CallError, not_http1};
 pub(super) use http1::{Answer, Request};
 pub(super) use origin::Origin;
 pub(super) use tls::{TlsError, Trust};

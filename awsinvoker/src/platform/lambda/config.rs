@@ -47,6 +47,9 @@ impl Config {
         indices: &[usize],
     ) -> Result<Vec<Self>, ConfigError> {
         check_warm_connections(args, plan.max_in_flight)?;
+        if indices.is_empty() {
+            check_no_flags(args)?;
+        }
         let flag_url = args.endpoint_url.clone().map(checked_url).transpose()?;
         let (mut configs, mut wanted) = (Vec::<Self>::new(), Vec::new());
         for &index in indices {
@@ -248,6 +251,16 @@ fn check_warm_connections(args: &PlatformArgs, max_in_flight: u32) -> Result<(),
     };
     let value = args.warm_connections.to_string();
     Err(ConfigError::Value { flag: "--warm-connections", value, expected })
+}
+
+/// Flags that say where Lambda functions are would be ignored where there is none.
+fn check_no_flags(args: &PlatformArgs) -> Result<(), ConfigError> {
+    let PlatformArgs { endpoint_url, region, profile, .. } = args;
+    let flags = [("--endpoint-url", endpoint_url), ("--region", region), ("--profile", profile)];
+    let given = flags.into_iter().find_map(|(flag, value)| Some((flag, value.as_deref()?)));
+    let Some((flag, value)) = given else { return Ok(()) };
+    let expected = "an entry for a Lambda function in the endpoints file, since those behind gRPC are at their `hostname`";
+    Err(ConfigError::Value { flag, value: format!("`{value}`"), expected: expected.to_owned() })
 }
 
 fn checked_url(url: String) -> Result<String, ConfigError> {

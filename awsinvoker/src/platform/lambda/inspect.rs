@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 
 use crate::platform::description::variable;
+use crate::platform::http::not_http1;
 use crate::text::with_causes;
 
 /// How long the platform may take for all functions together: the run waits for it.
@@ -94,7 +95,7 @@ async fn ask(client: &Client, name: &str) -> Result<Answer, Option<String>> {
             let (code, message) = (refusal.code(), refusal.message());
             Err(Some(format!("{}: {}", code.unwrap_or_default(), message.unwrap_or("no message"))))
         }
-        None => Err(Some(with_causes(&error))),
+        None => Err(Some(not_http1(&error).unwrap_or_else(|| with_causes(&error)))),
     }
 }
 

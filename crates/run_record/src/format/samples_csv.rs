@@ -79,6 +79,16 @@ pub enum ConnectionKind {
     Reused,
 }
 
+impl ConnectionKind {
+    /// As the file has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Reused => "reused",
+        }
+    }
+}
+
 impl<'a> Row<'a> {
     /// The line for a sample of the endpoint of this name.
     pub fn new(sample: &'a Sample, endpoint: &'a str) -> Self {
@@ -169,8 +179,10 @@ impl<'a> Row<'a> {
                 Ok(Some(Timing { issued_ns, connection, written_ns, first_byte_ns, done_ns }))
             }
             _ => Err(format!(
-                "intended_ns is {intended_ns}, issued_ns {issued_ns:?} and done_ns {done_ns:?} with outcome {}; expected \
-                 times that do not decrease, and no issued_ns and done_ns for dropped only",
+                "intended_ns is {intended_ns}, issued_ns is {} and done_ns is {} with outcome {}; expected times that do \
+                 not decrease, and no issued_ns and done_ns for dropped only",
+                or_none(*issued_ns),
+                or_none(*done_ns),
                 outcome.name()
             )),
         }
@@ -190,11 +202,19 @@ impl<'a> Row<'a> {
                 Ok(Some(Connection { ready_ns, handshake }))
             }
             _ => Err(format!(
-                "connection is {connection:?} and ready_ns {ready_ns:?}; expected ready_ns with each connection, and dns_ns, \
-                 tcp_ns and tls_ns with a fresh one"
+                "connection is {}, ready_ns is {}, and dns_ns, tcp_ns and tls_ns are {}; expected ready_ns with each \
+                 connection, and dns_ns, tcp_ns and tls_ns with a fresh one only",
+                connection.map_or("none", ConnectionKind::name),
+                or_none(*ready_ns),
+                handshake.map_or("none", |_| "given"),
             )),
         }
     }
+}
+
+/// A field of a line in a message: its value, or `none` if it is empty.
+fn or_none(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "none".to_owned(), |ns| ns.to_string())
 }
 
 /// The first line of the file, with its line end.
@@ -420,9 +440,11 @@ mod tests {
         let times = |times: &str, outcome: &str| read(&format!("1,f,,{times},{outcome},,,,,,,,,,,,,,,"));
         insta::assert_snapshot!(read("1,g,,1,,,,,,ok,,,,,,,,,,,,,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
         insta::assert_snapshot!(times("1,,,,,", "fine"), @"line 2: unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
-        insta::assert_snapshot!(times("5,4,,,,6", "ok"), @"line 2: intended_ns is 5, issued_ns Some(4) and done_ns Some(6) with outcome ok; expected times that do not decrease, and no issued_ns and done_ns for dropped only");
+        insta::assert_snapshot!(times("5,4,,,,6", "ok"), @"line 2: intended_ns is 5, issued_ns is 4 and done_ns is 6 with outcome ok; expected times that do not decrease, and no issued_ns and done_ns for dropped only");
+        insta::assert_snapshot!(times("1,,,,,6", "ok"), @"line 2: intended_ns is 1, issued_ns is none and done_ns is 6 with outcome ok; expected times that do not decrease, and no issued_ns and done_ns for dropped only");
         insta::assert_snapshot!(times("1,2,,,7,6", "ok"), @"line 2: first_byte_ns is 7; expected a time from issued_ns 2 to done_ns 6");
-        insta::assert_snapshot!(times("1,2,3,,,6", "ok"), @"line 2: connection is None and ready_ns Some(3); expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one");
+        insta::assert_snapshot!(times("1,2,3,,,6", "ok"), @"line 2: connection is none, ready_ns is 3, and dns_ns, tcp_ns and tls_ns are none; expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one only");
+        insta::assert_snapshot!(read("1,f,,1,2,,4,5,6,ok,reused,1,2,3,,,,,,,,,,,"), @"line 2: connection is reused, ready_ns is none, and dns_ns, tcp_ns and tls_ns are given; expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one only");
         insta::assert_snapshot!(read("1,f,,1,2,3,4,5,6,ok,fresh,1,,,,,,,,,,,,,"), @"line 2: expected dns_ns, tcp_ns and tls_ns together");
         for wrong in ["5,6,,,,", "5,,,,,6", "5,,,,,", "5,7,,,,6"] {
             assert!(times(wrong, "ok").contains("expected times that do not decrease"), "{wrong}");
