@@ -9,8 +9,9 @@ use lambda_runtime_api_client::{Client, body::Body};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::runtime::Runtime;
 
-use crate::env_vars;
+use crate::{async_runtime, env_vars};
 
 /// Initialises the function, then serves events until the Runtime API fails.
 ///
@@ -23,22 +24,21 @@ where
     A: Serialize,
 {
     env_vars::check_lambda()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start the async runtime: {error}"))?;
-    let handler = init().map_err(|error| {
-        if let Err(error) = runtime.block_on(report_init_error(&error)) {
-            tracing::warn!("cannot report the failed initialisation to the Runtime API: {error}");
-        }
-        error.to_string()
-    })?;
+    let runtime = async_runtime::start()?;
+    let handler = init().map_err(|error| report(&runtime, &error))?;
     runtime
         .block_on(serve(handler))
         .map_err(|error| format!("the runtime loop failed: {}", with_causes(&*error)))
 }
 
-/// Tells Lambda why initialisation failed, so that clients see more than `Runtime.ExitError`.
+/// Tells Lambda why initialisation failed, so that clients see more than `Runtime.ExitError`. Returns the message for the log.
+fn report(runtime: &Runtime, error: &FunctionError) -> String {
+    if let Err(error) = runtime.block_on(report_init_error(error)) {
+        tracing::warn!("cannot report the failed initialisation to the Runtime API: {error}");
+    }
+    error.to_string()
+}
+
 async fn report_init_error(error: &FunctionError) -> Result<(), lambda_runtime::Error> {
     let body = json!({ "errorType": error.error_type, "errorMessage": error.message, "stackTrace": [] });
     let request = http::Request::post("/2018-06-01/runtime/init/error")

@@ -9,8 +9,9 @@
 //! - `grpc` is the front end for vHive and Knative. A front end for another platform is one more module, and [`run`] is
 //!   the place that chooses between them.
 //! - `env_vars` declares the environment variables that a front end reads, and `clock` reads the time.
-//! - `log` sets up logging.
+//! - `log` sets up logging, and `async_runtime` what runs futures.
 
+mod async_runtime;
 mod clock;
 mod env_vars;
 mod function;
@@ -48,7 +49,7 @@ where
             Err(message) => failed(&message, ExitCode::FAILURE),
         };
     }
-    match grpc::run(function, env::args_os().skip(1)) {
+    match grpc::run(function, env::args_os().skip(1).collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(grpc::Error::Usage(message)) => failed(&message, ExitCode::from(2)),
         Err(grpc::Error::Failed(message)) => failed(&message, ExitCode::FAILURE),

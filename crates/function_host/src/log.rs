@@ -5,8 +5,10 @@ use tracing_subscriber::prelude::*;
 
 use crate::env_vars;
 
-/// Sends log lines to standard error. `RUST_LOG` selects them by target and level (`debug`, `warn,hyper=trace`); the
+/// Sends log lines to standard error. `RUST_LOG` selects them by target and level (`debug`, `warn,hyper=debug`); the
 /// default is warnings and errors.
+// Not inlined, so that it stays in this crate, which is compiled for size; see `Cargo.toml`.
+#[inline(never)]
 pub(crate) fn to_stderr() {
     let chosen = env_vars::rust_log().and_then(|filter| filter.parse::<Targets>().ok());
     // The richer filter would bring regular expressions into the images, a quarter of their size.

@@ -317,7 +317,7 @@ mod tests {
         let mut totals = Totals::new(1);
         for n in 1..=3000 {
             let mut sample = sample(0, Outcome::Ok, 1_000_000 * n);
-            sample.reply.function_latency_s = Some(1e-3);
+            sample.reply.function_latency_s = Some(0.5e-3);
             totals.record(&sample);
         }
         let course = Course {

@@ -8,9 +8,9 @@ const HEADER: &str = "grpc-timeout";
 /// As many digits as the protocol allows.
 const MAX_DIGITS: usize = 8;
 
-/// Takes the time that a call is allowed out of its headers. `None` if they do not tell it, or not as the protocol asks.
-pub(crate) fn take(headers: &mut HeaderMap) -> Option<Duration> {
-    parse(headers.remove(HEADER)?.to_str().ok()?)
+/// The time that the headers of a call allow for it, if they are valid.
+pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    parse(headers.get(HEADER)?.to_str().ok()?)
 }
 
 /// Reads digits and a unit.
