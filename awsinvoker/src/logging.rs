@@ -14,8 +14,8 @@ use crate::screen;
 
 /// What is logged unless `AWSINVOKER_LOG` says otherwise. What the SDK logs while it looks for a region and for
 /// credentials is told in one sentence, if it finds none.
-const DEFAULT_FILTER: &str =
-    "warn,awsinvoker=info,aws_config=error,aws_runtime=error,aws_smithy_runtime=error";
+const DEFAULT_FILTER: &str = "warn,awsinvoker=info,aws_config=error,aws_runtime=error,\
+    aws_smithy_http_client=error,aws_smithy_runtime=error";
 
 /// So many different lines of other crates are remembered, so that they are not repeated.
 const MAX_REMEMBERED: usize = 1000;

@@ -194,7 +194,7 @@ fn a_summary_that_is_of_no_use_is_named() {
     fs::write(bench.path("out/run.json"), endless.to_string()).unwrap();
     let end = "missing: the end of the run: it goes on, was killed, or could not be saved\n";
     let text = reported(&summary);
-    assert!(text.contains(end) && text.matches("missing: ").count() == 1, "{text}");
+    assert!(text.contains(end) && text.matches("\nmissing: ").count() == 1, "{text}");
     let text = reported(&summary.replacen("\"issued\": 30", "\"issued\": 31", 1));
     let unknown =
         "missing: whether summary.json is of this run: it is about 31 requests, and samples.csv has 30\n";

@@ -9,6 +9,9 @@ use run_record::Outcome;
 use super::tls::TlsError;
 use crate::text::with_causes;
 
+/// What hyper says of bytes that came before anything was asked for; it has no other way to tell.
+const UNASKED: &str = "received unexpected message from connection";
+
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::platform) enum CallError {
@@ -103,22 +106,25 @@ pub(in crate::platform) enum ConnectError {
     Http2(h2::Error),
 }
 
-/// Says what to do if a server answers in something else than HTTP/1.1. `None` if an error has another cause.
+/// Says what to do if a server sends something else than an answer in HTTP/1.1. `None` if an error has another cause.
 pub(in crate::platform) fn not_http1(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
-    let parse =
-        causes.find_map(|error| error.downcast_ref().filter(|error| hyper::Error::is_parse(error)))?;
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    let mut causes = causes.filter_map(|error| error.downcast_ref::<hyper::Error>());
+    // A gRPC server may send its settings before it has a request.
+    let said = causes.find(|error| error.is_parse() || error.to_string() == UNASKED)?;
     Some(format!(
-        "the server does not speak HTTP/1.1 ({}); if it is a gRPC server, its entry needs `\"protocol\": \"greeter\"`",
-        with_causes(parse)
+        "no answer in HTTP/1.1 came back ({said}); if the server is a gRPC server, its entry needs `\"protocol\": \"greeter\"`"
     ))
 }
 
-/// A server that expects TLS ends a connection without it, and does not say why.
+/// A server that expects TLS ends a connection without it, or says so in TLS.
 fn with_hint(error: &h2::Error) -> String {
     let said = with_causes(error);
-    if error.is_io() {
-        format!("{said}: the server ended the connection, or it expects TLS (`\"tls\": true` in its entry)")
+    let is_no_frame = error.is_library() && error.reason() == Some(h2::Reason::FRAME_SIZE_ERROR);
+    if error.is_io() || is_no_frame {
+        format!(
+            "{said}: the server may expect TLS (`\"tls\": true` in its entry), or have ended the connection"
+        )
     } else {
         said
     }
