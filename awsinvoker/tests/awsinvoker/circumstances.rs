@@ -126,7 +126,7 @@ fn a_run_tells_its_cost_and_does_not_begin_if_it_may_cost_too_much() {
         "--local --rps 40 --time 1 --prices prices.json --max-cost 39 --expect-duration 0.002 --out no";
     let output = bench.bare_command(line).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let said = "error: --max-cost is 39 USD, but about 40 calls may cost 40.000000 USD if each is billed 0.002 s: make the \
+    let said = "error: --max-cost is 39 USD, but 40 calls may cost 40.000000 USD if each is billed 0.002 s: make the \
         load smaller, or allow more\n";
     assert_eq!(stderr(&output), said);
     assert!(!bench.path("no").exists(), "nothing is left of a run that never was");
