@@ -100,7 +100,7 @@ fn function<'a>(
     platform.functions.iter().find(is_called)
 }
 
-/// Checks that a run, with its warm-up and its preflight, if it has one, cannot cost more than it may.
+/// Checks that a run cannot cost more than it may, with its warm-up, its prewarming calls and its preflight, if it has them.
 pub(crate) fn check(
     limit: CostLimit,
     plan: &Plan,
@@ -111,6 +111,9 @@ pub(crate) fn check(
     let mut calls = calls(plan).ok_or(CostError::ClosedLoop)?;
     if has_preflight {
         calls.iter_mut().for_each(|calls| *calls = calls.saturating_add(1));
+    }
+    if let Some(prewarm) = plan.prewarm {
+        calls.iter_mut().for_each(|calls| *calls = calls.saturating_add(prewarm.get().into()));
     }
     let mut estimate_usd = 0.0;
     let endpoints = plan.endpoints.list.iter().zip(&platform.endpoints);

@@ -76,6 +76,7 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         arrivals: None,
         order: None,
         seed: plan.seed,
+        prewarm: None,
         warm_up: None,
         expected_requests: workload.expected(),
         timeout_s: plan.timeout.as_secs_f64(),

@@ -31,6 +31,7 @@ pub mod observe;
 pub mod plan;
 pub mod platform;
 mod preflight;
+mod prewarm;
 mod report;
 mod run;
 mod screen;

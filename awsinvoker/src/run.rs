@@ -25,6 +25,7 @@ use crate::plan::endpoints::DEFAULT_PAYLOAD;
 use crate::plan::{Plan, schedule_file};
 use crate::platform::{Description, Ended, Local, Platform, StartError, Started};
 use crate::preflight::NotAlike;
+use crate::prewarm::prewarm;
 use crate::warm_up::{WarmedUp, warm_up};
 use crate::{describe, env_vars, idle, preflight, screen};
 
@@ -122,7 +123,8 @@ enum Prepared {
     Interrupted(Interrupt),
 }
 
-/// Checks the cost, calls the endpoints if that is wanted, and checks whether what is compared is alike.
+/// Checks the cost, calls the endpoints if that is wanted, checks whether what is compared is alike, and lets the platform
+/// have environments ready.
 async fn prepare(
     start: &Start<'_>,
     platform: &Platform,
@@ -141,6 +143,12 @@ async fn prepare(
         }
     }
     preflight::check(config.preflight, configuration)?;
+    if let Some(calls) = config.plan.prewarm {
+        tokio::select! {
+            made = prewarm(platform, configuration.endpoints.len(), calls) => configuration.prewarm = Some(made),
+            interrupt = interrupts.next() => return Ok(Prepared::Interrupted(interrupt)),
+        }
+    }
     Ok(Prepared::Run(info))
 }
 

@@ -45,6 +45,10 @@ pub struct LoadArgs {
     /// Seed that everything random is drawn from
     #[arg(long, default_value_t = 0, value_parser = number::<u64>(SEED))]
     pub seed: u64,
+    /// Make so many calls of each endpoint at once before the run, and before --warm-up, so that the platform has environments
+    /// ready. They are not counted
+    #[arg(long, value_name = "CALLS")]
+    pub prewarm: Option<u32>,
     /// Make the first seconds of the load once before the run, and do not count them
     #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true)]
     pub warm_up: Option<f64>,

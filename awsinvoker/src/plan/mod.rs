@@ -12,6 +12,7 @@ mod stages;
 mod walk;
 mod workload;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Plan {
     pub workload: Workload,
     /// What everything random is drawn from.
     pub seed: u64,
+    /// How many calls each endpoint gets at once before the run, not counted.
+    pub prewarm: Option<NonZeroU32>,
     /// How much of the load is made once before the run and not counted.
     pub warm_up_ns: Option<u64>,
     /// Where to write the schedule.
@@ -124,6 +127,7 @@ impl Plan {
         let thresholds = thresholds(&args.threshold, &endpoints.names())?;
         Ok(Self {
             seed: args.load.seed,
+            prewarm: prewarm(&args.load, max_in_flight)?,
             warm_up_ns: warm_up_ns(&args.load, &workload)?,
             schedule_out: args.load.schedule_out.clone(),
             workload,
@@ -249,6 +253,18 @@ fn thresholds(texts: &[String], names: &[String]) -> Result<Vec<Threshold>, Plan
         }
     };
     texts.iter().map(read).collect()
+}
+
+fn prewarm(args: &LoadArgs, max_in_flight: u32) -> Result<Option<NonZeroU32>, PlanError> {
+    let Some(calls) = args.prewarm else { return Ok(None) };
+    match NonZeroU32::new(calls).filter(|calls| calls.get() <= max_in_flight) {
+        Some(calls) => Ok(Some(calls)),
+        None => Err(PlanError::Value {
+            flag: "--prewarm",
+            value: calls.to_string(),
+            expected: format!("a number from 1 to {max_in_flight}, as many as may be in flight"),
+        }),
+    }
 }
 
 fn calls_within(flag: &'static str, calls: u32) -> Result<u32, PlanError> {

@@ -33,6 +33,17 @@ fn command(bench: &Bench, line: &str) -> Command {
     bench.bare_command(&format!("--local --out out {line}"))
 }
 
+/// A single caller needs no second environment, so no call of the run is cold if the one for it is there.
+#[test]
+fn environments_are_ready_before_the_run_if_that_is_asked_for() {
+    let bench = Bench::new(r#"[{"hostname": "chameleon"}]"#);
+    let output = run(&bench, "--concurrency 1 --time 0.5 --prewarm 1");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let prewarm = bench.run_dir().read_info().unwrap().configuration.prewarm.unwrap();
+    assert_eq!((prewarm.calls_per_endpoint, prewarm.failed, prewarm.environments), (1, 0, Some(1)));
+    assert_eq!(bench.summary()["endpoints"][0]["cold_starts"], json!(0));
+}
+
 #[test]
 fn both_functions_on_the_local_lambda() {
     let bench = Bench::new(ENDPOINTS);

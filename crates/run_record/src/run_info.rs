@@ -110,6 +110,8 @@ pub struct Configuration {
     pub seed: u64,
     /// What was called before the run and not counted.
     pub warm_up: Option<WarmUp>,
+    /// The calls before the run and before the warm-up that let the platform have environments ready; not counted.
+    pub prewarm: Option<Prewarm>,
     /// Number of requests; with random arrivals only the expected number; null for a closed loop.
     pub expected_requests: Option<u64>,
     /// What a call may take before it counts as timed out, in seconds.
@@ -182,6 +184,18 @@ pub struct WarmUp {
     pub requests: u64,
     /// Those of them whose outcome was not ok.
     pub failed: u64,
+}
+
+/// Calls that let the platform have environments ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Prewarm {
+    /// Calls of each endpoint at once.
+    pub calls_per_endpoint: u32,
+    /// Those of all calls whose outcome was not ok.
+    pub failed: u64,
+    /// Environments that answered; null if no answer told its own.
+    pub environments: Option<u64>,
 }
 
 /// How requests follow one another.
@@ -393,6 +407,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             order: Some(Order::Shuffled),
             seed: 7,
             warm_up: Some(WarmUp { time_s: 1.0, requests: 200, failed: 1 }),
+            prewarm: Some(Prewarm { calls_per_endpoint: 4, failed: 0, environments: Some(4) }),
             expected_requests: Some(3000),
             timeout_s: 60.0,
             max_in_flight: 1000,

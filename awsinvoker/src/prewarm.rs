@@ -1,0 +1,89 @@
+//! `--prewarm`: calls before a run that let the platform have environments ready.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+
+use futures_util::future::join_all;
+use run_record::Outcome;
+use run_record::run_info::Prewarm;
+
+use crate::platform::{Answer as _, Call};
+
+/// Makes so many calls of each endpoint at once, one endpoint after the other, and waits for all answers. An environment
+/// serves one call at a time, so calls at once need as many environments, unless some end before others arrive.
+pub(crate) async fn prewarm(platform: &impl Call, endpoints: usize, calls: NonZeroU32) -> Prewarm {
+    let (mut failed, mut environments) = (0, HashSet::new());
+    for endpoint in 0..endpoints {
+        let answers = join_all((0..calls.get()).map(|_| platform.call(endpoint))).await;
+        for reply in answers.into_iter().map(|answer| answer.read()) {
+            failed += u64::from(reply.outcome != Outcome::Ok);
+            environments.extend(reply.environment);
+        }
+    }
+    let environments = (!environments.is_empty()).then_some(environments.len() as u64);
+    let told = environments.map_or_else(|| "an unknown number of".to_owned(), |number| number.to_string());
+    tracing::info!(
+        "before the run, each endpoint got {calls} calls at once; {told} environments answered, and {failed} calls failed; \
+         none of these calls is counted"
+    );
+    Prewarm { calls_per_endpoint: calls.get(), failed, environments }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use run_record::Reply;
+
+    use super::*;
+    use crate::platform::SocketTimes;
+
+    /// A function of which each call that is open at the same time has an environment of its own. Endpoint 1 tells none,
+    /// and fails.
+    #[derive(Default)]
+    struct Function {
+        open: AtomicU64,
+    }
+
+    struct Answered(Reply);
+
+    impl Call for Function {
+        type Answer = Answered;
+
+        async fn call(&self, endpoint: usize) -> Answered {
+            let number = self.open.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            let outcome = if endpoint == 0 { Outcome::Ok } else { Outcome::Throttled };
+            let environment = (endpoint == 0).then(|| number.to_string());
+            Answered(Reply { environment, ..Reply::with_outcome(outcome) })
+        }
+    }
+
+    impl crate::platform::Answer for Answered {
+        fn is_large(&self) -> bool {
+            false
+        }
+
+        fn socket_times(&self) -> SocketTimes {
+            SocketTimes::default()
+        }
+
+        fn digest(&self) -> Option<String> {
+            None
+        }
+
+        fn read(self) -> Reply {
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_of_an_endpoint_are_made_at_once() {
+        let calls = NonZeroU32::new(3).unwrap();
+        let found = prewarm(&Function::default(), 2, calls).await;
+        assert_eq!(found, Prewarm { calls_per_endpoint: 3, failed: 3, environments: Some(3) });
+        let untold = Function::default();
+        assert_eq!(prewarm(&untold, 0, calls).await.environments, None);
+    }
+}
