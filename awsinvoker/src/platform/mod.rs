@@ -63,7 +63,7 @@ pub struct Platform {
 enum Target {
     /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(Box<lambda::Lambda>),
-    /// See [`TargetConfig::Grpc`].
+    /// See `TargetConfig::Grpc`.
     Grpc(grpc::Balanced),
 }
 
@@ -81,7 +81,7 @@ struct Route {
 pub enum PlatformAnswer {
     /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(lambda::LambdaAnswer),
-    /// See [`TargetConfig::Grpc`].
+    /// See `TargetConfig::Grpc`.
     Grpc(grpc::GrpcAnswer),
 }
 
