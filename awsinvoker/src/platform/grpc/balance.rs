@@ -14,8 +14,9 @@ use crate::platform::error::StartError;
 #[derive(Debug)]
 pub(in crate::platform) struct Balanced {
     instances: Vec<Instance>,
-    /// Which instance is asked first whether it has the fewest calls.
-    turn: AtomicUsize,
+    /// For each endpoint, which instance is asked first whether it has the fewest calls. With one turn for all of them, two
+    /// endpoints that are called alternately would each meet one of two instances only.
+    turns: Vec<AtomicUsize>,
 }
 
 #[derive(Debug)]
@@ -38,11 +39,12 @@ impl Balanced {
             let grpc = Grpc::connect(config, endpoints).await?;
             connected.push(Instance { grpc, in_flight: AtomicU32::new(0) });
         }
-        Ok(Self { instances: connected, turn: AtomicUsize::new(0) })
+        let endpoints = instances.first().map_or(0, Vec::len);
+        Ok(Self { instances: connected, turns: (0..endpoints).map(|_| AtomicUsize::new(0)).collect() })
     }
 
-    fn choose(&self) -> &Instance {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+    fn choose(&self, endpoint: usize) -> &Instance {
+        let turn = self.turns[endpoint].fetch_add(1, Ordering::Relaxed);
         let in_flight = self.instances.iter().map(|instance| instance.in_flight.load(Ordering::Relaxed));
         &self.instances[fewest(in_flight, turn)]
     }
@@ -52,7 +54,7 @@ impl Call for Balanced {
     type Answer = GrpcAnswer;
 
     async fn call(&self, endpoint: usize) -> GrpcAnswer {
-        let Instance { grpc, in_flight } = self.choose();
+        let Instance { grpc, in_flight } = self.choose(endpoint);
         in_flight.fetch_add(1, Ordering::Relaxed);
         let _in_flight = InFlight(in_flight);
         grpc.call(endpoint).await
@@ -107,7 +109,8 @@ mod tests {
         };
         let config =
             Config { timeout: Duration::from_secs(60), pooled: true, warm_connections: 0, ca_bundle: None };
-        let balanced = Balanced::connect(&config, &[vec![endpoint.clone()], vec![endpoint]]).await.unwrap();
+        let endpoints = vec![endpoint.clone(), endpoint];
+        let balanced = Balanced::connect(&config, &[endpoints.clone(), endpoints]).await.unwrap();
         let counts = || {
             let counts = balanced.instances.iter().map(|instance| instance.in_flight.load(Ordering::Relaxed));
             counts.collect::<Vec<_>>()
@@ -122,5 +125,11 @@ mod tests {
         assert_eq!(counts(), [1, 1]);
         drop(calls);
         assert_eq!(counts(), [0, 0]);
+        // Each of two endpoints that are called alternately meets both instances.
+        let met = [0, 1, 0, 1].map(|endpoint| {
+            let chosen = balanced.choose(endpoint);
+            balanced.instances.iter().position(|instance| std::ptr::eq(instance, chosen)).unwrap()
+        });
+        assert!(met[0] != met[2] && met[1] != met[3], "{met:?}");
     }
 }
