@@ -29,8 +29,6 @@ root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=lib/stacks.sh
 source "$root/scripts/lib/stacks.sh"
 
-yes=0
-
 main() {
     local name stack found=''
     parse "$@"
@@ -45,7 +43,9 @@ main() {
     if [[ -z $found ]]; then
         say 'nothing to delete'
     else
-        confirm
+        say "to be deleted, with all images: ${functions[*]}; of what there is:"
+        printf '%s\n' "$found" >&2
+        confirm "Delete ${functions[*]}?"
         shrink "$functions_stack" AWS::Lambda::Function Image=
         for name in "${functions[@]}"; do
             empty_repository "$(full_name "$name")"
@@ -71,16 +71,6 @@ parse() {
         esac
     done
     check_common
-}
-
-confirm() {
-    local reply=''
-    say "to be deleted, with all images: ${functions[*]}; of what there is:"
-    printf '%s\n' "$found" >&2
-    ((!yes)) || return 0
-    [[ -t 0 ]] || fail 'nothing was deleted: there is no terminal to ask on; give --yes if you mean it'
-    read -rp "Delete ${functions[*]}? [y/N] " reply || true
-    [[ $reply == [yY] || $reply == [yY][eE][sS] ]] || fail 'nothing was deleted'
 }
 
 # empty_repository NAME deletes its images. EmptyOnDelete does so, too, but not every account may use that.

@@ -24,8 +24,6 @@ root=$(CDPATH='' cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib/knative.sh
 source "$root/scripts/lib/knative.sh"
 
-yes=0
-
 main() {
     local name owner_of function rest found=()
     parse "$@"
@@ -36,7 +34,7 @@ main() {
     done <<<"$answer"
     ((${#found[@]} > 0)) || { say 'nothing to delete' && return; }
     say "to be deleted in the namespace $namespace: ${found[*]}"
-    confirm
+    confirm 'Delete them?'
     ask "${delete[@]}" --namespace "$namespace" "${found[@]}"
     say "deleted: ${found[*]}"
 }
@@ -54,14 +52,6 @@ parse() {
     done
     check_functions
     expect --namespace "$namespace" '[a-z0-9]([a-z0-9-]*[a-z0-9])?' 'a-z, 0-9 and - between them'
-}
-
-confirm() {
-    local reply=''
-    ((!yes)) || return 0
-    [[ -t 0 ]] || fail 'nothing was deleted: there is no terminal to ask on; give --yes if you mean it'
-    read -rp 'Delete them? [y/N] ' reply || true
-    [[ $reply == [yY] || $reply == [yY][eE][sS] ]] || fail 'nothing was deleted'
 }
 
 main "$@"

@@ -8,7 +8,7 @@ readonly known_functions=(chameleon cnn_serving)
 # shellcheck disable=SC2034  # The scripts use it.
 declare -rA payloads=([chameleon]='{"num_of_rows":10,"num_of_cols":15}' [cnn_serving]='{"input_file_seq":0}')
 # shellcheck disable=SC2034  # The scripts use it.
-functions=() dry_run=0
+functions=() dry_run=0 yes=0
 
 # Readable by the user alone: it may hold the variables of a function.
 scratch=$(mktemp -d)
@@ -49,6 +49,15 @@ expect_number() {
 }
 
 need_command() { command -v "$1" >/dev/null || fail "$1 is missing: install $2"; }
+
+# confirm QUESTION asks before something is deleted, unless --yes is given.
+confirm() {
+    local reply=''
+    ((!yes)) || return 0
+    [[ -t 0 ]] || fail 'nothing was deleted: there is no terminal to ask on; give --yes if you mean it'
+    read -rp "$1 [y/N] " reply || true
+    [[ $reply == [yY] || $reply == [yY][eE][sS] ]] || fail 'nothing was deleted'
+}
 
 # --- functions ----------------------------------------------------------------------------------------------
 
