@@ -51,11 +51,6 @@ impl Snapshot {
     }
 }
 
-/// How many processors this process may use.
-pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, Into::into)
-}
-
 /// Name and processor time of each thread. Linux tells them in files; elsewhere there is none.
 fn threads() -> BTreeMap<u32, (String, u64)> {
     let Ok(tasks) = fs::read_dir("/proc/self/task") else { return BTreeMap::new() };

@@ -82,13 +82,18 @@ pub(crate) fn describe() -> Machine {
         cpu: cpu_name(&cpuinfo),
         is_virtual: value(&cpuinfo, "flags").map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
         product: Some(product).filter(|product| !product.is_empty()),
-        cores: std::thread::available_parallelism().ok().map(Into::into),
+        cores: cores(),
         memory_kib: value(&meminfo, "MemTotal").and_then(|memory| memory.strip_suffix(" kB")?.parse().ok()),
         kernel: parts.map(|part| part.to_string_lossy().into_owned()).join(" "),
         before: None,
         during: None,
         after: None,
     }
+}
+
+/// How many processors this process may use; `None` if the system does not tell.
+pub(crate) fn cores() -> Option<usize> {
+    std::thread::available_parallelism().ok().map(Into::into)
 }
 
 /// Clouds name processors of different kinds alike, so the name alone does not tell which one it is.

@@ -36,7 +36,6 @@ mod tests {
     use run_record::Reply;
 
     use super::*;
-    use crate::platform::SocketTimes;
 
     /// A function of which each call that is open at the same time has an environment of its own. Endpoint 1 tells none,
     /// and fails.
@@ -45,36 +44,16 @@ mod tests {
         open: AtomicU64,
     }
 
-    struct Answered(Reply);
-
     impl Call for Function {
-        type Answer = Answered;
+        type Answer = Reply;
 
-        async fn call(&self, endpoint: usize) -> Answered {
+        async fn call(&self, endpoint: usize) -> Reply {
             let number = self.open.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
             self.open.fetch_sub(1, Ordering::Relaxed);
             let outcome = if endpoint == 0 { Outcome::Ok } else { Outcome::Throttled };
             let environment = (endpoint == 0).then(|| number.to_string());
-            Answered(Reply { environment, ..Reply::with_outcome(outcome) })
-        }
-    }
-
-    impl crate::platform::Answer for Answered {
-        fn is_large(&self) -> bool {
-            false
-        }
-
-        fn socket_times(&self) -> SocketTimes {
-            SocketTimes::default()
-        }
-
-        fn digest(&self) -> Option<String> {
-            None
-        }
-
-        fn read(self) -> Reply {
-            self.0
+            Reply { environment, ..Reply::with_outcome(outcome) }
         }
     }
 

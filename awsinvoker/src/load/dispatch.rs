@@ -170,40 +170,18 @@ mod tests {
 
     use super::*;
     use crate::clock::Moment;
-    use crate::platform::Answer;
 
     /// Answers after a time that is the endpoint's index in seconds; endpoint 0 never answers.
     struct Slow;
 
-    /// What [`Slow`] answers.
-    struct Done;
-
     impl Call for Slow {
-        type Answer = Done;
+        type Answer = Reply;
 
-        async fn call(&self, endpoint: usize) -> Done {
+        async fn call(&self, endpoint: usize) -> Reply {
             match endpoint {
                 0 => std::future::pending().await,
                 seconds => tokio::time::sleep(Duration::from_secs(seconds as u64)).await,
             }
-            Done
-        }
-    }
-
-    impl Answer for Done {
-        fn is_large(&self) -> bool {
-            false
-        }
-
-        fn socket_times(&self) -> SocketTimes {
-            SocketTimes::default()
-        }
-
-        fn digest(&self) -> Option<String> {
-            None
-        }
-
-        fn read(self) -> Reply {
             Reply::with_outcome(Outcome::Ok)
         }
     }

@@ -21,10 +21,10 @@ use run_record::sink::{Sink, SinkError};
 pub use tally::Tally;
 
 use crate::clock::Clock;
-use crate::generator_load::{self, Snapshot};
+use crate::generator_load::Snapshot;
 use crate::load::{Event, Gate, Observer};
 use crate::plan::Plan;
-use crate::screen;
+use crate::{machine, screen};
 use latencies::Latencies;
 use output::{Output, warn};
 
@@ -129,7 +129,7 @@ impl Observer for Observers {
         self.tally.observe(event);
         if matches!(event, Event::WindowClosed(_)) {
             // What follows is the wait for the last answers, during which there is little to do.
-            self.generator = Snapshot::take().load_since(&self.before, generator_load::cores());
+            self.generator = Snapshot::take().load_since(&self.before, machine::cores().unwrap_or(1));
         }
         self.outputs.iter_mut().for_each(|output| output.observe(event));
     }

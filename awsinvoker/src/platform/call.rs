@@ -6,6 +6,9 @@ use run_record::{Handshake, Reply};
 
 use crate::clock::Moment;
 
+/// An answer with a larger body takes so long to read that it would delay others on the same thread, in bytes.
+pub(super) const LARGE_BYTES: usize = 64 << 10;
+
 /// Something that can be called.
 pub trait Call: Send + Sync + 'static {
     /// An answer as it came in.
@@ -29,6 +32,26 @@ pub trait Answer: Send + 'static {
 
     /// Reads the answer. This may take milliseconds of CPU for an answer of megabytes.
     fn read(self) -> Reply;
+}
+
+/// What tests answer with: it is read already.
+#[cfg(test)]
+impl Answer for Reply {
+    fn is_large(&self) -> bool {
+        false
+    }
+
+    fn socket_times(&self) -> SocketTimes {
+        SocketTimes::default()
+    }
+
+    fn digest(&self) -> Option<String> {
+        None
+    }
+
+    fn read(self) -> Reply {
+        self
+    }
 }
 
 /// What happened at the socket of one call. What did not happen, or is not known, is absent.

@@ -1,6 +1,6 @@
 //! How `run.json` describes where the functions are.
 
-use run_record::run_info::{FunctionInfo, TargetInfo};
+use run_record::run_info::{ConnectionInfo, Connections, FunctionInfo, TargetInfo};
 
 /// Variables whose names hold one of these words may be secrets, and what a run leaves behind gets published.
 const SECRET: [&str; 6] = ["KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "AUTH"];
@@ -48,6 +48,12 @@ pub(crate) struct Description {
 pub(super) fn variable(key: &str, value: &str) -> String {
     let name = key.to_ascii_uppercase();
     if SECRET.iter().any(|word| name.contains(word)) { key.to_owned() } else { format!("{key}={value}") }
+}
+
+/// How a target is connected to.
+pub(super) fn connection_info(http: &str, pooled: bool, warm_connections: u32) -> ConnectionInfo {
+    let reuse = if pooled { Connections::Pooled } else { Connections::PerCall };
+    ConnectionInfo { http: http.to_owned(), reuse, warm_connections }
 }
 
 impl Description {

@@ -29,13 +29,13 @@ pub use call::{Answer, Call, ReadyConnection, SocketTimes};
 use description::TargetDescription;
 pub(crate) use description::{Description, EndpointDescription};
 pub use error::{ConfigError, StartError};
+pub use instances::keep_instance;
 pub use programs::Programs;
+pub(crate) use started::{Ended, Local};
 
 use crate::cli::PlatformArgs;
 use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
-pub use instances::keep_instance;
-pub(crate) use started::{Ended, Local};
 
 /// The configuration of all targets.
 #[derive(Clone, Debug)]

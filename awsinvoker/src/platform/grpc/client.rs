@@ -11,15 +11,12 @@ use run_record::Reply;
 use super::endpoint::GrpcEndpoint;
 use super::reply::{self, Asked};
 use crate::clock::Moment;
-use crate::platform::call::{Answer, Call, SocketTimes};
+use crate::platform::call::{Answer, Call, LARGE_BYTES, SocketTimes};
 use crate::platform::cause::MAX_MESSAGE_CHARS;
 use crate::platform::error::StartError;
 use crate::platform::http::http2::{self, Http2};
 use crate::platform::http::{CallError, Client, Exchange, Origin, Settings, Trust};
 use crate::text::shortened;
-
-/// A larger answer takes so long to read that it would delay others on the same thread.
-const LARGE_BYTES: usize = 64 << 10;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 

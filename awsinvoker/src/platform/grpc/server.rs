@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use run_record::run_info::{ConnectionInfo, Connections, PlatformKind, TargetInfo};
+use run_record::run_info::{PlatformKind, TargetInfo};
 
 use super::balance::Balanced;
 use super::client::Config;
@@ -11,7 +11,7 @@ use crate::cli::{ConnectionsArg, PlatformArgs};
 use crate::env_vars;
 use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
-use crate::platform::description::{EndpointDescription, TargetDescription};
+use crate::platform::description::{EndpointDescription, TargetDescription, connection_info};
 use crate::platform::error::{ConfigError, StartError};
 use crate::platform::instances::{Instances, InstancesConfig};
 use crate::platform::local_functions::{self, LocalFunction, Program, Wanted, check_not_local};
@@ -155,11 +155,7 @@ impl Server {
             instances: addresses,
             docker: if from_image { tools::docker().await } else { None },
             env: function.map(|function| function.env.clone()).unwrap_or_default(),
-            connection: ConnectionInfo {
-                http: HTTP_VERSION.to_owned(),
-                reuse: if pooled { Connections::Pooled } else { Connections::PerCall },
-                warm_connections,
-            },
+            connection: connection_info(HTTP_VERSION, pooled, warm_connections),
         }
     }
 }

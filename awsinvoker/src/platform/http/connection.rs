@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -50,6 +52,16 @@ pub(in crate::platform) trait Connection: fmt::Debug + Send + Sized + 'static {
 
     /// What the current exchange has seen of the stream.
     fn marks(&self) -> &Arc<Marks>;
+}
+
+/// Moves the bytes of a connection, and forgets it at its end, since it must not be polled after that. An error reaches
+/// whoever waits for an answer as well.
+pub(super) fn advance<C: Future + Unpin>(connection: &mut Option<Box<C>>, context: &mut Context<'_>) {
+    if let Some(moved) = connection
+        && Pin::new(moved).poll(context).is_ready()
+    {
+        *connection = None;
+    }
 }
 
 /// Why an exchange gave no answer.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use http::header::CONNECTION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -14,7 +14,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::coop::unconstrained;
 
-use super::connection::{Connection, ExchangeError, MAX_ANSWER_BYTES, Stream};
+use super::connection::{Connection, ExchangeError, MAX_ANSWER_BYTES, Stream, advance};
 use super::error::{CallError, ConnectError};
 use super::marks::{Marked, Marks};
 
@@ -83,7 +83,7 @@ impl Connection for Http1 {
     async fn is_usable(&mut self) -> bool {
         let Self { sender, driver, .. } = self;
         let look = poll_fn(|context| {
-            driver.poll(context);
+            advance(&mut driver.connection, context);
             Poll::Ready(driver.connection.is_some() && sender.is_ready())
         });
         // A task that has looked at many connections would be told that nothing has come in, not even the end.
@@ -115,19 +115,10 @@ impl Driver {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
                 return Poll::Ready(output);
             }
-            self.poll(context);
+            advance(&mut self.connection, context);
             future.as_mut().poll(context)
         })
         .await
-    }
-
-    /// Moves bytes. An error reaches whoever waits for an answer as well.
-    fn poll(&mut self, context: &mut Context<'_>) {
-        if let Some(connection) = &mut self.connection
-            && Pin::new(connection).poll(context).is_ready()
-        {
-            self.connection = None;
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, StatusCode, Uri, Version};
 use hyper::body::Bytes;
 use tokio::task::coop::unconstrained;
 
-use super::connection::{Connection, ExchangeError, MAX_ANSWER_BYTES, Stream};
+use super::connection::{Connection, ExchangeError, MAX_ANSWER_BYTES, Stream, advance};
 use super::error::{CallError, ConnectError};
 use super::marks::{Marked, Marks};
 
@@ -93,7 +93,7 @@ impl Connection for Http2 {
         let look = poll_fn(|_| {
             // Nobody waits for a connection that is idle.
             let mut context = Context::from_waker(Waker::noop());
-            self.poll(&mut context);
+            advance(&mut self.connection, &mut context);
             let is_ready = matches!(self.sender.poll_ready(&mut context), Poll::Ready(Ok(())));
             Poll::Ready(is_ready && self.connection.is_some() && !self.broken)
         });
@@ -159,7 +159,7 @@ impl Http2 {
             if let Poll::Ready(output) = poll(&mut unwoken) {
                 return Poll::Ready(Ok(output));
             }
-            self.poll(context);
+            advance(&mut self.connection, context);
             match poll(&mut unwoken) {
                 Poll::Ready(output) => Poll::Ready(Ok(output)),
                 Poll::Pending if self.connection.is_none() => {
@@ -169,15 +169,6 @@ impl Http2 {
             }
         })
         .await
-    }
-
-    /// Moves bytes. An error reaches whoever waits for an answer as well.
-    fn poll(&mut self, context: &mut Context<'_>) {
-        if let Some(connection) = &mut self.connection
-            && Pin::new(connection).poll(context).is_ready()
-        {
-            self.connection = None;
-        }
     }
 
     fn failure(&self, error: h2::Error) -> Failure {

@@ -28,6 +28,7 @@ use super::programs::Programs;
 use super::tools;
 use crate::cli::PlatformArgs;
 use crate::clock::wall_now;
+use crate::text::hex;
 
 /// The program that keeps instances: this one.
 const AWSINVOKER: &str = "awsinvoker";
@@ -167,7 +168,7 @@ fn sha256(path: &Path) -> io::Result<String> {
     let (mut hash, mut block) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut block)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hex(&hash.finalize())),
             count => hash.update(&block[..count]),
         }
     }

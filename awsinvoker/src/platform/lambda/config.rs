@@ -1,6 +1,6 @@
 //! Which Lambdas to call, and as whom.
 
-use run_record::run_info::{ConnectionInfo, Connections, FunctionInfo, PlatformKind, TargetInfo};
+use run_record::run_info::{FunctionInfo, PlatformKind, TargetInfo};
 
 use super::client::{Connection, Credentials};
 use super::function_name;
@@ -9,7 +9,7 @@ use super::invoke::Lambda;
 use crate::cli::{ConnectionsArg, PlatformArgs};
 use crate::plan::Plan;
 use crate::plan::endpoints::{Endpoint, Endpoints, Place};
-use crate::platform::description::{EndpointDescription, TargetDescription};
+use crate::platform::description::{EndpointDescription, TargetDescription, connection_info};
 use crate::platform::error::{ConfigError, StartError};
 use crate::platform::http::Origin;
 use crate::platform::local::{LocalConfig, LocalLambda};
@@ -162,11 +162,7 @@ impl Config {
             instances: Vec::new(),
             docker: None,
             env: Vec::new(),
-            connection: ConnectionInfo {
-                http: HTTP_VERSION.to_owned(),
-                reuse: if *pooled { Connections::Pooled } else { Connections::PerCall },
-                warm_connections: *warm_connections,
-            },
+            connection: connection_info(HTTP_VERSION, *pooled, *warm_connections),
         }
     }
 

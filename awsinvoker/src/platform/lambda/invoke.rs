@@ -15,12 +15,9 @@ use super::template::Template;
 use crate::clock::wall_now;
 use crate::plan::endpoints::Endpoint;
 use crate::platform::answer;
-use crate::platform::call::{Answer, Call, SocketTimes};
+use crate::platform::call::{Answer, Call, LARGE_BYTES, SocketTimes};
 use crate::platform::error::StartError;
 use crate::platform::http::{self as own_http, CallError, Client, Exchange};
-
-/// A larger answer takes so long to read that it would delay others on the same thread.
-const LARGE_BYTES: usize = 64 << 10;
 
 /// One client for all calls, and what to send to each endpoint.
 #[derive(Debug)]

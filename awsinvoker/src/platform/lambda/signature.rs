@@ -7,9 +7,9 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningError, Signi
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::identity::Identity;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sha2::{Digest as _, Sha256};
 
 use super::template::Template;
+use crate::text::sha256;
 
 /// Why a request cannot be signed.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +43,7 @@ struct Signed {
 impl Signer {
     /// For calls like this one.
     pub(super) fn new(template: Template, payload: &[u8]) -> Self {
-        let digest = Sha256::digest(payload);
-        let payload_hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { template, payload_hash, latest: Mutex::new(None) }
+        Self { template, payload_hash: sha256(payload), latest: Mutex::new(None) }
     }
 
     /// All headers of a call that is made now by this caller.
