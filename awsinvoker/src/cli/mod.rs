@@ -4,6 +4,7 @@ mod go_flags;
 mod load;
 mod numbers;
 mod preflight;
+mod report;
 mod vswarm_flags;
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use clap::{ArgAction, Parser, ValueEnum};
 
 pub use load::{ArrivalsArg, LoadArgs, OrderArg};
 pub use preflight::PreflightArgs;
+pub use report::ReportArgs;
 
 use numbers::{CALLS, CONNECTIONS, IDLE_WITHIN, TIMEOUT, billed_seconds, number, percent, usd};
 
@@ -195,16 +197,6 @@ pub enum Command {
     Report(ReportArgs),
     /// Run one instance of a function. awsinvoker starts itself so.
     Keep(Vec<OsString>),
-}
-
-/// Prints the result of a run again, computed from what is in its folder. Of a run that was killed, that is all that was
-/// written, and what is missing is said.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "awsinvoker report", version)]
-pub struct ReportArgs {
-    /// Folder of the run
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
 }
 
 impl Command {

@@ -34,7 +34,7 @@ pub enum ReportError {
 pub fn report(folder: &Path, out: &mut dyn Write) -> Result<(), ReportError> {
     let run_dir = RunDir::open(folder);
     let info = run_dir.read_info()?;
-    let recorded = Recorded::read(&run_dir, &info);
+    let recorded = Recorded::read(&run_dir, &info, &mut |_| {});
     // They were read before the run, from the same texts.
     let thresholds: Vec<Threshold> =
         info.configuration.thresholds.iter().filter_map(|text| text.parse().ok()).collect();

@@ -69,8 +69,8 @@ impl Bounds {
 }
 
 impl Recorded {
-    /// Reads all samples that can be read.
-    pub(super) fn read(run_dir: &RunDir, info: &RunInfo) -> Self {
+    /// Reads all samples that can be read, and shows each that is sound to `visit`.
+    pub(super) fn read(run_dir: &RunDir, info: &RunInfo, visit: &mut dyn FnMut(&Sample)) -> Self {
         let planned_ns = units::ns_from_s(info.configuration.time_s);
         let mut recorded = Self {
             totals: Totals::new(info.configuration.endpoints.len()),
@@ -82,7 +82,7 @@ impl Recorded {
             damage: Damage::default(),
         };
         match run_dir.samples(info) {
-            Ok(samples) => recorded.record_all(samples, &Bounds::new(info)),
+            Ok(samples) => recorded.record_all(samples, &Bounds::new(info), visit),
             Err(error) => {
                 let unreadable = format!("{error}; without it, nothing is known of the requests");
                 recorded.damage.unreadable = Some(unreadable);
@@ -96,10 +96,19 @@ impl Recorded {
     }
 
     /// Records all samples that are sound.
-    fn record_all(&mut self, mut samples: samples_csv::Reader<BufReader<File>>, bounds: &Bounds) {
+    fn record_all(
+        &mut self,
+        mut samples: samples_csv::Reader<BufReader<File>>,
+        bounds: &Bounds,
+        visit: &mut dyn FnMut(&Sample),
+    ) {
         while let Some(item) = samples.next() {
             match item {
-                Ok(sample) => self.take(&sample, samples.line(), bounds),
+                Ok(sample) => {
+                    if self.take(&sample, samples.line(), bounds) {
+                        visit(&sample);
+                    }
+                }
                 Err(error @ FormatError::Line { .. }) => self.damage.damaged.add(|| error.to_string()),
                 Err(error) => self.damage.unreadable = Some(format!("{SAMPLES_CSV} from here on: {error}")),
             }
@@ -107,23 +116,23 @@ impl Recorded {
         self.damage.is_cut_off = samples.is_cut_off();
     }
 
-    /// Records a sample, unless its number is that of another one, or it cannot be of this run.
-    fn take(&mut self, sample: &Sample, line: u64, bounds: &Bounds) {
+    /// Records a sample, unless its number is that of another one, or it cannot be of this run. Returns whether it did.
+    fn take(&mut self, sample: &Sample, line: u64, bounds: &Bounds) -> bool {
         let number = sample.arrival.sequence;
         if let Some(problem) = bounds.problem(sample) {
-            return self.damage.damaged.add(|| format!("line {line}: {problem}"));
+            self.damage.damaged.add(|| format!("line {line}: {problem}"));
+            return false;
         }
         match self.seen.insert(number) {
             Inserted::New => {}
             Inserted::Known => {
-                return self
-                    .damage
-                    .repeated
-                    .add(|| format!("line {line}: request {number} had a line before"));
+                self.damage.repeated.add(|| format!("line {line}: request {number} had a line before"));
+                return false;
             }
             Inserted::NoRoom => self.damage.unchecked += 1,
         }
         self.record(sample);
+        true
     }
 
     fn record(&mut self, sample: &Sample) {
