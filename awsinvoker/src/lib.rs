@@ -32,6 +32,7 @@ pub mod plan;
 pub mod platform;
 mod preflight;
 mod prewarm;
+mod recorded;
 mod report;
 mod run;
 mod screen;

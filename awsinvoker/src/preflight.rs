@@ -3,7 +3,7 @@
 use std::fmt;
 
 use run_record::run_info::{Configuration, PreflightCall};
-use run_record::{Outcome, Warning, comparison};
+use run_record::{Outcome, Warning, likeness};
 
 use crate::cli::PreflightArgs;
 use crate::platform::{Answer as _, Call};
@@ -30,7 +30,7 @@ impl fmt::Display for NotAlike {
 
 /// Whether endpoints are called before a run with this configuration.
 pub(crate) fn is_wanted(args: PreflightArgs, configuration: &Configuration) -> bool {
-    let is_comparison = || !comparison::compared_functions(&configuration.endpoints).is_empty();
+    let is_comparison = || !likeness::compared_functions(&configuration.endpoints).is_empty();
     !args.no_preflight && (args.preflight || is_comparison())
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn call_each(platform: &impl Call, configuration: &mut Configur
 /// # Errors
 /// It is not, and the command line does not allow it.
 pub(crate) fn check(args: PreflightArgs, configuration: &Configuration) -> Result<(), NotAlike> {
-    let findings = comparison::findings(configuration);
+    let findings = likeness::findings(configuration);
     if findings.is_empty() || args.unlike { Ok(()) } else { Err(NotAlike(findings)) }
 }
 

@@ -5,7 +5,7 @@ use run_record::run_dir::{LATENCY_HLOG, RunDir, RunDirError, SAMPLES_CSV, SUMMAR
 use run_record::units::counted;
 use run_record::{Outcome, RunInfo, Summary};
 
-use super::recorded::Recorded;
+use crate::recorded::Recorded;
 
 /// All that is missing of a run, in sentences. `summary` is what its samples come to, and `published` what it published.
 pub(super) fn missing(

@@ -2,7 +2,6 @@
 //! was written.
 
 mod missing;
-mod recorded;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,7 +12,7 @@ use run_record::summary::SumError;
 use run_record::verdict::Reason;
 use run_record::{Summary, Threshold, Warning};
 
-use recorded::Recorded;
+use crate::recorded::Recorded;
 
 /// Why a result cannot be computed.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@
 //! - [`summary`], [`warning`]: the published result, and why it may mislead. [`verdict`]: whether it may be published at
 //!   all. [`threshold`]: whether it is what a user demanded.
 //! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls.
-//! - [`comparison`]: whether endpoints that are compared do the same. [`canonical_json`]: what it compares documents by.
+//! - [`likeness`]: whether endpoints that are compared do the same. [`canonical_json`]: what it compares documents by.
 //! - [`mod@format`]: each file format, its writer beside its reader.
 //! - [`number_set`]: which numbers of requests were seen.
 //! - [`run_dir`]: the folder of a run, written while it runs and read afterwards.
@@ -26,13 +26,13 @@
 pub mod budget;
 pub mod canonical_json;
 pub mod circumstances;
-pub mod comparison;
 pub mod cost;
 pub mod environments;
 pub mod failures;
 pub mod format;
 pub mod histogram;
 pub mod latency;
+pub mod likeness;
 pub mod names;
 pub mod number_set;
 mod order_statistics;

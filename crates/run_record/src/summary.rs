@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::budget::BudgetSummary;
-use crate::comparison;
 use crate::cost::{CostSummary, EndpointPrice};
 use crate::environments::EnvironmentsSummary;
 use crate::failures::FailuresSummary;
 use crate::histogram::{Histogram, View};
 use crate::latency::{Lag, Latency, Views};
+use crate::likeness;
 use crate::outcomes::Outcomes;
 use crate::run_info::RunInfo;
 use crate::sample::Outcome;
@@ -199,8 +199,8 @@ impl Summary {
             self.verdict.add_circumstances(&end.circumstances);
         }
         self.warnings.extend(info.disturbance());
-        self.warnings.extend(comparison::findings(&info.configuration));
-        self.warnings.extend(comparison::unchecked(&info.configuration));
+        self.warnings.extend(likeness::findings(&info.configuration));
+        self.warnings.extend(likeness::unchecked(&info.configuration));
     }
 
     /// Computes the cost of each endpoint anew, at its price.

@@ -14,10 +14,10 @@ use run_record::{RunInfo, Sample, Threshold, Totals, units};
 
 /// What the samples of a run come to.
 #[derive(Debug)]
-pub(super) struct Recorded {
-    pub(super) totals: Totals,
+pub(crate) struct Recorded {
+    pub(crate) totals: Totals,
     /// One more than the greatest number of a request.
-    pub(super) numbers: u64,
+    pub(crate) numbers: u64,
     last_done_ns: u64,
     window_ns: u64,
     sent_in_window: u64,
@@ -70,7 +70,7 @@ impl Bounds {
 
 impl Recorded {
     /// Reads all samples that can be read, and shows each that is sound to `visit`.
-    pub(super) fn read(run_dir: &RunDir, info: &RunInfo, visit: &mut dyn FnMut(&Sample)) -> Self {
+    pub(crate) fn read(run_dir: &RunDir, info: &RunInfo, visit: &mut dyn FnMut(&Sample)) -> Self {
         let planned_ns = units::ns_from_s(info.configuration.time_s);
         let mut recorded = Self {
             totals: Totals::new(info.configuration.endpoints.len()),
@@ -145,7 +145,7 @@ impl Recorded {
     }
 
     /// Whether requests may have succeeded of which nothing is known.
-    pub(super) fn has_gap(&self, info: &RunInfo) -> bool {
+    pub(crate) fn has_gap(&self, info: &RunInfo) -> bool {
         self.gap(info).is_some()
     }
 
@@ -160,12 +160,12 @@ impl Recorded {
     }
 
     /// Why what was read may not be published.
-    pub(super) fn reasons(&self, info: &RunInfo) -> Vec<Reason> {
+    pub(crate) fn reasons(&self, info: &RunInfo) -> Vec<Reason> {
         let lines = self.damage.damaged.count + self.damage.repeated.count;
         self.gap(info).into_iter().chain((lines > 0).then_some(Reason::Damaged { lines })).collect()
     }
 
-    pub(super) fn course<'a>(&self, info: &'a RunInfo, thresholds: &'a [Threshold]) -> Course<'a> {
+    pub(crate) fn course<'a>(&self, info: &'a RunInfo, thresholds: &'a [Threshold]) -> Course<'a> {
         let endpoints = info.configuration.endpoints.iter();
         // A run that was stopped by a signal counted some samples before it knew the end of its window.
         let end = info.end.as_ref().filter(|end| end.issued == self.totals.samples());
@@ -182,7 +182,7 @@ impl Recorded {
     }
 
     /// What is wrong with the file, in sentences.
-    pub(super) fn damage(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn damage(&self) -> impl Iterator<Item = String> {
         let Damage { unreadable, damaged, repeated, unchecked, is_cut_off } = &self.damage;
         let unchecked = (*unchecked > 0).then(|| {
             let samples = counted(*unchecked, "sample");
