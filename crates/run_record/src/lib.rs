@@ -16,6 +16,7 @@
 //! - [`summary`], [`warning`]: the published result, and why it may mislead. [`verdict`]: whether it may be published at
 //!   all. [`threshold`]: whether it is what a user demanded.
 //! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls.
+//! - [`comparison`]: whether and by how much systems differ, as it is published.
 //! - [`likeness`]: whether endpoints that are compared do the same. [`canonical_json`]: what it compares documents by.
 //! - [`mod@format`]: each file format, its writer beside its reader.
 //! - [`number_set`]: which numbers of requests were seen.
@@ -26,6 +27,7 @@
 pub mod budget;
 pub mod canonical_json;
 pub mod circumstances;
+pub mod comparison;
 pub mod cost;
 pub mod environments;
 pub mod failures;

@@ -4,6 +4,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
+use crate::comparison::Comparison;
 use crate::format::samples_csv::Row;
 use crate::run_info::RunInfo;
 use crate::summary::Summary;
@@ -14,6 +15,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("summary.schema.json", text(&schema::<Summary>())),
         ("run.schema.json", text(&schema::<RunInfo>())),
         ("samples.schema.json", text(&schema::<Row<'static>>())),
+        ("comparison.schema.json", text(&schema::<Comparison>())),
     ]
 }
 

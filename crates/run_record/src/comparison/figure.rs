@@ -1,0 +1,298 @@
+//! One statistic of both sides, with what can be said about how they differ.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::budget::Part;
+use crate::histogram::View;
+use crate::percentile_interval::NoInterval;
+
+/// A statistic of both sides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Figure {
+    /// Of which requests.
+    pub scope: Scope,
+    /// Of which time.
+    pub measure: Measure,
+    /// Which statistic.
+    pub statistic: Statistic,
+    /// The baseline's value; null if there is none.
+    pub baseline: Option<Value>,
+    /// The candidate's value; null if there is none.
+    pub candidate: Option<Value>,
+    /// The candidate's value by the baseline's, with its 95 % interval; null if it is refused.
+    pub ratio: Option<Interval>,
+    /// The candidate's value less the baseline's, in microseconds, with its 95 % interval; null if it is refused.
+    pub difference_us: Option<Interval>,
+    /// What may be claimed.
+    pub claim: Claim,
+    /// Why the ratio, or a claim about it, is refused; null if nothing is.
+    pub refusal: Option<Refusal>,
+    /// Whether the interval holds only about: there are fewer than ten pairs of windows, or fewer than twenty effective
+    /// values lie above the percentile.
+    pub approximate: bool,
+    /// Whether neighbouring windows resemble each other, so that the interval holds for the time of the run alone.
+    pub drifting: bool,
+    /// Whether the share of cold starts is near that of the values above the percentile, so that it sits in the gap between
+    /// warm and cold requests and jumps from one to the other.
+    pub in_cold_gap: bool,
+}
+
+/// A value of one side, in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Value {
+    /// The value.
+    pub us: f64,
+    /// The lower end of its interval; null if it is not known.
+    pub low_us: Option<f64>,
+    /// The upper end of its interval; null if it is not known.
+    pub high_us: Option<f64>,
+    /// How many values there are.
+    pub count: u64,
+    /// How many independent values would tell as much; null of a mean.
+    pub effective_count: Option<f64>,
+}
+
+/// An estimate with its 95 % interval. A bound that is not known is null.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Interval {
+    /// The estimate.
+    pub estimate: f64,
+    /// The lower end.
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
+}
+
+/// What may be claimed about two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// The candidate's value is smaller: the 95 % interval of the ratio lies below 1.
+    CandidateFaster,
+    /// The baseline's value is smaller: the 95 % interval of the ratio lies above 1.
+    BaselineFaster,
+    /// No difference is shown.
+    NoDifference,
+    /// Nothing may be claimed.
+    Nothing,
+    /// The two differ by less than the margin: the 90 % interval of the ratio lies within it. The 95 % interval may
+    /// exclude 1 all the same: then they differ, but by less than matters.
+    Equivalent,
+}
+
+/// Which requests a statistic is about. All of them succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// All.
+    All,
+    /// Those by an environment that was already running.
+    Warm,
+    /// Cold starts.
+    Cold,
+}
+
+/// Which time a statistic is about: a view, or a part of the time of an invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// From the intended time to the end.
+    Response,
+    /// From sending to the end.
+    Service,
+    /// What the function reported.
+    Function,
+    /// From the intended time to handing the request to the client.
+    Lag,
+    /// From there until a connection was ready.
+    Connection,
+    /// The network, and what the platform did before and after the function.
+    NetworkAndPlatform,
+    /// The initialisation of the environment.
+    Init,
+    /// The platform's Duration without the handler.
+    Overhead,
+    /// What the function measured itself.
+    Handler,
+}
+
+/// Which statistic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistic {
+    /// The value that half of all values do not exceed.
+    P50,
+    /// The value that 90 % of all values do not exceed.
+    P90,
+    /// The value that 95 % of all values do not exceed.
+    P95,
+    /// The value that 99 % of all values do not exceed.
+    P99,
+    /// The value that 99.9 % of all values do not exceed.
+    P999,
+    /// The mean.
+    Mean,
+}
+
+/// Why no ratio, or no claim, is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(deny_unknown_fields)]
+pub enum Refusal {
+    /// There are too few pairs of windows.
+    FewPairs {
+        /// How many there are.
+        pairs: u64,
+    },
+    /// One side has no value.
+    NoValue,
+    /// Too few independent values lie above the percentile.
+    FewAbove {
+        /// How many.
+        effective: f64,
+        /// How many times as long the run has to be at least.
+        longer: f64,
+    },
+    /// A value is 0, so there is no ratio.
+    Zero,
+    /// The sides were not loaded at the same time.
+    SeparateRuns,
+    /// The time is that of the function itself, and one side is a single environment, or as good as one. Environments of one
+    /// program differ, so the ratio would be that of two environments, and not of two systems.
+    OneEnvironment {
+        /// How many equally busy environments of the side with the fewest would tell as much; null if no answer told its own.
+        effective: Option<f64>,
+    },
+}
+
+impl Scope {
+    /// The name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+        }
+    }
+}
+
+impl Measure {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Response => "response",
+            Self::Service => "service",
+            Self::Function => "function",
+            Self::Lag => "lag",
+            Self::Connection => "connection",
+            Self::NetworkAndPlatform => "network_and_platform",
+            Self::Init => "init",
+            Self::Overhead => "overhead",
+            Self::Handler => "handler",
+        }
+    }
+
+    /// Whether it is the time of the function's own code, in which environments of one program differ.
+    pub fn is_of_function(self) -> bool {
+        matches!(self, Self::Function | Self::Handler)
+    }
+}
+
+impl From<View> for Measure {
+    fn from(view: View) -> Self {
+        match view {
+            View::Response => Self::Response,
+            View::Service => Self::Service,
+            View::Function => Self::Function,
+        }
+    }
+}
+
+impl From<Part> for Measure {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Lag => Self::Lag,
+            Part::Connection => Self::Connection,
+            Part::NetworkAndPlatform => Self::NetworkAndPlatform,
+            Part::Init => Self::Init,
+            Part::Overhead => Self::Overhead,
+            Part::Handler => Self::Handler,
+        }
+    }
+}
+
+impl Statistic {
+    /// All statistics, in the order in which they are published.
+    pub const ALL: [Self; 6] = [Self::P50, Self::P90, Self::P95, Self::P99, Self::P999, Self::Mean];
+
+    /// The share of values that do not exceed it; absent of the mean.
+    pub fn share(self) -> Option<f64> {
+        match self {
+            Self::P50 => Some(0.5),
+            Self::P90 => Some(0.9),
+            Self::P95 => Some(0.95),
+            Self::P99 => Some(0.99),
+            Self::P999 => Some(0.999),
+            Self::Mean => None,
+        }
+    }
+
+    /// The name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::P999 => "p99.9",
+            Self::Mean => "mean",
+        }
+    }
+}
+
+impl From<NoInterval> for Refusal {
+    fn from(reason: NoInterval) -> Self {
+        match reason {
+            NoInterval::FewBlocks { blocks } | NoInterval::Unpaired { one: blocks, .. } => {
+                Self::FewPairs { pairs: blocks as u64 }
+            }
+            NoInterval::NoValue | NoInterval::Share { .. } => Self::NoValue,
+            NoInterval::FewAbove { above, factor } => Self::FewAbove { effective: above, longer: factor },
+            NoInterval::Zero => Self::Zero,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FewPairs { pairs } => write!(
+                f,
+                "there are {pairs} pairs of windows, expected at least {}; make the run longer",
+                crate::percentile_interval::MIN_BLOCKS
+            ),
+            Self::NoValue => f.write_str("one side has no value"),
+            Self::FewAbove { effective, longer } => write!(
+                f,
+                "{effective:.1} independent values lie above it, expected at least {}; make the run {longer:.1} times as long",
+                crate::percentile_interval::MIN_ABOVE
+            ),
+            Self::Zero => f.write_str("a value is 0, so there is no ratio"),
+            Self::SeparateRuns => f.write_str("the sides come from separate runs; load both in one run"),
+            Self::OneEnvironment { effective: Some(effective) } => write!(
+                f,
+                "one side is as good as {effective:.1} environments, expected at least 2; use --restart-every, or a load that \
+                 needs more environments"
+            ),
+            Self::OneEnvironment { effective: None } => f.write_str(
+                "no answer told which environment it came from, so there may have been a single one",
+            ),
+        }
+    }
+}

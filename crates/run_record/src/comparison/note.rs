@@ -1,0 +1,115 @@
+//! What a reader of a comparison has to know besides its numbers.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::warning::Warning;
+
+/// Something that limits what a comparison says. `Display` words it for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(deny_unknown_fields)]
+pub enum Note {
+    /// The sides do not do the same work, or it is not known whether they do.
+    Unlike {
+        /// What differs, or what is not known.
+        warning: Warning,
+    },
+    /// The runs are separate.
+    SeparateRuns,
+    /// Callers waited for answers, so a slow side was called less often (coordinated omission).
+    ClosedLoop,
+    /// The sides were not called equally often.
+    UnequalShares {
+        /// The baseline's share of all requests, in percent.
+        baseline_percent: f64,
+        /// The candidate's share, in percent.
+        candidate_percent: f64,
+    },
+    /// The schedule comes from a file, which says what each request calls, so the sides may not have been called in turn.
+    ScheduleOfFile,
+    /// There are few pairs of windows.
+    FewPairs {
+        /// How many.
+        pairs: u64,
+    },
+    /// Equivalence is seldom recognised with so few pairs of windows.
+    FewForEquivalence {
+        /// How many.
+        pairs: u64,
+    },
+    /// Windows are so short that neighbouring ones depend on each other.
+    ShortWindows {
+        /// Their length in seconds.
+        window_s: f64,
+    },
+    /// A side was answered by a single environment, so all times say something about this environment.
+    OneEnvironment {
+        /// The side.
+        label: String,
+    },
+    /// More requests of one side failed. Only those that succeeded have latencies.
+    UnequalFailures {
+        /// The share of the baseline's requests that failed, in percent.
+        baseline_percent: f64,
+        /// The share of the candidate's, in percent.
+        candidate_percent: f64,
+    },
+    /// An endpoint has no partner and is not compared.
+    NoPartner {
+        /// The name of the endpoint.
+        endpoint: String,
+    },
+    /// A part of an experiment is not used.
+    PartLeftOut {
+        /// Its folder.
+        folder: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unlike { warning } => write!(f, "not alike: {warning}"),
+            Self::SeparateRuns => f.write_str(
+                "the runs are separate, so there are no intervals of ratios: separate runs call identical systems different in \
+                 up to 92 % of the cases; load both systems in one run",
+            ),
+            Self::ClosedLoop => f.write_str(
+                "callers waited for answers (closed loop), so a slow side was called less often while it was slow",
+            ),
+            Self::UnequalShares { baseline_percent, candidate_percent } => write!(
+                f,
+                "not called in turn: the baseline got {baseline_percent:.1} % of the requests and the candidate \
+                 {candidate_percent:.1} %"
+            ),
+            Self::ScheduleOfFile => {
+                f.write_str("a file says what each request calls, so the sides may not have been called in turn")
+            }
+            Self::FewPairs { pairs } => write!(f, "{pairs} pairs of windows are few: all intervals are approximate"),
+            Self::FewForEquivalence { pairs } => {
+                write!(f, "equivalence is seldom recognised with {pairs} pairs of windows; 30 or more are needed")
+            }
+            Self::ShortWindows { window_s } => write!(
+                f,
+                "windows of {window_s} s are shorter than 30 s: neighbouring windows depend on each other, and intervals are \
+                 too narrow"
+            ),
+            Self::OneEnvironment { label } => write!(
+                f,
+                "one environment of {label} answered: what is said holds for this environment, and others may differ"
+            ),
+            Self::UnequalFailures { baseline_percent, candidate_percent } => write!(
+                f,
+                "{baseline_percent:.1} % of the baseline's requests failed and {candidate_percent:.1} % of the candidate's: \
+                 the latencies are those of the others"
+            ),
+            Self::NoPartner { endpoint } => write!(f, "{endpoint} has no partner and is not compared"),
+            Self::PartLeftOut { folder, why } => write!(f, "{folder} is left out: {why}"),
+        }
+    }
+}
