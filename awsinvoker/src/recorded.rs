@@ -19,7 +19,8 @@ pub(crate) struct Recorded {
     /// One more than the greatest number of a request.
     pub(crate) numbers: u64,
     last_done_ns: u64,
-    window_ns: u64,
+    /// The length of the time in which requests were due, as far as it is known.
+    pub(crate) window_ns: u64,
     sent_in_window: u64,
     seen: NumberSet,
     damage: Damage,
