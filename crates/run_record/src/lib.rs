@@ -12,7 +12,10 @@
 //! - [`histogram`], [`totals`]: what is counted and recorded of many samples. Both can be merged.
 //! - [`latency`], [`budget`], [`environments`], [`cost`], [`failures`]: the parts of the published result, with what they are made
 //!   from.
-//! - [`percentile_interval`]: how well percentiles and their ratios are known where requests depend on each other.
+//! - [`observations`]: values by window of time and environment. [`sparse_histogram`]: what they are kept in. [`spread`]: how
+//!   widely windows and environments differ.
+//! - [`percentile_interval`], [`mean_interval`]: how well percentiles and means and their ratios are known where requests depend
+//!   on each other.
 //! - [`summary`], [`warning`]: the published result, and why it may mislead. [`verdict`]: whether it may be published at
 //!   all. [`threshold`]: whether it is what a user demanded.
 //! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls.
@@ -35,8 +38,10 @@ pub mod format;
 pub mod histogram;
 pub mod latency;
 pub mod likeness;
+pub mod mean_interval;
 pub mod names;
 pub mod number_set;
+pub mod observations;
 mod order_statistics;
 mod outcomes;
 pub mod percentile_interval;
@@ -45,6 +50,8 @@ pub mod run_info;
 pub mod sample;
 pub mod schema;
 pub mod sink;
+pub mod sparse_histogram;
+pub mod spread;
 pub mod summary;
 pub mod threshold;
 pub mod totals;

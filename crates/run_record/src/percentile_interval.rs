@@ -1,20 +1,21 @@
 //! Intervals of percentiles for latencies that depend on each other, as those of neighbouring requests do.
 //!
 //! Woodruff's interval on the effective size of the sample: the values are cut into blocks of time, and how much the blocks
-//! differ tells how many independent values they are worth. The ratio of two systems that were loaded at the same time has an
+//! differ tells how many independent values they are worth. So does how much environments differ, where they are known. The ratio of two systems that were loaded at the same time has an
 //! interval by the method of variance estimates recovery (MOVER), which knows that their blocks rise and fall together.
 //! Nothing is random, so equal values give equal intervals.
 
-use statrs::distribution::{Beta, ContinuousCDF as _, Normal, StudentsT};
+use statrs::distribution::{Beta, ContinuousCDF as _, Normal};
 
 use crate::histogram::Histogram;
+use crate::observations::Observations;
+use crate::sparse_histogram::SparseHistogram;
+use crate::spread::{Spread, student};
 
 /// Fewer blocks do not tell how much blocks differ.
 pub const MIN_BLOCKS: usize = 6;
 /// So many effective values have to lie above a percentile whose ratio is asked for.
 pub const MIN_ABOVE: f64 = 4.0;
-/// Above this correlation of neighbouring blocks, times the root of their number, there is a drift in all but 5 % of the cases.
-const DRIFT: f64 = 1.645;
 
 /// A percentile with its interval.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +32,10 @@ pub struct Estimate {
     pub effective_count: f64,
     /// Whether neighbouring blocks resemble each other, so that the interval holds for this time alone.
     pub is_drifting: bool,
-    /// For each block how many more of its values than the share do not exceed the percentile.
-    excess: Vec<f64>,
+    /// How widely the number of values varies that do not exceed the percentile.
+    spread: Spread,
+    /// The variance of this number that the interval is made of.
+    variance: f64,
 }
 
 /// How many times as great a percentile is as that of another system, with its interval.
@@ -44,6 +47,17 @@ pub struct Ratio {
     pub low: Option<f64>,
     /// The upper end; absent if it is not known.
     pub high: Option<f64>,
+}
+
+/// How much greater a percentile is than that of another system, with its interval, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Difference {
+    /// The difference.
+    pub ns: f64,
+    /// The lower end of its interval; absent if it is not known.
+    pub low_ns: Option<f64>,
+    /// The upper end; absent if it is not known.
+    pub high_ns: Option<f64>,
 }
 
 /// Why there is no interval.
@@ -74,34 +88,67 @@ impl Estimate {
     /// # Errors
     /// There are too few blocks, or no values.
     pub fn new(blocks: &[Histogram], share: f64, confidence: f64) -> Result<Self, NoInterval> {
+        Self::of(&Observations::from_windows(blocks), share, confidence)
+    }
+
+    /// The percentile `share` of these values. If they tell their environments, the interval is as wide as the differences
+    /// between environments demand.
+    ///
+    /// # Errors
+    /// There are too few windows, or no values.
+    pub fn of(values: &Observations, share: f64, confidence: f64) -> Result<Self, NoInterval> {
         let is_inside = |number: f64| number > 0.0 && number < 1.0;
         if !is_inside(share) || !is_inside(confidence) {
             return Err(NoInterval::Share { share, confidence });
         }
-        if blocks.len() < MIN_BLOCKS {
-            return Err(NoInterval::FewBlocks { blocks: blocks.len() });
+        if values.windows() < MIN_BLOCKS {
+            return Err(NoInterval::FewBlocks { blocks: values.windows() });
         }
-        let mut all = Histogram::default();
-        blocks.iter().for_each(|block| all.merge(block));
+        let all = values.all();
         let value_ns = all.quantile_ns(share).ok_or(NoInterval::NoValue)?;
-        let excess = excess(blocks, &all, value_ns, share);
+        let spread = values.spread(excess(all, value_ns, share));
         let count = all.count() as f64;
-        let effective_count = effective_count(&excess, count, share);
-        let [low, high] = ends(effective_count, share, confidence, blocks.len());
+        let variance = spread.variance(confidence);
+        let effective_count = effective_count(variance.value, count, share);
+        let [low, high] = ends(effective_count, share, confidence, variance.freedom);
         Ok(Self {
             share,
             value_ns,
             low_ns: all.quantile_ns(low).unwrap_or(value_ns).min(value_ns),
             high_ns: all.quantile_ns(high).filter(|_| high * count <= count - 0.5).map(|ns| ns.max(value_ns)),
             effective_count,
-            is_drifting: correlation(&excess, &excess, 1) > DRIFT / (blocks.len() as f64).sqrt(),
-            excess,
+            is_drifting: spread.is_drifting(),
+            spread,
+            variance: variance.value,
         })
     }
 
     /// How many effective values lie above the percentile.
     pub fn above(&self) -> f64 {
         self.effective_count * (1.0 - self.share)
+    }
+
+    /// The logarithm of how far the lower end lies below the percentile.
+    fn log_below(&self) -> f64 {
+        (self.value_ns as f64 / self.low_ns as f64).ln()
+    }
+
+    fn log_above(&self) -> Option<f64> {
+        self.high_ns.map(|high_ns| (high_ns as f64 / self.value_ns as f64).ln())
+    }
+
+    fn below_ns(&self) -> f64 {
+        self.value_ns as f64 - self.low_ns as f64
+    }
+
+    fn above_ns(&self) -> Option<f64> {
+        self.high_ns.map(|high_ns| high_ns as f64 - self.value_ns as f64)
+    }
+
+    /// How much the percentile moves together with that of another system, from -1 to 1.
+    fn correlation(&self, other: &Self) -> f64 {
+        let size = (self.variance * other.variance).sqrt();
+        if size > 0.0 { (self.spread.covariance(&other.spread) / size).clamp(-1.0, 1.0) } else { 0.0 }
     }
 }
 
@@ -111,28 +158,15 @@ impl Ratio {
     /// # Errors
     /// The blocks are not pairs, or too few values lie above a percentile.
     pub fn new(baseline: &Estimate, candidate: &Estimate) -> Result<Self, NoInterval> {
-        let (one, other) = (baseline.excess.len(), candidate.excess.len());
-        if one != other {
-            return Err(NoInterval::Unpaired { one, other });
-        }
-        let above = baseline.above().min(candidate.above());
-        if above < MIN_ABOVE {
-            return Err(NoInterval::FewAbove { above, factor: MIN_ABOVE / above });
-        }
+        check_pair(baseline, candidate)?;
         if baseline.low_ns == 0 || candidate.low_ns == 0 {
             return Err(NoInterval::Zero);
         }
-        let together = correlation(&baseline.excess, &candidate.excess, 0);
-        let distance =
-            |one: f64, other: f64| (one * one + other * other - 2.0 * together * one * other).max(0.0).sqrt();
         let ratio = (candidate.value_ns as f64 / baseline.value_ns as f64).ln();
-        let (below, above) = (candidate.log_below(), candidate.log_above());
-        let (baseline_below, baseline_above) = (baseline.log_below(), baseline.log_above());
-        Ok(Self {
-            ratio: ratio.exp(),
-            low: baseline_above.map(|baseline_above| (ratio - distance(below, baseline_above)).exp()),
-            high: above.map(|above| (ratio + distance(above, baseline_below)).exp()),
-        })
+        let distance = distance(baseline.correlation(candidate));
+        let low = baseline.log_above().map(|above| ratio - distance(candidate.log_below(), above));
+        let high = candidate.log_above().map(|above| ratio + distance(above, baseline.log_below()));
+        Ok(Self { ratio: ratio.exp(), low: low.map(f64::exp), high: high.map(f64::exp) })
     }
 
     /// Whether the two differ by less than `margin`, such as 0.05, as far as the interval tells. To be wrong in at most 5 % of
@@ -143,45 +177,63 @@ impl Ratio {
     }
 }
 
-impl Estimate {
-    /// The logarithm of how far the lower end lies below the percentile.
-    fn log_below(&self) -> f64 {
-        (self.value_ns as f64 / self.low_ns as f64).ln()
-    }
-
-    fn log_above(&self) -> Option<f64> {
-        self.high_ns.map(|high_ns| (high_ns as f64 / self.value_ns as f64).ln())
+impl Difference {
+    /// The percentile of a candidate less that of a baseline, whose blocks cover the same times.
+    ///
+    /// # Errors
+    /// The blocks are not pairs, or too few values lie above a percentile.
+    pub fn new(baseline: &Estimate, candidate: &Estimate) -> Result<Self, NoInterval> {
+        check_pair(baseline, candidate)?;
+        let ns = candidate.value_ns as f64 - baseline.value_ns as f64;
+        let distance = distance(baseline.correlation(candidate));
+        Ok(Self {
+            ns,
+            low_ns: baseline.above_ns().map(|above_ns| ns - distance(candidate.below_ns(), above_ns)),
+            high_ns: candidate.above_ns().map(|above_ns| ns + distance(above_ns, baseline.below_ns())),
+        })
     }
 }
 
-/// For each block how many of its values do not exceed the percentile, above what the share says. Of the values that the
-/// histogram does not tell apart from the percentile, a part counts, so that all blocks together have no excess.
-fn excess(blocks: &[Histogram], all: &Histogram, value_ns: u64, share: f64) -> Vec<f64> {
+fn check_pair(baseline: &Estimate, candidate: &Estimate) -> Result<(), NoInterval> {
+    let (one, other) = (baseline.spread.windows(), candidate.spread.windows());
+    if one != other {
+        return Err(NoInterval::Unpaired { one, other });
+    }
+    let above = baseline.above().min(candidate.above());
+    if above < MIN_ABOVE {
+        return Err(NoInterval::FewAbove { above, factor: MIN_ABOVE / above });
+    }
+    Ok(())
+}
+
+/// The distance of an end of the interval of a difference from the difference, given the distances of the two ends that it is
+/// made of.
+fn distance(correlation: f64) -> impl Fn(f64, f64) -> f64 {
+    move |one, other| (one * one + other * other - 2.0 * correlation * one * other).max(0.0).sqrt()
+}
+
+/// How many of some values do not exceed the percentile, above what the share says. Of the values that the histogram does not
+/// tell apart from the percentile, a part counts, so that all values together have no excess.
+fn excess(all: &SparseHistogram, value_ns: u64, share: f64) -> impl Fn(&SparseHistogram) -> f64 {
     let (below, at) = all.counts_below_and_at(value_ns);
     let part = if at == 0 { 0.0 } else { (share * all.count() as f64 - below as f64) / at as f64 };
-    let of = |block: &Histogram| {
-        let (below, at) = block.counts_below_and_at(value_ns);
-        below as f64 + part * at as f64 - share * block.count() as f64
-    };
-    blocks.iter().map(of).collect()
+    move |values| {
+        let (below, at) = values.counts_below_and_at(value_ns);
+        below as f64 + part * at as f64 - share * values.count() as f64
+    }
 }
 
-fn effective_count(excess: &[f64], count: f64, share: f64) -> f64 {
-    let blocks = excess.len() as f64;
-    let squares: f64 = excess.iter().map(|excess| excess * excess).sum();
-    let variance = blocks / (blocks - 1.0) * squares / (count * count);
-    if variance > 0.0 { count.min(share * (1.0 - share) / variance) } else { count }
+/// How many independent values have this variance of the number that does not exceed the percentile.
+fn effective_count(variance: f64, count: f64, share: f64) -> f64 {
+    if variance > 0.0 { count.min(share * (1.0 - share) * count * count / variance) } else { count }
 }
 
-/// The shares of values at the ends of the interval. The effective count is itself an estimate from the blocks, so it is made
-/// smaller by what Student's distribution is wider than the normal one.
-fn ends(effective_count: f64, share: f64, confidence: f64, blocks: usize) -> [f64; 2] {
+/// The shares of values at the ends of the interval. The effective count is itself an estimate, so it is made smaller by what
+/// Student's distribution is wider than the normal one.
+fn ends(effective_count: f64, share: f64, confidence: f64, freedom: f64) -> [f64; 2] {
     let tail = (1.0 - confidence) / 2.0;
-    let (Ok(normal), Ok(student)) = (Normal::new(0.0, 1.0), StudentsT::new(0.0, 1.0, blocks as f64 - 1.0))
-    else {
-        return [0.0, 1.0];
-    };
-    let wider = student.inverse_cdf(1.0 - tail) / normal.inverse_cdf(1.0 - tail);
+    let Ok(normal) = Normal::new(0.0, 1.0) else { return [0.0, 1.0] };
+    let wider = student(freedom, confidence) / normal.inverse_cdf(1.0 - tail);
     let count = effective_count / (wider * wider);
     let below = share * count;
     let share_at = |tail: f64, below: f64, above: f64| Some(Beta::new(below, above).ok()?.inverse_cdf(tail));
@@ -189,14 +241,6 @@ fn ends(effective_count: f64, share: f64, confidence: f64, blocks: usize) -> [f6
         share_at(tail, below, count - below + 1.0).filter(|low| low.is_finite()).unwrap_or(0.0),
         share_at(1.0 - tail, below + 1.0, count - below).filter(|high| high.is_finite()).unwrap_or(1.0),
     ]
-}
-
-/// The correlation of the blocks of one with those that come `lag` blocks later of the other; 0 if one does not vary.
-fn correlation(one: &[f64], other: &[f64], lag: usize) -> f64 {
-    let squares = |excess: &[f64]| excess.iter().map(|excess| excess * excess).sum::<f64>();
-    let product: f64 = one.iter().zip(other.iter().skip(lag)).map(|(one, other)| one * other).sum();
-    let size = (squares(one) * squares(other)).sqrt();
-    if size > 0.0 { product / size } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -344,7 +388,7 @@ mod tests {
                 prop_assert!(estimate.low_ns <= estimate.value_ns);
                 prop_assert!(estimate.high_ns.is_none_or(|high_ns| high_ns >= estimate.value_ns));
                 prop_assert!(estimate.effective_count > 0.0);
-                let sum: f64 = estimate.excess.iter().sum();
+                let sum: f64 = estimate.spread.windows.iter().sum();
                 prop_assert!(sum.abs() < 1e-6, "{}", sum);
                 let _ = Ratio::new(&estimate, &estimate);
             }

@@ -1,0 +1,146 @@
+//! Intervals of means and of their ratios for latencies that depend on each other: the jackknife over windows of time, which
+//! leaves out one pair of windows at a time, with what environments add.
+
+use crate::observations::Observations;
+use crate::percentile_interval::{MIN_BLOCKS, NoInterval};
+use crate::spread::Variance;
+
+/// An estimate with its interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MeanInterval {
+    /// The estimate.
+    pub estimate: f64,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+/// The means of one or two sides: of all windows, and of all but each one.
+struct Means {
+    of_all: f64,
+    without_each: Vec<f64>,
+}
+
+/// The mean of the values in nanoseconds.
+///
+/// # Errors
+/// There are too few windows, or a mean is not known, or 0.
+pub fn mean(side: &Observations, confidence: f64) -> Result<MeanInterval, NoInterval> {
+    let means = Means::new(side)?;
+    Ok(in_logarithms(
+        means.of_all.ln(),
+        &logarithms(&means)?,
+        environments(side, means.of_all, confidence),
+        confidence,
+    ))
+}
+
+/// The mean of the candidate's values by that of the baseline's.
+///
+/// # Errors
+/// As of [`mean`], or the windows are not pairs.
+pub fn ratio(
+    baseline: &Observations,
+    candidate: &Observations,
+    confidence: f64,
+) -> Result<MeanInterval, NoInterval> {
+    let [one, other] = pair(baseline, candidate)?;
+    let each: Vec<f64> =
+        logarithms(&one)?.into_iter().zip(logarithms(&other)?).map(|(one, other)| other - one).collect();
+    let extra = plus(
+        environments(baseline, one.of_all, confidence),
+        environments(candidate, other.of_all, confidence),
+    );
+    Ok(in_logarithms((other.of_all / one.of_all).ln(), &each, extra, confidence))
+}
+
+/// The mean of the candidate's values less that of the baseline's, in nanoseconds.
+///
+/// # Errors
+/// As of [`ratio`].
+pub fn difference(
+    baseline: &Observations,
+    candidate: &Observations,
+    confidence: f64,
+) -> Result<MeanInterval, NoInterval> {
+    let [one, other] = pair(baseline, candidate)?;
+    let each: Vec<f64> =
+        one.without_each.iter().zip(&other.without_each).map(|(one, other)| other - one).collect();
+    let scaled = |side, mean: f64| {
+        environments(side, mean, confidence)
+            .map(|variance| Variance { value: variance.value * mean * mean, ..variance })
+    };
+    let extra = plus(scaled(baseline, one.of_all), scaled(candidate, other.of_all));
+    let estimate = other.of_all - one.of_all;
+    let half = half_width(&each, extra, confidence);
+    Ok(MeanInterval { estimate, low: estimate - half, high: estimate + half })
+}
+
+fn pair(baseline: &Observations, candidate: &Observations) -> Result<[Means; 2], NoInterval> {
+    let (one, other) = (baseline.windows(), candidate.windows());
+    if one != other {
+        return Err(NoInterval::Unpaired { one, other });
+    }
+    Ok([Means::new(baseline)?, Means::new(candidate)?])
+}
+
+impl Means {
+    fn new(side: &Observations) -> Result<Self, NoInterval> {
+        let windows = side.sums();
+        if windows.len() < MIN_BLOCKS {
+            return Err(NoInterval::FewBlocks { blocks: windows.len() });
+        }
+        let all = windows.iter().fold((0.0, 0.0), |all, window| (all.0 + window.0, all.1 + window.1));
+        if windows.iter().any(|window| all.0 - window.0 <= 0.0) {
+            return Err(NoInterval::NoValue);
+        }
+        Ok(Self {
+            of_all: all.1 / all.0,
+            without_each: windows.iter().map(|window| (all.1 - window.1) / (all.0 - window.0)).collect(),
+        })
+    }
+}
+
+fn logarithms(means: &Means) -> Result<Vec<f64>, NoInterval> {
+    let is_positive = |mean: &f64| *mean > 0.0;
+    if !is_positive(&means.of_all) || !means.without_each.iter().all(is_positive) {
+        return Err(NoInterval::Zero);
+    }
+    Ok(means.without_each.iter().map(|mean| mean.ln()).collect())
+}
+
+/// What environments add to the variance of the logarithm of a mean, if they make its interval wider.
+fn environments(side: &Observations, mean: f64, confidence: f64) -> Option<Variance> {
+    let spread = side.spread(|values| values.sum_ns() - mean * values.count() as f64);
+    let total = side.all().sum_ns();
+    let added = spread.added_by_environments(confidence)?;
+    Some(Variance { value: added.value / (total * total), ..added })
+}
+
+/// What both sides add.
+fn plus(one: Option<Variance>, other: Option<Variance>) -> Option<Variance> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            Some(Variance { value: one.value + other.value, freedom: one.freedom.min(other.freedom) })
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+fn in_logarithms(estimate: f64, each: &[f64], extra: Option<Variance>, confidence: f64) -> MeanInterval {
+    let half = half_width(each, extra, confidence);
+    MeanInterval { estimate: estimate.exp(), low: (estimate - half).exp(), high: (estimate + half).exp() }
+}
+
+/// Half of the width of an interval around an estimate, from the estimates without each window.
+fn half_width(each: &[f64], extra: Option<Variance>, confidence: f64) -> f64 {
+    let windows = each.len() as f64;
+    let mean = each.iter().sum::<f64>() / windows;
+    let squares: f64 = each.iter().map(|one| (one - mean).powi(2)).sum();
+    let of_windows = Variance { value: (windows - 1.0) / windows * squares, freedom: windows - 1.0 };
+    let with = extra.map_or(0.0, |extra| {
+        Variance { value: of_windows.value + extra.value, freedom: extra.freedom }.half_width(confidence)
+    });
+    of_windows.half_width(confidence).max(with)
+}

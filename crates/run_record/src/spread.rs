@@ -1,0 +1,139 @@
+//! How widely a sum varies whose values depend on each other: those of a window of time, and those of an environment.
+//!
+//! Each value contributes a deviation, and the deviations of all values add up to zero. The variance of their sum follows from
+//! how the sums of windows vary, and from how those of environments vary beyond what chance within both explains (the two-way
+//! clustered variance). Environments that live in one window alone add nothing: what they differ by is in the window's sum.
+
+use std::collections::BTreeMap;
+
+use statrs::distribution::{ContinuousCDF as _, StudentsT};
+
+/// Fewer environments, weighted by how often they answered, say nothing about how much environments differ.
+pub const MIN_ENVIRONMENTS: f64 = 2.0;
+
+/// Above this correlation of neighbouring windows, times the root of their number, there is a drift in all but 5 % of the cases.
+const DRIFT: f64 = 1.645;
+
+/// The deviations of the values of one environment in one window.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deviation {
+    pub(crate) window: usize,
+    /// Absent if the answers did not tell it.
+    pub(crate) environment: Option<u32>,
+    /// How many values there are.
+    pub(crate) count: u64,
+    /// The sum of their deviations.
+    pub(crate) sum: f64,
+}
+
+/// How widely a sum of deviations varies.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Spread {
+    /// The sum of each window.
+    pub(crate) windows: Vec<f64>,
+    /// The variance that the windows tell of.
+    of_windows: f64,
+    /// What environments add to it.
+    of_environments: f64,
+    /// How many environments, all answering equally often, would tell as much.
+    environments: f64,
+}
+
+/// A variance, and how well it is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Variance {
+    pub(crate) value: f64,
+    /// The degrees of freedom of Student's distribution.
+    pub(crate) freedom: f64,
+}
+
+impl Spread {
+    /// From deviations in this number of windows, of which there are at least two.
+    pub(crate) fn new(windows: usize, deviations: &[Deviation]) -> Self {
+        let mut by_window = vec![0.0; windows];
+        let mut by_environment = BTreeMap::<u32, (u64, f64)>::new();
+        let (mut by_both, mut known) = (Vec::new(), 0.0);
+        for deviation in deviations {
+            by_window[deviation.window] += deviation.sum;
+            if let Some(environment) = deviation.environment {
+                let (count, sum) = by_environment.entry(environment).or_default();
+                *count += deviation.count;
+                *sum += deviation.sum;
+                by_both.push(deviation.sum);
+                known += deviation.count as f64;
+            }
+        }
+        let sums: Vec<f64> = by_environment.values().map(|(_, sum)| *sum).collect();
+        let squares: f64 = by_environment.values().map(|(count, _)| (*count as f64).powi(2)).sum();
+        Self {
+            of_windows: clustered(&by_window),
+            of_environments: (clustered(&sums) - clustered(&by_both)).max(0.0),
+            environments: if squares > 0.0 { known * known / squares } else { 0.0 },
+            windows: by_window,
+        }
+    }
+
+    /// The variance of the sum. Of what windows tell and what environments tell, it is what makes an interval wider.
+    pub(crate) fn variance(&self, confidence: f64) -> Variance {
+        let windows = Variance { value: self.of_windows, freedom: self.windows.len() as f64 - 1.0 };
+        if self.environments < MIN_ENVIRONMENTS {
+            return windows;
+        }
+        let value = self.of_windows + self.of_environments;
+        let environments = Variance { value, freedom: self.environments - 1.0 };
+        if environments.half_width(confidence) > windows.half_width(confidence) {
+            environments
+        } else {
+            windows
+        }
+    }
+
+    /// What environments add to the variance, if that makes an interval wider.
+    pub(crate) fn added_by_environments(&self, confidence: f64) -> Option<Variance> {
+        let variance = self.variance(confidence);
+        (variance.value > self.of_windows || variance.freedom < self.windows.len() as f64 - 1.0)
+            .then_some(Variance { value: self.of_environments, ..variance })
+    }
+
+    /// How many windows there are.
+    pub(crate) fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// The covariance of both sums. Both sides had the same windows, but not the same environments.
+    pub(crate) fn covariance(&self, other: &Self) -> f64 {
+        let product: f64 = self.windows.iter().zip(&other.windows).map(|(one, other)| one * other).sum();
+        factor(self.windows.len()) * product
+    }
+
+    /// Whether neighbouring windows resemble each other.
+    pub(crate) fn is_drifting(&self) -> bool {
+        let squares: f64 = self.windows.iter().map(|sum| sum * sum).sum();
+        let product: f64 = self.windows.iter().zip(self.windows.iter().skip(1)).map(|(a, b)| a * b).sum();
+        squares > 0.0 && product / squares > DRIFT / (self.windows.len() as f64).sqrt()
+    }
+}
+
+impl Variance {
+    /// Half of the width of an interval, if the sum were normally distributed.
+    pub(crate) fn half_width(self, confidence: f64) -> f64 {
+        student(self.freedom, confidence) * self.value.sqrt()
+    }
+}
+
+/// What Student's distribution does not exceed on either side with this confidence.
+pub(crate) fn student(freedom: f64, confidence: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom)
+        .map_or(f64::INFINITY, |student| student.inverse_cdf(1.0 - (1.0 - confidence) / 2.0))
+}
+
+/// The variance of a sum of independent clusters whose expectation is zero.
+fn clustered(sums: &[f64]) -> f64 {
+    factor(sums.len()) * sums.iter().map(|sum| sum * sum).sum::<f64>()
+}
+
+/// What a sum of squares is too small by, because the mean is taken from the same values.
+fn factor(clusters: usize) -> f64 {
+    let clusters = clusters as f64;
+    if clusters > 1.0 { clusters / (clusters - 1.0) } else { 1.0 }
+}
