@@ -29,12 +29,12 @@ pub struct Comparison {
     pub design: Design,
     /// The runs that it comes from.
     pub runs: Vec<Source>,
-    /// The length of a window of time, in seconds.
-    pub window_s: f64,
-    /// Windows in which all that is compared was loaded, and which are used.
+    /// The length of a window of time, in seconds; null if each run is one window.
+    pub window_s: Option<f64>,
+    /// How many complete windows there are.
     pub windows: u64,
-    /// Windows that are left out, because they are incomplete, or because something that is compared has no success in them.
-    pub windows_left_out: u64,
+    /// How much of the runs lies in no complete window and is left out, in seconds.
+    pub left_out_s: f64,
     /// By which share two values may differ and still be called equivalent, such as 0.05.
     pub margin: f64,
     /// What else is to be known about all of it.
@@ -85,6 +85,10 @@ pub struct Contrast {
     pub baseline: Arm,
     /// What is compared with the baseline.
     pub candidate: Arm,
+    /// Windows that are used: those in which both sides have a success.
+    pub windows: u64,
+    /// Windows that are not used.
+    pub windows_left_out: u64,
     /// The result in plain sentences: of the p50 and the p99 of each view.
     pub sentences: Vec<String>,
     /// What else is to be known about these two.
@@ -145,4 +149,15 @@ pub struct ColdEffect {
     pub candidate_with_us: Option<f64>,
     /// The candidate's, without its cold starts.
     pub candidate_without_us: Option<f64>,
+}
+
+impl Design {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::Interleaved => "interleaved",
+            Self::SeparateRuns => "separate_runs",
+        }
+    }
 }

@@ -100,21 +100,6 @@ impl Histogram {
         Steps(steps.collect())
     }
 
-    /// How many values are below those that share their three digits with this value, and how many share them.
-    pub(crate) fn counts_below_and_at(&self, value_ns: u64) -> (u64, u64) {
-        let Some(histogram) = self.recorded() else { return (0, 0) };
-        let steps = histogram.iter_recorded().take_while(|step| {
-            step.value_iterated_to() <= value_ns || histogram.equivalent(step.value_iterated_to(), value_ns)
-        });
-        steps.fold((0, 0), |(below, at), step| {
-            if histogram.equivalent(step.value_iterated_to(), value_ns) {
-                (below, at + step.count_at_value())
-            } else {
-                (below + step.count_at_value(), at)
-            }
-        })
-    }
-
     /// The greatest value.
     pub fn max_ns(&self) -> Option<u64> {
         self.recorded().map(Hdr::max)

@@ -3,6 +3,8 @@
 //! Endpoints of one function that stand at different systems are compared. Each of a system is set beside one of every
 //! other system with the same payload. What finds no such partner is set beside one that is left over, or beside the first.
 
+use std::collections::BTreeSet;
+
 use crate::canonical_json::canonical;
 use crate::run_info::{Configuration, EndpointInfo, FunctionInfo};
 use crate::sample::Outcome;
@@ -12,6 +14,36 @@ use crate::warning::{Property, Side, Warning};
 const MAX_CHARS: usize = 60;
 /// So many characters that are equal stand before the first difference of two long payloads.
 const CONTEXT_CHARS: usize = 15;
+
+/// Endpoints of one function that are compared, by their indexes: each of a system with one of another system.
+pub fn partners(configuration: &Configuration, first: &[usize], second: &[usize]) -> Vec<[usize; 2]> {
+    let compared = |indexes: &[usize]| -> Vec<Compared<'_>> {
+        indexes.iter().map(|index| Compared::new(configuration, &configuration.endpoints[*index])).collect()
+    };
+    let (of_first, of_second) = (compared(first), compared(second));
+    let index = |within: &[Compared<'_>], indexes: &[usize], it: &Compared<'_>| {
+        within.iter().position(|other| std::ptr::eq(other, it)).map(|at| indexes[at])
+    };
+    let mut used = BTreeSet::new();
+    let pairs = pairs(&of_first, &of_second).into_iter().filter_map(|(a, b)| {
+        let pair = [index(&of_first, first, a)?, index(&of_second, second, b)?];
+        // What is left over is set beside one that has a partner.
+        let is_new = pair.iter().all(|index| !used.contains(index));
+        is_new.then(|| used.extend(pair)).map(|()| pair)
+    });
+    pairs.collect()
+}
+
+/// What differs between two endpoints that are compared, what failed before the run, and whether that is not known.
+pub fn findings_of_pair(configuration: &Configuration, [first, second]: [usize; 2]) -> Vec<Warning> {
+    let pair = [first, second].map(|index| &configuration.endpoints[index]);
+    let [a, b] = pair.map(|info| Compared::new(configuration, info));
+    let failures = pair.into_iter().filter_map(failure);
+    let function = &pair[0].function;
+    let is_unchecked = pair.iter().any(|endpoint| endpoint.preflight.is_none());
+    let unchecked = is_unchecked.then(|| Warning::NoPreflight { function: function.clone() });
+    failures.chain(a.unlike(&b, function)).chain(unchecked).collect()
+}
 
 /// An endpoint, as far as it decides whether its latencies can be compared.
 struct Compared<'a> {
@@ -69,15 +101,7 @@ fn differences(configuration: &Configuration, function: &str) -> Vec<Warning> {
     for other in others {
         let other = at(other);
         for (a, b) in pairs(&first, &other) {
-            found.extend(a.differences(b).into_iter().map(|(property, [of_first, of_second])| {
-                let side = |of: &Compared<'_>, value| Side { endpoint: of.info.name.clone(), value };
-                Warning::Unlike {
-                    function: function.to_owned(),
-                    property,
-                    first: side(a, of_first),
-                    second: side(b, of_second),
-                }
-            }));
+            found.extend(a.unlike(b, function));
         }
     }
     found
@@ -122,6 +146,18 @@ impl<'a> Compared<'a> {
             payload: canonical(info.payload.get()).unwrap_or_else(|_| info.payload.get().to_owned()),
             function: configuration.functions.iter().find(is_called),
         }
+    }
+
+    /// What differs from another endpoint of this function, as warnings.
+    fn unlike(&self, other: &Self, function: &str) -> Vec<Warning> {
+        let side = |of: &Self, value| Side { endpoint: of.info.name.clone(), value };
+        let warning = |(property, [of_first, of_second])| Warning::Unlike {
+            function: function.to_owned(),
+            property,
+            first: side(self, of_first),
+            second: side(other, of_second),
+        };
+        self.differences(other).into_iter().map(warning).collect()
     }
 
     /// What differs from another endpoint, with both values. What is not known of one of them does not differ.

@@ -1,7 +1,5 @@
 //! The values of one side of a comparison, by window of time and by environment.
 
-use std::collections::BTreeSet;
-
 use crate::histogram::Histogram;
 use crate::sparse_histogram::SparseHistogram;
 use crate::spread::{Deviation, Spread};
@@ -64,11 +62,9 @@ impl Observations {
         sums
     }
 
-    /// The windows without a value.
-    pub fn empty_windows(&self) -> impl Iterator<Item = usize> {
-        let with: BTreeSet<usize> =
-            self.cells.iter().filter(|cell| cell.values.count() > 0).map(|cell| cell.window).collect();
-        (0..self.windows).filter(move |window| !with.contains(window))
+    /// How many environments, all answering equally often, would tell as much; 0 if none is known.
+    pub fn environments(&self) -> f64 {
+        self.spread(|_| 0.0).environments()
     }
 
     /// How widely the sum of what `deviation` says of the values of a cell varies.

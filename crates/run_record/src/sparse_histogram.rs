@@ -140,6 +140,8 @@ fn highest(bin: u16) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -171,8 +173,13 @@ mod tests {
             let (sparse, full) = (sparse(&values), histogram(&values));
             prop_assert_eq!(sparse.count(), full.count());
             prop_assert_eq!(sparse.quantile_ns(share), full.quantile_ns(share));
-            let at = values[0];
-            prop_assert_eq!(sparse.counts_below_and_at(at), full.counts_below_and_at(at));
+            let bins = values.iter().map(|value| bin(*value));
+            let (below, at) = bins.fold((0, 0), |(below, at), it| match it.cmp(&bin(values[0])) {
+                Ordering::Less => (below + 1, at),
+                Ordering::Equal => (below, at + 1),
+                Ordering::Greater => (below, at),
+            });
+            prop_assert_eq!(sparse.counts_below_and_at(values[0]), (below, at));
             prop_assert_eq!(&SparseHistogram::from(&full).counted, &sparse.counted);
             let exact: f64 = values.iter().map(|value| (*value).min(MOST_NS) as f64).sum();
             prop_assert_eq!(sparse.sum_ns(), exact);

@@ -95,6 +95,11 @@ impl Spread {
             .then_some(Variance { value: self.of_environments, ..variance })
     }
 
+    /// How many environments, all answering equally often, would tell as much.
+    pub(crate) fn environments(&self) -> f64 {
+        self.environments
+    }
+
     /// How many windows there are.
     pub(crate) fn windows(&self) -> usize {
         self.windows.len()

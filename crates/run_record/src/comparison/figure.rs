@@ -23,12 +23,17 @@ pub struct Figure {
     pub baseline: Option<Value>,
     /// The candidate's value; null if there is none.
     pub candidate: Option<Value>,
-    /// The candidate's value by the baseline's, with its 95 % interval; null if it is refused.
+    /// The candidate's value by the baseline's, with its 95 % interval; null if there is
+    /// none. It has no bounds if a claim is refused.
     pub ratio: Option<Interval>,
-    /// The candidate's value less the baseline's, in microseconds, with its 95 % interval; null if it is refused.
+    /// The candidate's value less the baseline's, in microseconds, with its 95 % interval;
+    /// null as the ratio is.
     pub difference_us: Option<Interval>,
     /// What may be claimed.
     pub claim: Claim,
+    /// Whether the two differ by less than the margin: the 90 % interval of the ratio lies within it. They may be shown to
+    /// differ all the same, but then by less than matters.
+    pub equivalent: bool,
     /// Why the ratio, or a claim about it, is refused; null if nothing is.
     pub refusal: Option<Refusal>,
     /// Whether the interval holds only about: there are fewer than ten pairs of windows, or fewer than twenty effective
@@ -81,9 +86,6 @@ pub enum Claim {
     NoDifference,
     /// Nothing may be claimed.
     Nothing,
-    /// The two differ by less than the margin: the 90 % interval of the ratio lies within it. The 95 % interval may
-    /// exclude 1 all the same: then they differ, but by less than matters.
-    Equivalent,
 }
 
 /// Which requests a statistic is about. All of them succeeded.
@@ -169,6 +171,18 @@ pub enum Refusal {
         /// How many equally busy environments of the side with the fewest would tell as much; null if no answer told its own.
         effective: Option<f64>,
     },
+}
+
+impl Claim {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CandidateFaster => "candidate_faster",
+            Self::BaselineFaster => "baseline_faster",
+            Self::NoDifference => "no_difference",
+            Self::Nothing => "nothing",
+        }
+    }
 }
 
 impl Scope {

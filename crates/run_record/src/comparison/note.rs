@@ -17,8 +17,6 @@ pub enum Note {
         /// What differs, or what is not known.
         warning: Warning,
     },
-    /// The runs are separate.
-    SeparateRuns,
     /// Callers waited for answers, so a slow side was called less often (coordinated omission).
     ClosedLoop,
     /// The sides were not called equally often.
@@ -45,8 +43,20 @@ pub enum Note {
         /// Their length in seconds.
         window_s: f64,
     },
-    /// A side was answered by a single environment, so all times say something about this environment.
+    /// A side was answered by one environment, or as good as one, so all its times say something about this environment.
     OneEnvironment {
+        /// The side.
+        label: String,
+    },
+    /// A side was answered by so few environments that this makes intervals wide.
+    FewEnvironments {
+        /// The side.
+        label: String,
+        /// How many equally busy ones would tell as much.
+        effective: f64,
+    },
+    /// No answer of a side told its environment, so how much environments differ is not known.
+    UnknownEnvironments {
         /// The side.
         label: String,
     },
@@ -75,10 +85,6 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unlike { warning } => write!(f, "not alike: {warning}"),
-            Self::SeparateRuns => f.write_str(
-                "the runs are separate, so there are no intervals of ratios: separate runs call identical systems different in \
-                 up to 92 % of the cases; load both systems in one run",
-            ),
             Self::ClosedLoop => f.write_str(
                 "callers waited for answers (closed loop), so a slow side was called less often while it was slow",
             ),
@@ -101,7 +107,17 @@ impl fmt::Display for Note {
             ),
             Self::OneEnvironment { label } => write!(
                 f,
-                "one environment of {label} answered: what is said holds for this environment, and others may differ"
+                "nearly all answers of {label} come from one environment: what is said holds for this environment, and others \
+                 may differ"
+            ),
+            Self::FewEnvironments { label, effective } => write!(
+                f,
+                "{label} is as good as {effective:.1} environments, so intervals are wide; --restart-every gives each window \
+                 its own"
+            ),
+            Self::UnknownEnvironments { label } => write!(
+                f,
+                "no answer of {label} told its environment, so intervals leave out how much environments differ"
             ),
             Self::UnequalFailures { baseline_percent, candidate_percent } => write!(
                 f,

@@ -1,0 +1,33 @@
+//! What one side did.
+
+use run_record::comparison::{Arm, Environments, Measure, Scope};
+
+use super::Side;
+
+/// A side within these windows.
+pub(super) fn arm(side: &Side, windows: &[usize]) -> Arm {
+    let counts = side.samples.counts(windows);
+    let cold = (counts.told > 0).then_some(counts.cold);
+    Arm {
+        label: side.label.clone(),
+        system: side.system.clone(),
+        endpoint: side.endpoint.clone(),
+        requests: counts.requests,
+        succeeded: counts.succeeded,
+        cold,
+        cold_percent: cold.map(|cold| cold as f64 / counts.told as f64 * 100.0),
+        environments: environments(side, windows),
+    }
+}
+
+fn environments(side: &Side, windows: &[usize]) -> Option<Environments> {
+    let distinct = side.samples.environments()?;
+    let by_window = side.samples.environments_by_window(windows);
+    let effective = side.samples.observations(Scope::All, Measure::Response, windows).environments();
+    Some(Environments {
+        distinct,
+        effective,
+        per_window_min: by_window.iter().copied().min().unwrap_or(0),
+        per_window_max: by_window.iter().copied().max().unwrap_or(0),
+    })
+}

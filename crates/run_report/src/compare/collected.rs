@@ -1,0 +1,168 @@
+//! What the samples of one side come to, by window and by environment. One pass over the samples fills it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use run_record::budget::{Budget, Part};
+use run_record::comparison::{Measure, Scope};
+use run_record::observations::{Cell, Observations};
+use run_record::sparse_histogram::SparseHistogram;
+use run_record::{Outcome, Sample, View};
+
+/// The most windows: with more, even a long run has windows of a second.
+pub const MAX_WINDOWS: usize = 100_000;
+/// More environments of a run are not told apart by name, so that memory is bounded.
+const MAX_NAMES: usize = 100_000;
+/// More environments than these share their number with others. A thousand tell well how much environments differ.
+const MAX_NUMBERS: u32 = 1_000;
+
+/// The samples of one side. Its memory is bounded by 8 bytes for each distinct value (of three digits) of a window,
+/// environment and measure, and by 16 bytes for each sample of at most eleven measures.
+#[derive(Debug, Default)]
+pub struct Collected {
+    windows: BTreeMap<usize, Counts>,
+    cells: BTreeMap<(usize, Option<u32>), CellValues>,
+    /// The numbers of the environments of the run that is read, by name.
+    names: HashMap<String, u32>,
+    /// How many environments of all runs there are.
+    environments: u64,
+}
+
+/// The requests of one window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) requests: u64,
+    pub(super) succeeded: u64,
+    /// Those that succeeded and were cold starts.
+    pub(super) cold: u64,
+    /// Those that succeeded and of which it is known whether they were cold starts.
+    pub(super) told: u64,
+}
+
+/// The values of one environment in one window. There are few kinds of them, so a list is found through quickly.
+type CellValues = Vec<((Start, Measure), SparseHistogram)>;
+
+/// What is known of how an invocation began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    Warm,
+    Cold,
+    Unknown,
+}
+
+impl Collected {
+    /// Samples that follow come from another run, so its environments are others, whatever their names.
+    pub fn begin_run(&mut self) {
+        self.names.clear();
+    }
+
+    /// Takes a sample of this window.
+    pub fn record(&mut self, window: usize, sample: &Sample) {
+        let counts = self.windows.entry(window).or_default();
+        counts.requests += 1;
+        if sample.reply.outcome != Outcome::Ok {
+            return;
+        }
+        counts.succeeded += 1;
+        counts.told += u64::from(sample.reply.cold.is_some());
+        counts.cold += u64::from(sample.reply.cold == Some(true));
+        let environment = sample.reply.environment.as_deref().and_then(|name| self.number(name));
+        let values = self.cells.entry((window, environment)).or_default();
+        each_value(sample, |kind, value_ns| match values.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, histogram)) => histogram.record(value_ns),
+            None => {
+                let mut histogram = SparseHistogram::default();
+                histogram.record(value_ns);
+                values.push((kind, histogram));
+            }
+        });
+    }
+
+    /// The number of an environment; absent of those that are not told apart.
+    fn number(&mut self, name: &str) -> Option<u32> {
+        if let Some(number) = self.names.get(name) {
+            return Some(*number);
+        }
+        if self.names.len() >= MAX_NAMES {
+            return None;
+        }
+        let number = u32::try_from(self.environments % u64::from(MAX_NUMBERS)).unwrap_or(0);
+        self.environments += 1;
+        self.names.insert(name.to_owned(), number);
+        Some(number)
+    }
+
+    /// The windows in which something succeeded.
+    pub(super) fn windows_with_success(&self) -> BTreeSet<usize> {
+        self.windows.iter().filter(|(_, counts)| counts.succeeded > 0).map(|(window, _)| *window).collect()
+    }
+
+    /// The requests of these windows.
+    pub(super) fn counts(&self, windows: &[usize]) -> Counts {
+        windows.iter().filter_map(|window| self.windows.get(window)).fold(Counts::default(), |all, one| {
+            Counts {
+                requests: all.requests + one.requests,
+                succeeded: all.succeeded + one.succeeded,
+                cold: all.cold + one.cold,
+                told: all.told + one.told,
+            }
+        })
+    }
+
+    /// How many environments there are; absent if none was told.
+    pub(super) fn environments(&self) -> Option<u64> {
+        (self.environments > 0).then_some(self.environments)
+    }
+
+    /// How many environments, up to a thousand, answered in each of these windows.
+    pub(super) fn environments_by_window(&self, windows: &[usize]) -> Vec<u64> {
+        let known =
+            |window: &usize| self.cells.range((*window, Some(0))..=(*window, Some(u32::MAX))).count() as u64;
+        windows.iter().map(known).collect()
+    }
+
+    /// The values of one kind in these windows, which become the windows 0, 1 and so on.
+    pub(super) fn observations(&self, scope: Scope, measure: Measure, windows: &[usize]) -> Observations {
+        let mut cells = Vec::new();
+        for (index, window) in windows.iter().enumerate() {
+            for ((_, environment), values) in self.cells.range((*window, None)..=(*window, Some(u32::MAX))) {
+                let of_kind = values.iter().filter(|((start, of), _)| *of == measure && start.is_in(scope));
+                let values = SparseHistogram::merged(of_kind.map(|(_, histogram)| histogram));
+                if values.count() > 0 {
+                    cells.push(Cell { window: index, environment: *environment, values });
+                }
+            }
+        }
+        Observations::new(windows.len(), cells)
+    }
+}
+
+impl Start {
+    fn is_in(self, scope: Scope) -> bool {
+        match scope {
+            Scope::All => true,
+            Scope::Warm => self == Self::Warm,
+            Scope::Cold => self == Self::Cold,
+        }
+    }
+}
+
+/// Shows each time of a sample that is compared. Of the parts of its response, the initialisation is that of a cold start and
+/// all others are those of warm requests.
+fn each_value(sample: &Sample, mut take: impl FnMut((Start, Measure), u64)) {
+    let start = match sample.reply.cold {
+        Some(false) => Start::Warm,
+        Some(true) => Start::Cold,
+        None => Start::Unknown,
+    };
+    for view in View::ALL {
+        if let Some(value_ns) = view.latency_ns(sample) {
+            take((start, view.into()), value_ns);
+        }
+    }
+    let Ok(budget) = Budget::new(sample) else { return };
+    for part in Part::ALL.into_iter().filter(|part| (*part == Part::Init) == (start == Start::Cold)) {
+        if let Some(value_ns) = budget.part(part) {
+            take((start, part.into()), value_ns);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Every statistic of every view and part of two sides.
+
+use run_record::budget::Part;
+use run_record::comparison::{
+    Arm, Claim, ColdEffect, Figure, Interval, Measure, Refusal, Scope, Statistic, Value,
+};
+use run_record::mean_interval::{self, MeanInterval};
+use run_record::observations::Observations;
+use run_record::percentile_interval::{Difference, Estimate, NoInterval, Ratio};
+use run_record::spread::MIN_ENVIRONMENTS;
+use run_record::{View, units};
+
+use super::Side;
+
+/// What is published holds with this confidence.
+const CONFIDENCE: f64 = 0.95;
+/// What equivalence is told by: an interval of this confidence is wrong on either side in 5 % of the cases.
+const EQUIVALENCE: f64 = 0.9;
+/// With fewer pairs of windows, intervals hold only about.
+pub(super) const GOOD_PAIRS: usize = 10;
+/// With fewer effective values above a percentile, its interval holds only about.
+const GOOD_ABOVE: f64 = 20.0;
+/// A percentile sits in the gap between warm and cold if the share of cold starts is between these multiples of the share of
+/// values above it.
+const GAP: std::ops::RangeInclusive<f64> = 0.5..=2.0;
+
+/// Two sides.
+pub(super) struct Pair<'a> {
+    pub(super) sides: [&'a Side; 2],
+    /// The windows of each.
+    pub(super) windows: [Vec<usize>; 2],
+    pub(super) arms: &'a [Arm; 2],
+    pub(super) is_separate: bool,
+    pub(super) margin: f64,
+}
+
+/// What two sides come to by one statistic.
+struct Compared {
+    values: [Option<Value>; 2],
+    ratio: Result<(Interval, Interval), Refusal>,
+    is_equivalent: bool,
+    is_approximate: bool,
+    is_drifting: bool,
+}
+
+impl Pair<'_> {
+    /// All statistics of which a side has a value.
+    pub(super) fn figures(&self) -> Vec<Figure> {
+        kinds().flat_map(|(scope, measure)| self.figures_of(scope, measure)).collect()
+    }
+
+    fn figures_of(&self, scope: Scope, measure: Measure) -> Vec<Figure> {
+        let [baseline, candidate] =
+            [0, 1].map(|index| self.sides[index].samples.observations(scope, measure, &self.windows[index]));
+        if baseline.all().count() + candidate.all().count() == 0 {
+            return Vec::new();
+        }
+        let figure = |statistic| self.figure(scope, measure, statistic, [&baseline, &candidate]);
+        Statistic::ALL.into_iter().map(figure).collect()
+    }
+
+    fn figure(
+        &self,
+        scope: Scope,
+        measure: Measure,
+        statistic: Statistic,
+        sides: [&Observations; 2],
+    ) -> Figure {
+        let compared = match statistic.share() {
+            Some(share) => percentiles(sides, share, self.margin),
+            None => means(sides, self.margin),
+        };
+        let no_claim = self.no_claim(measure, sides);
+        let bounds = compared.ratio.as_ref().ok().map(|(ratio, _)| *ratio);
+        let unclaimed = |interval: Interval| match no_claim {
+            Some(_) => Interval { low: None, high: None, ..interval },
+            None => interval,
+        };
+        // Separate runs have no pairs, so nothing but their values is known.
+        let side_by_side = || side_by_side(&compared.values).filter(|_| self.is_separate);
+        let (ratio, difference_us) = compared.ratio.as_ref().ok().copied().or_else(side_by_side).unzip();
+        Figure {
+            scope,
+            measure,
+            statistic,
+            ratio: ratio.map(unclaimed),
+            difference_us: difference_us.map(unclaimed),
+            claim: if no_claim.is_some() { Claim::Nothing } else { bounds.map_or(Claim::Nothing, claim) },
+            equivalent: compared.is_equivalent && no_claim.is_none(),
+            refusal: no_claim.or(compared.ratio.err()),
+            approximate: compared.is_approximate,
+            drifting: compared.is_drifting,
+            in_cold_gap: scope == Scope::All && self.is_in_gap(statistic),
+            baseline: compared.values[0].clone(),
+            candidate: compared.values[1].clone(),
+        }
+    }
+
+    /// Why nothing may be claimed whatever the numbers are.
+    fn no_claim(&self, measure: Measure, sides: [&Observations; 2]) -> Option<Refusal> {
+        if self.is_separate {
+            return Some(Refusal::SeparateRuns);
+        }
+        if !measure.is_of_function() || sides.iter().any(|side| side.all().count() == 0) {
+            return None;
+        }
+        let effective = sides.map(Observations::environments).into_iter().fold(f64::INFINITY, f64::min);
+        (effective < MIN_ENVIRONMENTS)
+            .then_some(Refusal::OneEnvironment { effective: (effective > 0.0).then_some(effective) })
+    }
+
+    fn is_in_gap(&self, statistic: Statistic) -> bool {
+        let above = statistic.share().map(|share| 1.0 - share);
+        let cold = self.arms.iter().filter_map(|arm| arm.cold_percent);
+        above.is_some_and(|above| cold.into_iter().any(|percent| GAP.contains(&(percent / 100.0 / above))))
+    }
+}
+
+/// What is compared, in the order in which it is published.
+fn kinds() -> impl Iterator<Item = (Scope, Measure)> {
+    let views = |scope| View::ALL.into_iter().map(move |view| (scope, view.into()));
+    let parts =
+        Part::ALL.into_iter().filter(|part| *part != Part::Init).map(|part| (Scope::Warm, part.into()));
+    let cold = [(Scope::Cold, Measure::Response), (Scope::Cold, Measure::Init)];
+    views(Scope::All).chain(views(Scope::Warm)).chain(parts).chain(cold)
+}
+
+fn claim(ratio: Interval) -> Claim {
+    match (ratio.low, ratio.high) {
+        (_, Some(high)) if high < 1.0 => Claim::CandidateFaster,
+        (Some(low), _) if low > 1.0 => Claim::BaselineFaster,
+        _ => Claim::NoDifference,
+    }
+}
+
+fn percentiles(sides: [&Observations; 2], share: f64, margin: f64) -> Compared {
+    let estimates = |confidence| sides.map(|side| Estimate::of(side, share, confidence));
+    let [baseline, candidate] = estimates(CONFIDENCE);
+    let value = |side: &Observations, estimate: &Result<Estimate, NoInterval>| {
+        let us = units::us(side.all().quantile_ns(share)?);
+        let known = estimate.as_ref().ok();
+        Some(Value {
+            us,
+            low_us: known.map(|estimate| units::us(estimate.low_ns)),
+            high_us: known.and_then(|estimate| estimate.high_ns).map(units::us),
+            count: side.all().count(),
+            effective_count: known.map(|estimate| estimate.effective_count),
+        })
+    };
+    let values = [value(sides[0], &baseline), value(sides[1], &candidate)];
+    let both = baseline.and_then(|baseline| Ok((baseline, candidate?)));
+    let is_equivalent = || {
+        let [Ok(baseline), Ok(candidate)] = estimates(EQUIVALENCE) else { return false };
+        Ratio::new(&baseline, &candidate).is_ok_and(|ratio| ratio.is_within(margin))
+    };
+    let above = both.as_ref().map_or(0.0, |(baseline, candidate)| baseline.above().min(candidate.above()));
+    let is_drifting =
+        both.as_ref().is_ok_and(|(baseline, candidate)| baseline.is_drifting || candidate.is_drifting);
+    let ratio = both.and_then(|(baseline, candidate)| {
+        let Ratio { ratio, low, high } = Ratio::new(&baseline, &candidate)?;
+        let Difference { ns, low_ns, high_ns } = Difference::new(&baseline, &candidate)?;
+        let us = |ns: f64| ns / units::NS_PER_US as f64;
+        let difference = Interval { estimate: us(ns), low: low_ns.map(us), high: high_ns.map(us) };
+        Ok((Interval { estimate: ratio, low, high }, difference))
+    });
+    Compared {
+        values,
+        is_equivalent: ratio.is_ok() && is_equivalent(),
+        ratio: ratio.map_err(Refusal::from),
+        is_approximate: sides[0].windows() < GOOD_PAIRS || above < GOOD_ABOVE,
+        is_drifting,
+    }
+}
+
+fn means(sides: [&Observations; 2], margin: f64) -> Compared {
+    let us = |ns: f64| ns / units::NS_PER_US as f64;
+    let value = |side: &Observations| {
+        let count = side.all().count();
+        let interval = mean_interval::mean(side, CONFIDENCE).ok();
+        (count > 0).then(|| Value {
+            us: us(side.all().sum_ns() / count as f64),
+            low_us: interval.map(|interval| us(interval.low)),
+            high_us: interval.map(|interval| us(interval.high)),
+            count,
+            effective_count: None,
+        })
+    };
+    let interval =
+        |it: MeanInterval| Interval { estimate: it.estimate, low: Some(it.low), high: Some(it.high) };
+    let in_us =
+        |it: MeanInterval| MeanInterval { estimate: us(it.estimate), low: us(it.low), high: us(it.high) };
+    let ratio = mean_interval::ratio(sides[0], sides[1], CONFIDENCE).and_then(|ratio| {
+        let difference = mean_interval::difference(sides[0], sides[1], CONFIDENCE)?;
+        Ok((interval(ratio), interval(in_us(difference))))
+    });
+    let is_within = |it: MeanInterval| it.low >= 1.0 / (1.0 + margin) && it.high <= 1.0 + margin;
+    Compared {
+        values: sides.map(value),
+        ratio: ratio.map_err(Refusal::from),
+        is_equivalent: mean_interval::ratio(sides[0], sides[1], EQUIVALENCE).is_ok_and(is_within),
+        is_approximate: sides[0].windows() < GOOD_PAIRS,
+        is_drifting: false,
+    }
+}
+
+/// The ratio and the difference of two values whose intervals are not known.
+fn side_by_side([baseline, candidate]: &[Option<Value>; 2]) -> Option<(Interval, Interval)> {
+    let (baseline, candidate) = (baseline.as_ref()?.us, candidate.as_ref()?.us);
+    let alone = |estimate| Interval { estimate, low: None, high: None };
+    (baseline > 0.0).then(|| (alone(candidate / baseline), alone(candidate - baseline)))
+}
+
+/// What cold starts do to the percentiles of the response latency; nothing if there were none.
+pub(super) fn cold_effect(figures: &[Figure]) -> Vec<ColdEffect> {
+    let of = |scope, statistic| {
+        let is_it =
+            |it: &&Figure| it.scope == scope && it.measure == Measure::Response && it.statistic == statistic;
+        figures.iter().find(is_it)
+    };
+    let us = |value: &Option<Value>| value.as_ref().map(|value| value.us);
+    let effect = |statistic| {
+        of(Scope::Cold, statistic)?;
+        let (with, without) = (of(Scope::All, statistic)?, of(Scope::Warm, statistic)?);
+        Some(ColdEffect {
+            statistic,
+            baseline_with_us: us(&with.baseline),
+            baseline_without_us: us(&without.baseline),
+            candidate_with_us: us(&with.candidate),
+            candidate_without_us: us(&without.candidate),
+        })
+    };
+    Statistic::ALL.into_iter().filter_map(effect).collect()
+}

@@ -1,0 +1,69 @@
+//! What a reader has to know besides the numbers.
+
+use run_record::comparison::{Arm, Contrast, Design, Note};
+
+use run_record::spread::MIN_ENVIRONMENTS;
+
+use super::figures::GOOD_PAIRS;
+use super::{Input, Pairing, Side};
+
+/// With fewer pairs of windows, equivalence is recognised seldom.
+const PAIRS_FOR_EQUIVALENCE: u64 = 30;
+/// In shorter windows, what happens in one reaches into the next.
+const GOOD_WINDOW_S: f64 = 30.0;
+/// Shares that differ by less are those of a round that was cut off.
+const EQUAL_SHARES: f64 = 0.001;
+/// With fewer environments, intervals are wider by a fifth or more, because little is known of how much they differ.
+const GOOD_ENVIRONMENTS: f64 = 6.0;
+/// Above this difference of the shares of failures, in percent, latencies are those of a selection.
+const EQUAL_FAILURES_PERCENT: f64 = 1.0;
+
+/// What limits all of a comparison.
+pub(super) fn of_all(input: &Input, contrasts: &[Contrast]) -> Vec<Note> {
+    let mut notes = input.notes.clone();
+    if input.design == Design::SeparateRuns {
+        return notes;
+    }
+    if let Some(window_s) = input.window_s.filter(|window_s| *window_s < GOOD_WINDOW_S) {
+        notes.push(Note::ShortWindows { window_s });
+    }
+    if let Some(pairs) = contrasts.iter().map(|contrast| contrast.windows).min() {
+        if pairs < GOOD_PAIRS as u64 {
+            notes.push(Note::FewPairs { pairs });
+        }
+        if pairs < PAIRS_FOR_EQUIVALENCE {
+            notes.push(Note::FewForEquivalence { pairs });
+        }
+    }
+    notes
+}
+
+/// What limits what two sides say.
+pub(super) fn of_pair(pairing: &Pairing, sides: [&Side; 2], arms: &[Arm; 2]) -> Vec<Note> {
+    let mut notes = pairing.notes.clone();
+    let [baseline, candidate] = sides.map(|side| side.share);
+    if (baseline - candidate).abs() > EQUAL_SHARES {
+        let percent = |share: f64| share * 100.0;
+        notes.push(Note::UnequalShares {
+            baseline_percent: percent(baseline),
+            candidate_percent: percent(candidate),
+        });
+    }
+    let failed = |arm: &Arm| (arm.requests - arm.succeeded) as f64 / arm.requests.max(1) as f64 * 100.0;
+    let (baseline_percent, candidate_percent) = (failed(&arms[0]), failed(&arms[1]));
+    if (baseline_percent - candidate_percent).abs() > EQUAL_FAILURES_PERCENT {
+        notes.push(Note::UnequalFailures { baseline_percent, candidate_percent });
+    }
+    notes.extend(arms.iter().filter_map(few_environments));
+    notes
+}
+
+fn few_environments(arm: &Arm) -> Option<Note> {
+    let label = arm.label.clone();
+    match arm.environments.as_ref().map(|environments| environments.effective) {
+        None => Some(Note::UnknownEnvironments { label }),
+        Some(..MIN_ENVIRONMENTS) => Some(Note::OneEnvironment { label }),
+        Some(effective @ ..GOOD_ENVIRONMENTS) => Some(Note::FewEnvironments { label, effective }),
+        Some(_) => None,
+    }
+}

@@ -1,0 +1,105 @@
+//! Results in plain sentences.
+
+use run_record::comparison::{Arm, Claim, Figure, Interval, Measure, Scope, Statistic};
+
+use super::Pairing;
+
+/// A sentence for the p50 and the p99 of each view.
+pub(super) fn sentences(pairing: &Pairing, arms: &[Arm; 2], figures: &[Figure], margin: f64) -> Vec<String> {
+    let is_told = |figure: &&Figure| {
+        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
+        let is_asked = matches!(figure.statistic, Statistic::P50 | Statistic::P99);
+        figure.scope == Scope::All && is_view && is_asked
+    };
+    figures.iter().filter(is_told).map(|figure| sentence(pairing, arms, figure, margin)).collect()
+}
+
+fn sentence(pairing: &Pairing, [baseline, candidate]: &[Arm; 2], figure: &Figure, margin: f64) -> String {
+    let subject = |arm: &Arm| match arm.label == arm.system {
+        true => format!("{} on {}", pairing.function, arm.label),
+        false => arm.label.clone(),
+    };
+    let object = |arm: &Arm| match arm.label == arm.system {
+        true => format!("on {}", arm.label),
+        false => arm.label.clone(),
+    };
+    let what = format!("{} ({})", figure.statistic.name(), figure.measure.name());
+    let equivalent = match figure.equivalent {
+        true => format!("; they are equivalent within {} %", percent(margin)),
+        false => String::new(),
+    };
+    let speed = |interval: &Interval| Interval {
+        estimate: 1.0 / interval.estimate,
+        low: interval.high.map(|high| 1.0 / high),
+        high: interval.low.map(|low| 1.0 / low),
+    };
+    match (figure.claim, &figure.ratio) {
+        (Claim::CandidateFaster, Some(ratio)) => format!(
+            "{} answers {} times as fast as {} at {what}{equivalent}",
+            subject(candidate),
+            range(&speed(ratio)),
+            object(baseline)
+        ),
+        (Claim::BaselineFaster, Some(ratio)) => format!(
+            "{} answers {} times as fast as {} at {what}{equivalent}",
+            subject(baseline),
+            range(ratio),
+            object(candidate)
+        ),
+        (Claim::NoDifference, Some(ratio)) if figure.equivalent => format!(
+            "{} and {} are equivalent within {} % at {what}: between {} times as fast",
+            subject(candidate),
+            object(baseline),
+            percent(margin),
+            between(&speed(ratio))
+        ),
+        (Claim::NoDifference, Some(ratio)) => format!(
+            "no difference is shown between {} and {} at {what}: {} times as fast",
+            subject(candidate),
+            object(baseline),
+            with_between(&speed(ratio))
+        ),
+        _ => {
+            let why =
+                figure.refusal.as_ref().map_or_else(|| "no value is known".to_owned(), ToString::to_string);
+            format!(
+                "nothing is claimed about {} and {} at {what}: {why}",
+                subject(candidate),
+                object(baseline)
+            )
+        }
+    }
+}
+
+/// `1.31 to 1.38`, or what of it is known.
+fn range(interval: &Interval) -> String {
+    match (interval.low, interval.high) {
+        (Some(low), Some(high)) => format!("{} to {}", times(low), times(high)),
+        (Some(low), None) => format!("at least {}", times(low)),
+        (None, Some(high)) => format!("at most {}", times(high)),
+        (None, None) => times(interval.estimate),
+    }
+}
+
+fn between(interval: &Interval) -> String {
+    range(interval).replace(" to ", " and ")
+}
+
+fn with_between(interval: &Interval) -> String {
+    let is_whole = interval.low.is_some() && interval.high.is_some();
+    if is_whole { format!("between {}", between(interval)) } else { range(interval) }
+}
+
+/// A factor with two or three significant digits.
+pub(crate) fn times(factor: f64) -> String {
+    match factor {
+        ..9.995 => format!("{factor:.2}"),
+        ..99.95 => format!("{factor:.1}"),
+        _ => format!("{factor:.0}"),
+    }
+}
+
+/// A share in percent, without decimals that say nothing.
+pub(crate) fn percent(share: f64) -> String {
+    ((share * 1e4).round() / 1e2).to_string()
+}

@@ -1,0 +1,64 @@
+//! A comparison as Markdown, to be kept beside a paper.
+
+use std::fmt::Write as _;
+
+use run_record::comparison::{Comparison, Contrast};
+
+use super::{Extent, contrast_notes, did, limits, made_of, table};
+
+/// The verdict, what limits the result, and for each function sentences and a table.
+pub fn markdown(comparison: &Comparison, extent: Extent) -> String {
+    let verdict = if comparison.valid { "valid" } else { "invalid" };
+    let mut text =
+        format!("# Comparison\n\nVerdict: **{verdict}**. Made of {}.\n\n", escaped(&made_of(comparison)));
+    for limit in limits(comparison) {
+        item(&mut text, &limit);
+    }
+    for run in &comparison.runs {
+        item(&mut text, &format!("run {}: begun at {}, {} requests", run.folder, run.start, run.requests));
+    }
+    comparison.contrasts.iter().for_each(|contrast| self::contrast(&mut text, contrast, extent));
+    text
+}
+
+fn contrast(text: &mut String, contrast: &Contrast, extent: Extent) {
+    let (baseline, candidate) = (escaped(&contrast.baseline.label), escaped(&contrast.candidate.label));
+    let _ = writeln!(text, "\n## {}: {candidate} against {baseline}\n", escaped(&contrast.function));
+    contrast_notes(contrast).for_each(|note| item(text, &note));
+    contrast.sentences.iter().for_each(|sentence| item(text, sentence));
+    [&contrast.baseline, &contrast.candidate].iter().for_each(|arm| item(text, &did(arm)));
+    text.push('\n');
+    let rows = table::rows(contrast, extent);
+    row(text, &table::heads(contrast));
+    text.push_str("|:---|---:|---:|---:|---:|:---|\n");
+    rows.iter().for_each(|cells| row(text, cells));
+    let legend = table::legend(&rows);
+    if !legend.is_empty() {
+        text.push('\n');
+    }
+    legend.iter().for_each(|meaning| item(text, meaning));
+}
+
+fn item(text: &mut String, content: &str) {
+    let _ = writeln!(text, "- {}", escaped(content));
+}
+
+fn row(text: &mut String, cells: &[String; 6]) {
+    let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
+    let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
+
+/// Text whose characters mean nothing to Markdown.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for char in text.chars() {
+        match char {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' => {
+                escaped.extend(['\\', char])
+            }
+            '\n' | '\r' => escaped.push(' '),
+            _ => escaped.push(char),
+        }
+    }
+    escaped
+}
