@@ -21,6 +21,7 @@
 //! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls.
 //! - [`comparison`]: whether and by how much systems differ, as it is published.
 //! - [`likeness`]: whether endpoints that are compared do the same. [`canonical_json`]: what it compares documents by.
+//! - [`experiment`]: the runs that one comparison is made of.
 //! - [`mod@format`]: each file format, its writer beside its reader.
 //! - [`number_set`]: which numbers of requests were seen.
 //! - [`run_dir`]: the folder of a run, written while it runs and read afterwards.
@@ -33,6 +34,7 @@ pub mod circumstances;
 pub mod comparison;
 pub mod cost;
 pub mod environments;
+pub mod experiment;
 pub mod failures;
 pub mod format;
 pub mod histogram;

@@ -151,7 +151,7 @@ impl<'a> Compared<'a> {
     /// What differs from another endpoint of this function, as warnings.
     fn unlike(&self, other: &Self, function: &str) -> Vec<Warning> {
         let side = |of: &Self, value| Side { endpoint: of.info.name.clone(), value };
-        let warning = |(property, [of_first, of_second])| Warning::Unlike {
+        let warning = |(property, [of_first, of_second]): (Property, [String; 2])| Warning::Unlike {
             function: function.to_owned(),
             property,
             first: side(self, of_first),

@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::experiment::{self, Experiment};
 use crate::format::{FormatError, Records, hlog, invitro_csv, json, samples_csv};
 use crate::run_info::{self, RunInfo};
 use crate::sample::Sample;
@@ -20,6 +21,9 @@ pub const SUMMARY_JSON: &str = "summary.json";
 pub const SAMPLES_CSV: &str = "samples.csv";
 /// See [`RUN_JSON`].
 pub const LATENCY_HLOG: &str = "latency.hlog";
+
+/// See [`RUN_JSON`]. It is in the folder of an experiment, not of a run.
+pub const EXPERIMENT_JSON: &str = "experiment.json";
 
 /// See [`RUN_JSON`].
 pub const INVITRO_CSV: &str = "invitro.csv";
@@ -133,6 +137,14 @@ impl RunDir {
     /// `summary.json` cannot be read. The file of a run that was killed is missing.
     pub fn read_summary(&self) -> Result<Summary, RunDirError> {
         self.read(SUMMARY_JSON, |file| json::read(file, summary::SCHEMA))
+    }
+
+    /// What the experiment in this folder consists of.
+    ///
+    /// # Errors
+    /// `experiment.json` cannot be read. The folder of a run has none.
+    pub fn read_experiment(&self) -> Result<Experiment, RunDirError> {
+        self.read(EXPERIMENT_JSON, |file| json::read(file, experiment::SCHEMA))
     }
 
     /// The samples one by one, in the order of the file. Function latencies are whole nanoseconds.

@@ -5,6 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use crate::comparison::Comparison;
+use crate::experiment::Experiment;
 use crate::format::samples_csv::Row;
 use crate::run_info::RunInfo;
 use crate::summary::Summary;
@@ -16,6 +17,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("run.schema.json", text(&schema::<RunInfo>())),
         ("samples.schema.json", text(&schema::<Row<'static>>())),
         ("comparison.schema.json", text(&schema::<Comparison>())),
+        ("experiment.schema.json", text(&schema::<Experiment>())),
     ]
 }
 
