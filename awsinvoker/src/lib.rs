@@ -12,12 +12,14 @@
 //! - [`load`]: calls the platform by the schedule, and emits one stream of events. Every invocation that was due ends as
 //!   exactly one sample with exactly one outcome.
 //! - [`observe`]: counts and writes what the events say. None of the observers knows another.
-//! - [`run`]: puts these together. [`report`]: the result again, from what a run left. [`run_record`] owns the form of the results, [`run_report`] words them.
+//! - [`run`]: puts these together. [`report`]: the result again, from what a run left. [`compare()`]: whether
+//!   systems differ. [`run_record`] owns the form of the results, [`run_report`] words them.
 //!
 //! A module uses only modules above it in this list.
 
 pub mod cli;
 mod clock;
+mod compare;
 mod config;
 mod cost;
 mod describe;
@@ -40,6 +42,7 @@ mod text;
 mod warm_up;
 
 pub use clock::Clock;
+pub use compare::{CompareError, CompareOptions, compare, compare_and_write};
 pub use config::{Config, ConfigError, Display};
 pub use cost::{CostError, CostLimit, PricesError};
 pub use idle::{IdleLimit, NotIdle};

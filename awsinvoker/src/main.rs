@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use awsinvoker::cli::{Args, Command, ReportArgs};
+use awsinvoker::cli::{Args, Command, CompareArgs, ReportArgs};
 use awsinvoker::platform::{self, Programs};
-use awsinvoker::{Config, ConfigError, Ending, ReportError, RunError, env_vars, logging};
+use awsinvoker::{CompareError, Config, ConfigError, Ending, ReportError, RunError, env_vars, logging};
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let result = match Command::parse(std::env::args_os()) {
         Ok(Command::Run(args)) => run(&args),
         Ok(Command::Report(ReportArgs { folder })) => report(&folder),
+        Ok(Command::Compare(args)) => compare(&args),
         Ok(Command::Keep(words)) => {
             return platform::keep_instance(&words)
                 .map_or(ExitCode::from(EXIT_FAILED), |()| ExitCode::SUCCESS);
@@ -38,7 +39,8 @@ fn main() -> ExitCode {
             {
                 eprintln!("error: {}", message(&error));
             }
-            let is_refused = matches!(error.downcast_ref(), Some(RunError::NotAlike(_)));
+            let is_refused = matches!(error.downcast_ref(), Some(RunError::NotAlike(_)))
+                || error.downcast_ref().is_some_and(CompareError::is_usage);
             ExitCode::from(if is_refused || error.is::<ConfigError>() { EXIT_USAGE } else { EXIT_FAILED })
         }
     }
@@ -73,9 +75,23 @@ fn report(folder: &Path) -> anyhow::Result<Ending> {
     Ok(Ending::Complete)
 }
 
+/// Complete or not, and whatever it says: an invalid comparison has an exit code of its own.
+fn compare(args: &CompareArgs) -> anyhow::Result<Ending> {
+    match awsinvoker::compare_and_write(args, &mut io::stdout()) {
+        Err(CompareError::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Ending::Complete),
+        Ok(true) => Ok(Ending::Complete),
+        Ok(false) => Ok(Ending::Invalid),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The message with its cause, once: the library's own errors name their causes themselves.
 fn message(error: &anyhow::Error) -> String {
-    if error.is::<ConfigError>() || error.is::<RunError>() || error.is::<ReportError>() {
+    if error.is::<ConfigError>()
+        || error.is::<RunError>()
+        || error.is::<ReportError>()
+        || error.is::<CompareError>()
+    {
         error.to_string()
     } else {
         format!("{error:#}")

@@ -1,5 +1,6 @@
 //! The command line as inert data. Only its form is checked here.
 
+mod compare;
 mod go_flags;
 mod load;
 mod numbers;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
+pub use compare::{CompareArgs, CompareFormatArg};
 pub use load::{ArrivalsArg, LoadArgs, OrderArg};
 pub use preflight::PreflightArgs;
 pub use report::ReportArgs;
@@ -33,6 +35,7 @@ After a signal, calls in flight have 5 seconds to end; a second signal ends the 
 awsinvoker starts, as under nohup, stay ignored.
 
 `awsinvoker report DIR` prints the result of a run again, also of one that was killed, from what is in its folder.
+`awsinvoker compare DIR` tells whether and by how much systems differ that a run loaded in turn.
 
 Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
 AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (default: info).
@@ -195,6 +198,8 @@ pub enum Command {
     Run(Box<Args>),
     /// Print the result of a run again.
     Report(ReportArgs),
+    /// Compare systems.
+    Compare(CompareArgs),
     /// Run one instance of a function. awsinvoker starts itself so.
     Keep(Vec<OsString>),
 }
@@ -208,6 +213,7 @@ impl Command {
         let args: Vec<OsString> = args.into_iter().collect();
         match args.get(1) {
             Some(word) if word == KEEP_INSTANCE => Ok(Self::Keep(args[2..].to_vec())),
+            Some(word) if word == "compare" => CompareArgs::try_parse_from(&args[1..]).map(Self::Compare),
             Some(word) if word == "report" => ReportArgs::try_parse_from(&args[1..]).map(Self::Report),
             _ => Args::parse_from_go_style(args).map(|args| Self::Run(Box::new(args))),
         }

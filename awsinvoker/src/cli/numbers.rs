@@ -30,6 +30,14 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
     number.filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(|| "expected 0% to 100%".to_owned())
 }
 
+/// By how much two values may differ, in percent, with or without its sign.
+pub(super) fn margin(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end().parse::<f64>().ok();
+    number
+        .filter(|percent| *percent > 0.0 && *percent <= 100.0)
+        .ok_or_else(|| "expected 0.1% to 100%".to_owned())
+}
+
 /// An amount of money.
 pub(super) fn usd(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|usd| usd.is_finite() && *usd >= 0.0);

@@ -26,6 +26,7 @@ use recording::MAX_CALLS;
 pub use recording::{Recording, RecordingError};
 use schedule::{Generated, Rate, Schedule};
 pub use schedule_file::ScheduleFileError;
+pub(crate) use stages::duration_ns;
 pub use stages::{Profile, Stage, StagesError};
 pub(crate) use walk::Steps;
 pub use walk::Walk;

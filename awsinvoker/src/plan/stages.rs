@@ -241,7 +241,8 @@ impl Stage {
     }
 }
 
-fn duration_ns(text: &str) -> Option<u64> {
+/// A time such as `30s` in nanoseconds; `None` if it has another form, or is out of bounds.
+pub(crate) fn duration_ns(text: &str) -> Option<u64> {
     let (number, unit_ns) = UNITS.iter().find_map(|(unit, ns)| Some((text.strip_suffix(unit)?, *ns)))?;
     let ns = number.trim().parse::<f64>().ok()? * unit_ns as f64;
     let bounds = NS_PER_MS as f64..=(MAX_TIME_S * NS_PER_S) as f64;

@@ -77,6 +77,12 @@ impl Collected {
         });
     }
 
+    /// Leaves out this window and all later ones.
+    pub fn truncate(&mut self, windows: usize) {
+        self.windows.split_off(&windows);
+        self.cells.split_off(&(windows, None));
+    }
+
     /// The number of an environment; absent of those that are not told apart.
     fn number(&mut self, name: &str) -> Option<u32> {
         if let Some(number) = self.names.get(name) {
@@ -108,9 +114,14 @@ impl Collected {
         })
     }
 
-    /// How many environments there are; absent if none was told.
-    pub(super) fn environments(&self) -> Option<u64> {
-        (self.environments > 0).then_some(self.environments)
+    /// How many environments answered in these windows; absent if none was told.
+    pub(super) fn environments(&self, windows: &[usize]) -> Option<u64> {
+        let cells = windows
+            .iter()
+            .flat_map(|window| self.cells.range((*window, Some(0))..=(*window, Some(u32::MAX))));
+        let numbers: BTreeSet<u32> = cells.filter_map(|((_, number), _)| *number).collect();
+        let told_apart = self.environments <= u64::from(MAX_NUMBERS);
+        (!numbers.is_empty()).then_some(if told_apart { numbers.len() as u64 } else { self.environments })
     }
 
     /// How many environments, up to a thousand, answered in each of these windows.

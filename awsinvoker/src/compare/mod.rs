@@ -1,0 +1,245 @@
+//! `awsinvoker compare`: whether and by how much systems differ, from the folders of runs or of an experiment.
+
+mod choice;
+mod joined;
+mod parts;
+mod side;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use run_record::Warning;
+use run_record::comparison::{Comparison, Design, Note};
+use run_record::format::{FormatError, json};
+use run_record::run_dir::RunDirError;
+use run_record::run_info::{Configuration, LoadKind};
+use run_record::summary::SumError;
+use run_report::compare::{Input, Pairing};
+use run_report::comparison::{self as written, Extent};
+
+use crate::cli::{CompareArgs, CompareFormatArg};
+use crate::plan::duration_ns;
+use choice::{Choice, ChoiceError};
+use joined::{JoinError, Joined};
+use parts::{Part, Parts};
+use side::Reader;
+
+const DEFAULT_MARGIN: f64 = 0.05;
+
+/// What is asked of a comparison.
+#[derive(Clone, Debug, Default)]
+pub struct CompareOptions {
+    /// The system, or the endpoint, with which others are compared; the first one if none is named.
+    pub baseline: Option<String>,
+    /// The system, or the endpoint, that is compared with the baseline; all others if none is named.
+    pub candidate: Option<String>,
+    /// By which share two values may differ and still be called equivalent; that of the experiment, or 0.05, if it is absent.
+    pub margin: Option<f64>,
+    /// The length of a window in nanoseconds; 30 s if it is absent.
+    pub window_ns: Option<u64>,
+    /// Whether systems of an experiment are compared that do unlike work.
+    pub allows_unlike: bool,
+}
+
+/// Why nothing is compared.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each variant is")]
+pub enum CompareError {
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+    #[error(transparent)]
+    Sum(#[from] SumError),
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    #[error("--window is `{0}`, expected a time from 1ms to 168h, such as 30s")]
+    Window(String),
+    #[error("--window: the windows of an experiment are those of its plan; leave it out")]
+    WindowOfExperiment,
+    #[error("{}: an experiment is compared alone; leave out the other folders", .0.display())]
+    NotAlone(PathBuf),
+    #[error("{}: no part of the experiment has a complete window; let the experiment go on", .0.display())]
+    NoPart(PathBuf),
+    #[error(
+        "{}: the run has no complete window: its load lasted {lasted_s} s, and a window is {window_s} s; make the run longer, \
+         or use a shorter --window", folder.display()
+    )]
+    NoWindow { folder: PathBuf, lasted_s: f64, window_s: f64 },
+    #[error("there are {windows} windows, expected at most {max}; use a longer --window", max = run_report::compare::MAX_WINDOWS)]
+    ManyWindows { windows: u64 },
+    #[error("{}", unlike(.0))]
+    Unlike(Vec<Warning>),
+    #[error("the comparison cannot be written: {0}")]
+    Write(#[from] FormatError),
+    #[error("--out {}: {source}", path.display())]
+    Out { path: PathBuf, source: io::Error },
+    #[error("stdout: {0}")]
+    Stdout(#[source] io::Error),
+}
+
+impl CompareError {
+    /// Whether the command line, and not a run, is to be put right.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Choice(_)
+                | Self::Window(_)
+                | Self::WindowOfExperiment
+                | Self::NotAlone(_)
+                | Self::ManyWindows { .. }
+                | Self::Unlike(_)
+        )
+    }
+}
+
+impl CompareOptions {
+    /// What a command line asks for.
+    ///
+    /// # Errors
+    /// The length of a window is no time.
+    pub fn resolve(args: &CompareArgs) -> Result<Self, CompareError> {
+        let window = |text: &String| duration_ns(text).ok_or_else(|| CompareError::Window(text.clone()));
+        Ok(Self {
+            baseline: args.baseline.clone(),
+            candidate: args.candidate.clone(),
+            margin: args.margin.map(|percent| percent / 100.0),
+            window_ns: args.window.as_ref().map(window).transpose()?,
+            allows_unlike: args.unlike,
+        })
+    }
+}
+
+/// Compares the systems of one run, of an experiment, or of several separate runs. The samples of each are read once, one by
+/// one.
+///
+/// # Errors
+/// A folder cannot be read, or nothing in it can be compared.
+pub fn compare(folders: &[PathBuf], options: &CompareOptions) -> Result<Comparison, CompareError> {
+    let parts = Parts::open(folders, options.window_ns)?;
+    let joined = Joined::new(&parts)?;
+    let names = [options.baseline.as_deref(), options.candidate.as_deref()];
+    let choice = Choice::new(&joined.configuration, names)?;
+    let pairings = pairings(&joined.configuration, &choice);
+    refuse_unlike(&parts, &pairings, options)?;
+    let mut reader = Reader::new(&joined, &choice);
+    let (mut runs, mut reasons, mut left_out_s) = (Vec::new(), separate(&parts), 0.0);
+    let mut windows = 0;
+    for (index, part) in parts.parts.iter().enumerate() {
+        let read = reader.read(&parts, index)?;
+        windows = windows.max(part.first_window + read.windows);
+        left_out_s += read.left_out_s;
+        reasons.extend(read.reasons.iter().map(|reason| of_run(&parts, part, reason)));
+        runs.push(read.source);
+    }
+    Ok(run_report::compare::compare(Input {
+        design: parts.design,
+        runs,
+        reasons,
+        window_s: parts.window_ns.map(run_record::units::s),
+        windows,
+        left_out_s,
+        margin: options.margin.or(parts.margin).unwrap_or(DEFAULT_MARGIN),
+        notes: notes(&parts, &joined.configuration, &choice),
+        sides: reader.sides,
+        pairings,
+    }))
+}
+
+/// Compares what a command line names, and writes the result in the form that it asks for. Returns whether the result is
+/// valid.
+///
+/// # Errors
+/// Nothing is compared, or the result cannot be written.
+pub fn compare_and_write(args: &CompareArgs, stdout: &mut dyn Write) -> Result<bool, CompareError> {
+    let comparison = compare(&args.folders, &CompareOptions::resolve(args)?)?;
+    let content = written_as(&comparison, args.format, if args.all { Extent::All } else { Extent::Short })?;
+    match &args.out {
+        Some(path) => write_file(path, &content)?,
+        None => stdout.write_all(&content).map_err(CompareError::Stdout)?,
+    }
+    Ok(comparison.valid)
+}
+
+fn written_as(
+    comparison: &Comparison,
+    format: CompareFormatArg,
+    extent: Extent,
+) -> Result<Vec<u8>, CompareError> {
+    Ok(match format {
+        CompareFormatArg::Text => written::text(comparison, extent).into_bytes(),
+        CompareFormatArg::Markdown => written::markdown(comparison, extent).into_bytes(),
+        CompareFormatArg::Json => json::write(comparison)?,
+        CompareFormatArg::Csv => written::csv(comparison).map_err(FormatError::from)?,
+    })
+}
+
+fn write_file(path: &Path, content: &[u8]) -> Result<(), CompareError> {
+    fs::write(path, content).map_err(|source| CompareError::Out { path: path.to_owned(), source })
+}
+
+/// Who is compared with whom, and what is known to be unlike.
+fn pairings(configuration: &Configuration, choice: &Choice) -> Vec<Pairing> {
+    let endpoints = &configuration.endpoints;
+    let pairing = |pair: &[usize; 2]| Pairing {
+        function: endpoints[pair[0]].function.clone(),
+        baseline: choice.side(pair[0]),
+        candidate: choice.side(pair[1]),
+        notes: run_record::likeness::findings_of_pair(configuration, *pair)
+            .into_iter()
+            .map(|warning| Note::Unlike { warning })
+            .collect(),
+    };
+    choice.pairs.iter().map(pairing).collect()
+}
+
+/// A run that loads all systems was refused if they were unlike, unless that was allowed. The runs of an experiment that load
+/// one system each could not be.
+fn refuse_unlike(parts: &Parts, pairings: &[Pairing], options: &CompareOptions) -> Result<(), CompareError> {
+    if parts.design != Design::Interleaved || options.allows_unlike {
+        return Ok(());
+    }
+    let warnings = pairings.iter().flat_map(|pairing| &pairing.notes).filter_map(|note| match note {
+        Note::Unlike { warning: warning @ (Warning::Unlike { .. } | Warning::PreflightFailed { .. }) } => {
+            Some(warning.clone())
+        }
+        _ => None,
+    });
+    let warnings: Vec<Warning> = warnings.collect();
+    if warnings.is_empty() { Ok(()) } else { Err(CompareError::Unlike(warnings)) }
+}
+
+fn unlike(warnings: &[Warning]) -> String {
+    let lines: String = warnings.iter().map(|warning| format!("\n  {warning}")).collect();
+    format!("what is compared is not alike:{lines}\nput it right, or use --unlike to compare all the same")
+}
+
+/// Why separate runs are no valid comparison.
+fn separate(parts: &Parts) -> Vec<String> {
+    let reason = "the runs are separate, so there are no intervals of ratios: separate runs call identical systems different in \
+                  up to 92 % of the cases; load all systems in one run";
+    (parts.design == Design::SeparateRuns).then(|| reason.to_owned()).into_iter().collect()
+}
+
+fn of_run(parts: &Parts, part: &Part, reason: &str) -> String {
+    if parts.parts.len() == 1 { reason.to_owned() } else { format!("{}: {reason}", part.name()) }
+}
+
+/// What limits the whole result.
+fn notes(parts: &Parts, configuration: &Configuration, choice: &Choice) -> Vec<Note> {
+    let mut notes: Vec<Note> = parts.left_out.clone();
+    if configuration.load == LoadKind::Closed {
+        notes.push(Note::ClosedLoop);
+    }
+    if configuration.schedule.is_some() {
+        notes.push(Note::ScheduleOfFile);
+    }
+    notes.extend(
+        choice
+            .without_partner
+            .iter()
+            .map(|index| Note::NoPartner { endpoint: configuration.endpoints[*index].name.clone() }),
+    );
+    notes
+}

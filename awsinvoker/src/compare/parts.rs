@@ -1,0 +1,119 @@
+//! The runs that a comparison comes from.
+
+use std::path::{Path, PathBuf};
+
+use run_record::RunInfo;
+use run_record::comparison::{Design, Note};
+use run_record::experiment::{self, Experiment, Mode, PartState};
+use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
+use run_record::units;
+
+use super::CompareError;
+
+const DEFAULT_WINDOW_NS: u64 = 30 * units::NS_PER_S;
+
+/// The runs, and how they belong together.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) design: Design,
+    /// The length of a window; absent if each run is one window.
+    pub(super) window_ns: Option<u64>,
+    /// That of the experiment.
+    pub(super) margin: Option<f64>,
+    pub(super) parts: Vec<Part>,
+    /// Parts of the experiment that are not used.
+    pub(super) left_out: Vec<Note>,
+}
+
+/// One run.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) run_dir: RunDir,
+    pub(super) info: RunInfo,
+    /// The number of its first window among those of all runs.
+    pub(super) first_window: usize,
+    /// How many of its windows count; absent if all that are complete do.
+    pub(super) windows: Option<usize>,
+}
+
+impl Parts {
+    /// Reads how the runs in these folders were made.
+    pub(super) fn open(folders: &[PathBuf], window_ns: Option<u64>) -> Result<Self, CompareError> {
+        let is_experiment = |folder: &&PathBuf| folder.join(EXPERIMENT_JSON).exists();
+        match (folders.iter().find(is_experiment), folders.len()) {
+            (Some(folder), 1) => Self::of_experiment(folder, window_ns),
+            (Some(folder), _) => Err(CompareError::NotAlone(folder.clone())),
+            (None, count) => Ok(Self {
+                design: if count == 1 { Design::RoundRobin } else { Design::SeparateRuns },
+                window_ns: Some(window_ns.unwrap_or(DEFAULT_WINDOW_NS)),
+                margin: None,
+                parts: folders.iter().map(|folder| Part::open(folder, 0, None)).collect::<Result<_, _>>()?,
+                left_out: Vec::new(),
+            }),
+        }
+    }
+
+    fn of_experiment(folder: &Path, window_ns: Option<u64>) -> Result<Self, CompareError> {
+        if window_ns.is_some() {
+            return Err(CompareError::WindowOfExperiment);
+        }
+        let experiment = RunDir::open(folder).read_experiment()?;
+        let parts = placed(&experiment).map(|(part, first_window)| {
+            let windows = part.windows.and_then(|windows| usize::try_from(windows).ok());
+            Part::open(&folder.join(&part.folder), first_window, windows)
+        });
+        let parts: Vec<Part> = parts.collect::<Result<_, _>>()?;
+        if parts.is_empty() {
+            return Err(CompareError::NoPart(folder.to_owned()));
+        }
+        Ok(Self {
+            design: if experiment.mode == Mode::Interleaved {
+                Design::Interleaved
+            } else {
+                Design::RoundRobin
+            },
+            window_ns: (experiment.mode != Mode::Cold).then(|| units::ns_from_s(experiment.window_s)),
+            margin: Some(experiment.margin),
+            parts,
+            left_out: experiment.parts.iter().filter_map(left_out).collect(),
+        })
+    }
+}
+
+/// The parts that count, each with the number of its first window. Those of one pair have the same windows.
+fn placed(experiment: &Experiment) -> impl Iterator<Item = (&experiment::Part, usize)> {
+    let of_pair = experiment.used_parts().filter_map(|part| part.windows).max().unwrap_or(1) as usize;
+    let mut next = 0;
+    experiment.used_parts().map(move |part| {
+        let first = match part.pair {
+            Some(pair) => pair as usize * of_pair,
+            None => next,
+        };
+        next = first + part.windows.unwrap_or(0) as usize;
+        (part, first)
+    })
+}
+
+/// What is to be said about a part that does not count. One that was made again is not missed.
+fn left_out(part: &experiment::Part) -> Option<Note> {
+    let why = match part.state {
+        PartState::Discarded => return None,
+        _ if part.is_used() => return None,
+        PartState::Unfinished => "it is not finished",
+        PartState::Complete | PartState::Interrupted => "it has no complete window",
+    };
+    Some(Note::PartLeftOut { folder: part.folder.clone(), why: why.to_owned() })
+}
+
+impl Part {
+    fn open(folder: &Path, first_window: usize, windows: Option<usize>) -> Result<Self, CompareError> {
+        let run_dir = RunDir::open(folder);
+        let info = run_dir.read_info()?;
+        Ok(Self { run_dir, info, first_window, windows })
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> String {
+        self.run_dir.path().display().to_string()
+    }
+}

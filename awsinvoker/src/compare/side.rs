@@ -1,0 +1,107 @@
+//! From the samples of runs to the sides of a comparison.
+
+use run_record::comparison::{Design, Source};
+use run_record::units;
+use run_report::compare::{Collected, MAX_WINDOWS, Side};
+
+use super::CompareError;
+use super::choice::Choice;
+use super::joined::Joined;
+use super::parts::Parts;
+use crate::report;
+
+/// Reads runs, one after the other.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) sides: Vec<Side>,
+    /// For each run and each of its endpoints, the side that it belongs to.
+    sides_of_endpoints: Vec<Vec<Option<usize>>>,
+}
+
+/// What a run comes to.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) source: Source,
+    /// Why it is not valid.
+    pub(super) reasons: Vec<String>,
+    /// How many of its windows count.
+    pub(super) windows: usize,
+    /// How much of it lies in no complete window.
+    pub(super) left_out_s: f64,
+}
+
+impl Reader {
+    pub(super) fn new(joined: &Joined, choice: &Choice) -> Self {
+        let side = |endpoint: usize| {
+            let info = &joined.configuration.endpoints[endpoint];
+            Side {
+                label: if choice.is_of_endpoints { &info.name } else { &info.system }.clone(),
+                system: info.system.clone(),
+                endpoint: info.name.clone(),
+                share: info.share,
+                samples: Collected::default(),
+            }
+        };
+        let of = |endpoint: &usize| choice.sides.iter().position(|side| side == endpoint);
+        Self {
+            sides: choice.sides.iter().copied().map(side).collect(),
+            sides_of_endpoints: joined.endpoints.iter().map(|run| run.iter().map(of).collect()).collect(),
+        }
+    }
+
+    /// Reads the run of this index, whose samples go to the sides.
+    pub(super) fn read(&mut self, parts: &Parts, index: usize) -> Result<Read, CompareError> {
+        let part = &parts.parts[index];
+        let Self { sides, sides_of_endpoints } = self;
+        let of_endpoint = &sides_of_endpoints[index];
+        sides.iter_mut().for_each(|side| side.samples.begin_run());
+        let window_ns = parts.window_ns.unwrap_or(u64::MAX).max(1);
+        let most = part.windows.unwrap_or(MAX_WINDOWS);
+        let reading = report::read(&part.run_dir, &part.info, &mut |sample| {
+            let window = usize::try_from(sample.arrival.intended_ns / window_ns).unwrap_or(usize::MAX);
+            if let Some(side) = of_endpoint[sample.arrival.endpoint]
+                && window < most
+            {
+                sides[side].samples.record(part.first_window + window, sample);
+            }
+        })?;
+        let windows = self.complete(parts, index, reading.window_ns)?;
+        let used_ns = window_ns.saturating_mul(windows as u64).min(reading.window_ns);
+        Ok(Read {
+            reasons: reading.summary.verdict.reasons.iter().map(ToString::to_string).collect(),
+            source: Source {
+                folder: part.name(),
+                start: part.info.start.clone(),
+                requests: reading.summary.issued,
+                valid: reading.summary.verdict.valid,
+                missing: reading.missing,
+            },
+            windows,
+            left_out_s: units::s(reading.window_ns - used_ns),
+        })
+    }
+
+    /// How many windows of a run are complete. What comes after them is left out.
+    fn complete(&mut self, parts: &Parts, index: usize, lasted_ns: u64) -> Result<usize, CompareError> {
+        let part = &parts.parts[index];
+        let (None, Some(window_ns)) = (part.windows, parts.window_ns) else {
+            return Ok(part.windows.unwrap_or(1));
+        };
+        let windows = lasted_ns / window_ns.max(1);
+        let windows = match usize::try_from(windows) {
+            Ok(0) if parts.design != Design::SeparateRuns => {
+                let (lasted_s, window_s) = (units::s(lasted_ns), units::s(window_ns));
+                let folder = part.run_dir.path().to_owned();
+                return Err(CompareError::NoWindow { folder, lasted_s, window_s });
+            }
+            // Separate runs have no pairs of windows, so a short one is a single window.
+            Ok(0) => 1,
+            Ok(windows) if windows <= MAX_WINDOWS => windows,
+            _ => return Err(CompareError::ManyWindows { windows }),
+        };
+        for side in self.sides_of_endpoints[index].iter().flatten() {
+            self.sides[*side].samples.truncate(part.first_window + windows);
+        }
+        Ok(windows)
+    }
+}
