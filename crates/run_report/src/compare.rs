@@ -125,3 +125,6 @@ fn contrast(input: &Input, pairing: &Pairing) -> Contrast {
         figures,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,25 +4,27 @@ use run_record::comparison::{Arm, Claim, Figure, Interval, Measure, Scope, Stati
 
 use super::Pairing;
 
-/// A sentence for the p50 and the p99 of each view.
+/// A sentence for the p50 and the p99 of each view. What is refused of both for the same reason has one sentence.
 pub(super) fn sentences(pairing: &Pairing, arms: &[Arm; 2], figures: &[Figure], margin: f64) -> Vec<String> {
-    let is_told = |figure: &&Figure| {
-        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
-        let is_asked = matches!(figure.statistic, Statistic::P50 | Statistic::P99);
-        figure.scope == Scope::All && is_view && is_asked
+    let views = [Measure::Response, Measure::Service, Measure::Function];
+    let of_view = |measure| {
+        let is_told = |figure: &&Figure| {
+            let is_asked = matches!(figure.statistic, Statistic::P50 | Statistic::P99);
+            figure.scope == Scope::All && figure.measure == measure && is_asked
+        };
+        let told: Vec<&Figure> = figures.iter().filter(is_told).collect();
+        match told[..] {
+            [p50, p99] if p50.refusal.is_some() && p50.refusal == p99.refusal => {
+                vec![refused(pairing, arms, p50, &format!("p50 and p99 ({})", measure.name()))]
+            }
+            _ => told.into_iter().map(|figure| sentence(pairing, arms, figure, margin)).collect(),
+        }
     };
-    figures.iter().filter(is_told).map(|figure| sentence(pairing, arms, figure, margin)).collect()
+    views.into_iter().flat_map(of_view).collect()
 }
 
-fn sentence(pairing: &Pairing, [baseline, candidate]: &[Arm; 2], figure: &Figure, margin: f64) -> String {
-    let subject = |arm: &Arm| match arm.label == arm.system {
-        true => format!("{} on {}", pairing.function, arm.label),
-        false => arm.label.clone(),
-    };
-    let object = |arm: &Arm| match arm.label == arm.system {
-        true => format!("on {}", arm.label),
-        false => arm.label.clone(),
-    };
+fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) -> String {
+    let [baseline, candidate] = arms;
     let what = format!("{} ({})", figure.statistic.name(), figure.measure.name());
     let equivalent = match figure.equivalent {
         true => format!("; they are equivalent within {} %", percent(margin)),
@@ -36,39 +38,50 @@ fn sentence(pairing: &Pairing, [baseline, candidate]: &[Arm; 2], figure: &Figure
     match (figure.claim, &figure.ratio) {
         (Claim::CandidateFaster, Some(ratio)) => format!(
             "{} answers {} times as fast as {} at {what}{equivalent}",
-            subject(candidate),
+            subject(pairing, candidate),
             range(&speed(ratio)),
             object(baseline)
         ),
         (Claim::BaselineFaster, Some(ratio)) => format!(
             "{} answers {} times as fast as {} at {what}{equivalent}",
-            subject(baseline),
+            subject(pairing, baseline),
             range(ratio),
             object(candidate)
         ),
         (Claim::NoDifference, Some(ratio)) if figure.equivalent => format!(
             "{} and {} are equivalent within {} % at {what}: between {} times as fast",
-            subject(candidate),
+            subject(pairing, candidate),
             object(baseline),
             percent(margin),
             between(&speed(ratio))
         ),
         (Claim::NoDifference, Some(ratio)) => format!(
             "no difference is shown between {} and {} at {what}: {} times as fast",
-            subject(candidate),
+            subject(pairing, candidate),
             object(baseline),
             with_between(&speed(ratio))
         ),
-        _ => {
-            let why =
-                figure.refusal.as_ref().map_or_else(|| "no value is known".to_owned(), ToString::to_string);
-            format!(
-                "nothing is claimed about {} and {} at {what}: {why}",
-                subject(candidate),
-                object(baseline)
-            )
-        }
+        _ => refused(pairing, arms, figure, &what),
     }
+}
+
+fn refused(pairing: &Pairing, [baseline, candidate]: &[Arm; 2], figure: &Figure, what: &str) -> String {
+    let why = figure.refusal.as_ref().map_or_else(|| "no value is known".to_owned(), ToString::to_string);
+    format!(
+        "nothing is claimed about {} and {} at {what}: {why}",
+        subject(pairing, candidate),
+        object(baseline)
+    )
+}
+
+/// `chameleon on lambda`; the name of the endpoint where endpoints are compared.
+fn subject(pairing: &Pairing, arm: &Arm) -> String {
+    if arm.label == arm.system { format!("{} on {}", pairing.function, arm.label) } else { arm.label.clone() }
+}
+
+/// `on lambda`, after a sentence named the function.
+fn object(arm: &Arm) -> String {
+    if arm.label == arm.system { format!("on {}", arm.label) } else { arm.label.clone() }
 }
 
 /// `1.31 to 1.38`, or what of it is known.

@@ -32,11 +32,11 @@ fn contrast(text: &mut String, contrast: &Contrast, extent: Extent) {
     row(text, &table::heads(contrast));
     text.push_str("|:---|---:|---:|---:|---:|:---|\n");
     rows.iter().for_each(|cells| row(text, cells));
-    let legend = table::legend(&rows);
-    if !legend.is_empty() {
+    let marks: Vec<_> = table::marks_of(&rows).collect();
+    if !marks.is_empty() {
         text.push('\n');
     }
-    legend.iter().for_each(|meaning| item(text, meaning));
+    marks.iter().for_each(|(mark, _, meaning)| item(text, &format!("{mark}: {meaning}")));
 }
 
 fn item(text: &mut String, content: &str) {

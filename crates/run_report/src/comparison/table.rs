@@ -45,6 +45,7 @@ fn name(figure: &Figure) -> String {
     let scope = if figure.scope == Scope::All { String::new() } else { format!("{} ", figure.scope.name()) };
     let measure = match figure.measure {
         Measure::NetworkAndPlatform => "network",
+        Measure::Connection => "connect",
         measure => measure.name(),
     };
     format!("{scope}{measure} {}", figure.statistic.name())
@@ -82,13 +83,24 @@ fn mark(figure: &Figure) -> String {
     marks.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What the marks mean that stand in these rows.
-pub(super) fn legend(rows: &[[String; 6]]) -> Vec<&'static str> {
-    let meanings = [
-        ("rough", "rough: fewer than 10 pairs of windows, or than 20 independent values above it"),
-        ("drift", "drift: neighbouring windows resemble each other; it holds for the time of this run alone"),
-        ("gap", "gap: the share of cold starts is near that of the values above it; see the warm ones"),
-    ];
+/// The marks besides what is claimed: each with what stands for it where there is little room, and with its meaning.
+pub(super) const MARKS: [(&str, &str, &str); 4] = [
+    ("equivalent", "≈", "they differ by less than the margin"),
+    ("rough", "r", "fewer than 10 pairs of windows, or than 20 independent values above it"),
+    ("drift", "d", "neighbouring windows resemble each other; it holds for the time of this run alone"),
+    ("gap", "g", "the share of cold starts is near that of the values above it; see the warm ones"),
+];
+
+/// The marks that stand in these rows.
+pub(super) fn marks_of(
+    rows: &[[String; 6]],
+) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     let stands = |mark: &str| rows.iter().any(|row| row[5].split(", ").any(|it| it == mark));
-    meanings.into_iter().filter(|(mark, _)| stands(mark)).map(|(_, meaning)| meaning).collect()
+    MARKS.into_iter().filter(move |(mark, ..)| stands(mark))
+}
+
+/// Marks with what stands for them where there is little room.
+pub(super) fn short(marks: &str) -> String {
+    let one = |mark| MARKS.iter().find(|(long, ..)| *long == mark).map_or(mark, |(_, short, _)| *short);
+    marks.split(", ").map(one).collect::<Vec<_>>().join(" ")
 }

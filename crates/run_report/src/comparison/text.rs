@@ -10,7 +10,7 @@ use super::{Extent, contrast_notes, did, limits, made_of, table};
 /// No line is wider, unless a word is.
 const WIDTH: usize = 80;
 /// The widths of the columns of the table.
-const COLUMNS: [usize; 6] = [22, 11, 11, 8, 15, 0];
+const COLUMNS: [usize; 6] = [20, 10, 10, 7, 14, 0];
 
 /// The verdict, what limits the result, and for each function sentences and a table.
 pub fn text(comparison: &Comparison, extent: Extent) -> String {
@@ -34,7 +34,8 @@ fn contrast(text: &mut String, contrast: &Contrast, extent: Extent) {
     let rows = table::rows(contrast, extent);
     row(text, &table::heads(contrast));
     rows.iter().for_each(|cells| row(text, cells));
-    table::legend(&rows).iter().for_each(|meaning| line(text, "  ", meaning));
+    table::marks_of(&rows)
+        .for_each(|(mark, short, meaning)| line(text, "  ", &format!("{short} ({mark}): {meaning}")));
     contrast
         .cold_effect
         .iter()
@@ -61,7 +62,7 @@ fn row(text: &mut String, cells: &[String; 6]) {
     for (at, (cell, width)) in cells.iter().zip(COLUMNS).enumerate() {
         match at {
             0 => _ = write!(line, "{:<width$}", cut(cell, width - 1)),
-            5 => _ = write!(line, "  {cell}"),
+            5 => _ = write!(line, "  {}", table::short(cell)),
             _ => _ = write!(line, "{:>width$}", cut(cell, width - 1)),
         }
     }
