@@ -8,11 +8,11 @@ const MOST_NS: u64 = (1 << 42) - 1;
 const EXACT_BELOW: u64 = 2048;
 /// Half of them, as a power of two.
 const HALF_BITS: u32 = 10;
-/// So many values are kept one by one at least, before they are counted.
-const MIN_RECENT: usize = 32;
+/// So many values are kept one by one at least, before they are counted: fewer have hardly two in a bin.
+const MIN_RECENT: usize = 4_096;
 
-/// A histogram of nanoseconds up to an hour with three significant digits, as [`Histogram`] is one. It takes 8 bytes for each
-/// bin that has a value, and at most twice as much while it grows.
+/// A histogram of nanoseconds up to an hour with three significant digits, as [`Histogram`] is one. While it grows,
+/// it takes 2 to 4 bytes for each value that is not counted yet, and 8 bytes for each bin that has counted values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SparseHistogram {
     /// Bins with their counts, in ascending order.
@@ -33,26 +33,32 @@ impl SparseHistogram {
         }
     }
 
-    /// Counts the values that are kept one by one, and gives back memory. Only what is settled can be asked for its values.
+    /// Counts the values that are kept one by one. Only what is settled can be asked for its values.
     pub fn settle(&mut self) {
-        self.recent.sort_unstable();
-        let runs = self.recent.chunk_by(|one, other| one == other);
-        let counted = runs.map(|run| (run[0], u32::try_from(run.len()).unwrap_or(u32::MAX))).collect();
-        self.counted = joined(&self.counted, counted);
-        self.recent = Vec::new();
+        if !self.recent.is_empty() {
+            *self = Self::merged(std::iter::once(&*self));
+        }
     }
 
-    /// Adds all values of others.
+    /// All values of these.
     pub fn merged<'a>(all: impl Iterator<Item = &'a Self>) -> Self {
-        let (mut bins, mut sum_ns) = (std::collections::BTreeMap::<u16, u32>::new(), 0.0);
+        let (mut bins, mut sum_ns) = (Vec::new(), 0.0);
         for histogram in all {
             sum_ns += histogram.sum_ns;
-            for (bin, count) in histogram.bins() {
-                let total = bins.entry(bin).or_default();
-                *total = total.saturating_add(count);
-            }
+            bins.extend(histogram.bins());
         }
-        Self { counted: bins.into_iter().collect(), recent: Vec::new(), sum_ns }
+        bins.sort_unstable_by_key(|(bin, _)| *bin);
+        let runs = bins.chunk_by(|(one, _), (other, _)| one == other);
+        let total =
+            |run: &[(u16, u32)]| run.iter().fold(0_u32, |total, (_, count)| total.saturating_add(*count));
+        let mut counted: Vec<_> = runs.map(|run| (run[0].0, total(run))).collect();
+        counted.shrink_to_fit();
+        Self { counted, recent: Vec::new(), sum_ns }
+    }
+
+    /// Gives back memory that is kept for more values.
+    pub fn shrink(&mut self) {
+        self.recent.shrink_to_fit();
     }
 
     /// How many values were recorded.
@@ -103,22 +109,6 @@ impl From<&Histogram> for SparseHistogram {
             sum_ns: steps.iter().map(|(value_ns, count)| *value_ns as f64 * *count as f64).sum(),
         }
     }
-}
-
-/// Both lists of bins in one, in ascending order.
-fn joined(one: &[(u16, u32)], other: Vec<(u16, u32)>) -> Vec<(u16, u32)> {
-    let mut all = Vec::with_capacity(one.len() + other.len());
-    let mut one = one.iter().copied().peekable();
-    for (bin, count) in other {
-        while let Some(earlier) = one.next_if(|(other, _)| *other < bin) {
-            all.push(earlier);
-        }
-        let before = one.next_if(|(other, _)| *other == bin).map_or(0, |(_, count)| count);
-        all.push((bin, count.saturating_add(before)));
-    }
-    all.extend(one);
-    all.shrink_to_fit();
-    all
 }
 
 /// The bin of a value up to [`MOST_NS`].

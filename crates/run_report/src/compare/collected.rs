@@ -15,8 +15,8 @@ const MAX_NAMES: usize = 100_000;
 /// More environments than these share their number with others. A thousand tell well how much environments differ.
 const MAX_NUMBERS: u32 = 1_000;
 
-/// The samples of one side. Its memory is bounded by 8 bytes for each distinct value (of three digits) of a window,
-/// environment and measure, and by 16 bytes for each sample of at most eleven measures.
+/// The samples of one side. Its memory is bounded by 4 bytes for each sample and each of its eleven times at most. Where an
+/// environment answers many requests of a window, it is 8 bytes for each distinct value of three digits.
 #[derive(Debug, Default)]
 pub struct Collected {
     windows: BTreeMap<usize, Counts>,
@@ -57,6 +57,7 @@ impl Collected {
 
     /// Takes a sample of this window.
     pub fn record(&mut self, window: usize, sample: &Sample) {
+        self.shrink_before(window);
         let counts = self.windows.entry(window).or_default();
         counts.requests += 1;
         if sample.reply.outcome != Outcome::Ok {
@@ -75,6 +76,15 @@ impl Collected {
                 values.push((kind, histogram));
             }
         });
+    }
+
+    /// Windows before this one hardly grow any more.
+    fn shrink_before(&mut self, window: usize) {
+        let Some((&last, _)) = self.windows.last_key_value() else { return };
+        if last < window {
+            let cells = self.cells.range_mut((last, None)..=(last, Some(u32::MAX)));
+            cells.flat_map(|(_, values)| values).for_each(|(_, histogram)| histogram.shrink());
+        }
     }
 
     /// Leaves out this window and all later ones.
