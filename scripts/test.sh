@@ -68,6 +68,8 @@ test_thoroughly() {
     RUSTDOCFLAGS='-D warnings' step cargo doc --locked --workspace --no-deps
     # Builds all programs before the first test: some tests run the programs of other packages.
     step cargo test --locked --workspace
+    # A thousand comparisons of each kind take seconds with optimisation.
+    step cargo test --locked --release -p run_record --test simulation
     step ./scripts/tests/pictures.sh
     step test_grpc
     step test_commands

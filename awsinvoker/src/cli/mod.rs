@@ -282,6 +282,20 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_is_asked_for_by_its_first_word() {
+        let command = |line: &str| Command::parse(line.split(' ').map(OsString::from));
+        let Ok(Command::Compare(args)) = command("awsinvoker compare runs/1 --margin 2% --window 10s") else {
+            panic!("no comparison")
+        };
+        assert_eq!((args.folders, args.margin), (vec![PathBuf::from("runs/1")], Some(2.0)));
+        for wrong in
+            ["awsinvoker compare", "awsinvoker compare a --margin 0", "awsinvoker compare a --margin x%"]
+        {
+            assert!(command(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn wrong_forms() {
         let message = |line| parse(line).unwrap_err().to_string();
         insta::assert_snapshot!(message("-rps fast"), @"

@@ -3,6 +3,8 @@
 use run_record::likeness;
 use run_record::run_info::{Configuration, EndpointInfo};
 
+use super::error::ChoiceError;
+
 /// Which endpoints are compared, by their indexes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Choice {
@@ -14,26 +16,6 @@ pub(super) struct Choice {
     pub(super) without_partner: Vec<usize>,
     /// Whether endpoints were named, and not systems.
     pub(super) is_of_endpoints: bool,
-}
-
-/// Why nothing can be compared.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChoiceError {
-    #[error("--{flag} {name}: there is no such system or endpoint, expected {expected}")]
-    Unknown { flag: &'static str, name: String, expected: String },
-    #[error("--baseline and --candidate are both {0}, expected two systems or two endpoints")]
-    Same(String),
-    #[error("--baseline and --candidate have to be two systems or two endpoints, expected {expected}")]
-    Mixed { expected: String },
-    #[error(
-        "there is one system, {system}, so nothing is compared; load several systems in one run, or name two of its endpoints \
-         with --baseline and --candidate, expected {expected}"
-    )]
-    OneSystem { system: String, expected: String },
-    #[error(
-        "no function stands at both sides, expected endpoints with the same `function`; there are {there}"
-    )]
-    NoPair { there: String },
 }
 
 impl Choice {

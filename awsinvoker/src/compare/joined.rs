@@ -4,6 +4,7 @@ use run_record::canonical_json::canonical;
 use run_record::comparison::Design;
 use run_record::run_info::{Configuration, EndpointInfo};
 
+use super::error::JoinError;
 use super::parts::{Part, Parts};
 
 /// One configuration for all runs.
@@ -13,15 +14,6 @@ pub(super) struct Joined {
     pub(super) configuration: Configuration,
     /// For each run and each of its endpoints, the index among the endpoints of all.
     pub(super) endpoints: Vec<Vec<usize>>,
-}
-
-/// Why runs do not belong together.
-#[derive(Debug, thiserror::Error)]
-pub enum JoinError {
-    #[error(
-        "{folder}: the endpoint {endpoint} has another payload or function than in an earlier part; leave out one of them"
-    )]
-    OtherEndpoint { folder: String, endpoint: String },
 }
 
 impl Joined {

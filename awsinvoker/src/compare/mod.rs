@@ -1,27 +1,27 @@
 //! `awsinvoker compare`: whether and by how much systems differ, from the folders of runs or of an experiment.
 
 mod choice;
+mod error;
 mod joined;
 mod parts;
 mod side;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use run_record::Warning;
 use run_record::comparison::{Comparison, Design, Note};
 use run_record::format::{FormatError, json};
-use run_record::run_dir::RunDirError;
 use run_record::run_info::{Configuration, LoadKind};
-use run_record::summary::SumError;
 use run_report::compare::{Input, Pairing};
 use run_report::comparison::{self as written, Extent};
 
 use crate::cli::{CompareArgs, CompareFormatArg};
 use crate::plan::duration_ns;
-use choice::{Choice, ChoiceError};
-use joined::{JoinError, Joined};
+use choice::Choice;
+pub use error::CompareError;
+use joined::Joined;
 use parts::{Part, Parts};
 use side::Reader;
 
@@ -40,58 +40,6 @@ pub struct CompareOptions {
     pub window_ns: Option<u64>,
     /// Whether systems of an experiment are compared that do unlike work.
     pub allows_unlike: bool,
-}
-
-/// Why nothing is compared.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
-pub enum CompareError {
-    #[error(transparent)]
-    RunDir(#[from] RunDirError),
-    #[error(transparent)]
-    Sum(#[from] SumError),
-    #[error(transparent)]
-    Choice(#[from] ChoiceError),
-    #[error(transparent)]
-    Join(#[from] JoinError),
-    #[error("--window is `{0}`, expected a time from 1ms to 168h, such as 30s")]
-    Window(String),
-    #[error("--window: the windows of an experiment are those of its plan; leave it out")]
-    WindowOfExperiment,
-    #[error("{}: an experiment is compared alone; leave out the other folders", .0.display())]
-    NotAlone(PathBuf),
-    #[error("{}: no part of the experiment has a complete window; let the experiment go on", .0.display())]
-    NoPart(PathBuf),
-    #[error(
-        "{}: the run has no complete window: its load lasted {lasted_s} s, and a window is {window_s} s; make the run longer, \
-         or use a shorter --window", folder.display()
-    )]
-    NoWindow { folder: PathBuf, lasted_s: f64, window_s: f64 },
-    #[error("there are {windows} windows, expected at most {max}; use a longer --window", max = run_report::compare::MAX_WINDOWS)]
-    ManyWindows { windows: u64 },
-    #[error("{}", unlike(.0))]
-    Unlike(Vec<Warning>),
-    #[error("the comparison cannot be written: {0}")]
-    Write(#[from] FormatError),
-    #[error("--out {}: {source}", path.display())]
-    Out { path: PathBuf, source: io::Error },
-    #[error("stdout: {0}")]
-    Stdout(#[source] io::Error),
-}
-
-impl CompareError {
-    /// Whether the command line, and not a run, is to be put right.
-    pub fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Choice(_)
-                | Self::Window(_)
-                | Self::WindowOfExperiment
-                | Self::NotAlone(_)
-                | Self::ManyWindows { .. }
-                | Self::Unlike(_)
-        )
-    }
 }
 
 impl CompareOptions {
@@ -208,11 +156,6 @@ fn refuse_unlike(parts: &Parts, pairings: &[Pairing], options: &CompareOptions) 
     });
     let warnings: Vec<Warning> = warnings.collect();
     if warnings.is_empty() { Ok(()) } else { Err(CompareError::Unlike(warnings)) }
-}
-
-fn unlike(warnings: &[Warning]) -> String {
-    let lines: String = warnings.iter().map(|warning| format!("\n  {warning}")).collect();
-    format!("what is compared is not alike:{lines}\nput it right, or use --unlike to compare all the same")
 }
 
 /// Why separate runs are no valid comparison.

@@ -8,7 +8,7 @@ use run_record::experiment::{self, Experiment, Mode, PartState};
 use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
 use run_record::units;
 
-use super::CompareError;
+use super::error::CompareError;
 
 const DEFAULT_WINDOW_NS: u64 = 30 * units::NS_PER_S;
 

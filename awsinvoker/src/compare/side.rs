@@ -4,8 +4,8 @@ use run_record::comparison::{Design, Source};
 use run_record::units;
 use run_report::compare::{Collected, MAX_WINDOWS, Side};
 
-use super::CompareError;
 use super::choice::Choice;
+use super::error::CompareError;
 use super::joined::Joined;
 use super::parts::Parts;
 use crate::report;

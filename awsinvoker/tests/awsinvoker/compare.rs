@@ -95,13 +95,9 @@ fn the_sides_are_chosen_by_name() {
     insta::assert_snapshot!(refused("--baseline none"), @"error: --baseline none: there is no such system or endpoint, expected a system (quick, slow) or an endpoint (string@quick, slow@slow)");
     insta::assert_snapshot!(refused("--baseline quick --candidate quick"), @"error: --baseline and --candidate are both quick, expected two systems or two endpoints");
     insta::assert_snapshot!(refused("--baseline quick --candidate slow@slow"), @"error: --baseline and --candidate have to be two systems or two endpoints, expected a system (quick, slow) or an endpoint (string@quick, slow@slow)");
-    insta::assert_snapshot!(refused("--window 5"), @"
-    error: the argument '--window <TIME>' cannot be used multiple times
-
-    Usage: compare [OPTIONS] <DIR>...
-
-    For more information, try '--help'.
-    ");
+    let output = compare(&bench, "out --window 5");
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(stderr(&output), @"error: --window is `5`, expected a time from 1ms to 168h, such as 30s");
 }
 
 #[test]

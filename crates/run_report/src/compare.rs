@@ -3,67 +3,16 @@
 mod arm;
 mod collected;
 mod figures;
+mod input;
 mod notes;
 mod sentence;
 
-use run_record::comparison::{self, Comparison, Contrast, Design, Note, Source};
+use run_record::comparison::{self, Comparison, Contrast, Design};
 
 pub use self::collected::{Collected, MAX_WINDOWS};
 use self::figures::Pair;
+pub use self::input::{Input, Pairing, Side};
 pub(crate) use self::sentence::times;
-
-/// What is compared.
-#[derive(Debug)]
-pub struct Input {
-    /// How the systems were loaded.
-    pub design: Design,
-    /// The runs that the samples come from.
-    pub runs: Vec<Source>,
-    /// Why the result is not valid.
-    pub reasons: Vec<String>,
-    /// The length of a window in seconds; absent if each run is one window.
-    pub window_s: Option<f64>,
-    /// How many complete windows there are.
-    pub windows: usize,
-    /// How much of the runs lies in no complete window, in seconds.
-    pub left_out_s: f64,
-    /// By which share two values may differ and still be called equivalent.
-    pub margin: f64,
-    /// What is known to limit all of the result.
-    pub notes: Vec<Note>,
-    /// All that is compared with something.
-    pub sides: Vec<Side>,
-    /// What is compared with what.
-    pub pairings: Vec<Pairing>,
-}
-
-/// One endpoint at one system.
-#[derive(Debug)]
-pub struct Side {
-    /// What sentences call it.
-    pub label: String,
-    /// Its system.
-    pub system: String,
-    /// The name of its endpoint.
-    pub endpoint: String,
-    /// Its part of all requests, from 0 to 1.
-    pub share: f64,
-    /// Its samples.
-    pub samples: Collected,
-}
-
-/// Two sides that are compared, by their indexes.
-#[derive(Debug)]
-pub struct Pairing {
-    /// The function that both are.
-    pub function: String,
-    /// What the other one is compared with.
-    pub baseline: usize,
-    /// What is compared with the baseline.
-    pub candidate: usize,
-    /// What is known to limit the result of these two.
-    pub notes: Vec<Note>,
-}
 
 /// Compares what the samples of each pairing come to.
 pub fn compare(input: Input) -> Comparison {

@@ -2,7 +2,7 @@
 
 use run_record::comparison::{Arm, Environments, Measure, Scope};
 
-use super::Side;
+use super::input::Side;
 
 /// A side within these windows.
 pub(super) fn arm(side: &Side, windows: &[usize]) -> Arm {

@@ -10,7 +10,7 @@ use run_record::percentile_interval::{Difference, Estimate, NoInterval, Ratio};
 use run_record::spread::MIN_ENVIRONMENTS;
 use run_record::{View, units};
 
-use super::Side;
+use super::input::Side;
 
 /// What is published holds with this confidence.
 const CONFIDENCE: f64 = 0.95;

@@ -5,7 +5,7 @@ use run_record::comparison::{Arm, Contrast, Design, Note};
 use run_record::spread::MIN_ENVIRONMENTS;
 
 use super::figures::GOOD_PAIRS;
-use super::{Input, Pairing, Side};
+use super::input::{Input, Pairing, Side};
 
 /// With fewer pairs of windows, equivalence is recognised seldom.
 const PAIRS_FOR_EQUIVALENCE: u64 = 30;

@@ -2,7 +2,7 @@
 
 use run_record::comparison::{Arm, Claim, Figure, Interval, Measure, Scope, Statistic};
 
-use super::Pairing;
+use super::input::Pairing;
 
 /// A sentence for the p50 and the p99 of each view. What is refused of both for the same reason has one sentence.
 pub(super) fn sentences(pairing: &Pairing, arms: &[Arm; 2], figures: &[Figure], margin: f64) -> Vec<String> {

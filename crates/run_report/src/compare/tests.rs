@@ -36,7 +36,7 @@ impl Answers {
         let wave = (sequence * 7_919 % 1_000) as f64 / 1_000.0 + (window * 37 % 11) as f64 / 40.0;
         let function_us = 200.0 * self.factor * (1.0 + 0.2 * wave);
         let us = 1_000.0 * self.factor * (1.0 + wave) + if is_cold { 500_000.0 } else { 0.0 };
-        let ns = |us: f64| (us * 1e3).round() as u64;
+        let ns = |us: f64| run_record::units::rounded(us * 1e3);
         let outcome = if sequence % self.failed_each == self.failed_each - 1 {
             Outcome::FunctionError
         } else {
@@ -59,12 +59,12 @@ impl Answers {
         }
     }
 
-    fn side(self, system: &str, windows: u64) -> Side {
+    fn side(self, system: &str, windows: usize) -> Side {
         let mut samples = Collected::default();
         samples.begin_run();
         for window in 0..windows {
             for number in 0..PER_WINDOW {
-                samples.record(window as usize, &self.sample(window, number));
+                samples.record(window, &self.sample(window as u64, number));
             }
         }
         Side {
@@ -77,19 +77,19 @@ impl Answers {
     }
 }
 
-fn input(sides: [Answers; 2], windows: u64) -> Input {
+fn input(sides: [Answers; 2], windows: usize) -> Input {
     Input {
         design: Design::RoundRobin,
         runs: vec![Source {
             folder: "runs/1".to_owned(),
             start: "2026-11-30T00:00:00.000Z".to_owned(),
-            requests: 2 * windows * PER_WINDOW,
+            requests: 2 * windows as u64 * PER_WINDOW,
             valid: true,
             missing: Vec::new(),
         }],
         reasons: Vec::new(),
         window_s: Some(30.0),
-        windows: windows as usize,
+        windows,
         left_out_s: 0.0,
         margin: 0.05,
         notes: Vec::new(),
@@ -98,7 +98,7 @@ fn input(sides: [Answers; 2], windows: u64) -> Input {
     }
 }
 
-fn compared(sides: [Answers; 2], windows: u64) -> Comparison {
+fn compared(sides: [Answers; 2], windows: usize) -> Comparison {
     compare(input(sides, windows))
 }
 

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use run_record::comparison::{Comparison, Contrast};
 
-use super::{Extent, contrast_notes, did, limits, made_of, table};
+use super::table;
+use super::words::{Extent, contrast_notes, did, limits, made_of};
 
 /// The verdict, what limits the result, and for each function sentences and a table.
 pub fn markdown(comparison: &Comparison, extent: Extent) -> String {

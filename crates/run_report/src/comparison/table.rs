@@ -3,7 +3,7 @@
 use run_record::comparison::{Claim, Contrast, Figure, Interval, Measure, Scope, Statistic, Value};
 use run_record::units::duration_text;
 
-use super::Extent;
+use super::words::Extent;
 use crate::compare::times;
 
 /// The heads of the columns.

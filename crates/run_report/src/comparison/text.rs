@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use run_record::comparison::{ColdEffect, Comparison, Contrast};
 use run_record::units::duration_text;
 
-use super::{Extent, contrast_notes, did, limits, made_of, table};
+use super::table;
+use super::words::{Extent, contrast_notes, did, limits, made_of};
 
 /// No line is wider, unless a word is.
 const WIDTH: usize = 80;
