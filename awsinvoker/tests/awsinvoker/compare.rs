@@ -101,6 +101,29 @@ fn the_sides_are_chosen_by_name() {
 }
 
 #[test]
+fn each_function_of_each_system_is_compared_with_that_of_the_baseline() {
+    let urls = [stub::start(), stub::start(), stub::start()].map(|address| format!("http://{address}"));
+    let entry = |function: &str, system: usize| {
+        let system_name = format!("system {system}");
+        json!({"hostname": function, "endpoint_url": urls[system], "function": function, "system": system_name})
+    };
+    let entries: Vec<Value> = ["string", "object"]
+        .iter()
+        .flat_map(|function| (0..3).map(move |system| (function, system)))
+        .map(|(function, system)| entry(function, system))
+        .chain([entry("echo", 2)])
+        .collect();
+    let bench = run(&json!(entries), "");
+    let comparison = comparison(&compare(&bench, "out --window 250ms --format json"));
+    let compared = comparison.contrasts.iter().map(|it| format!("{} {}", it.function, it.candidate.label));
+    let expected = ["string system 1", "object system 1", "string system 2", "object system 2"];
+    assert_eq!(compared.collect::<Vec<_>>(), expected);
+    assert!(comparison.contrasts.iter().all(|it| it.baseline.label == "system 0"));
+    let alone = Note::NoPartner { endpoint: "echo@system 2".to_owned() };
+    assert!(comparison.notes.contains(&alone), "{:?}", comparison.notes);
+}
+
+#[test]
 fn what_is_too_little_or_unlike_is_told() {
     let mut endpoints = systems();
     endpoints[1]["payload"] = json!({"other": 1});

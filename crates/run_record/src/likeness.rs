@@ -310,6 +310,23 @@ mod tests {
     }
 
     #[test]
+    fn partners_are_used_once_and_tell_what_differs() {
+        let of = |name: &str, system: &str, payload: &str| endpoint(name, system, payload, payload);
+        let mut endpoints = vec![of("a", "x", "1"), of("b", "x", "2"), of("c", "y", "2"), of("d", "y", "1")];
+        endpoints.push(of("e", "y", "3"));
+        let configuration = configuration(endpoints);
+        assert_eq!(partners(&configuration, &[0, 1], &[2, 3, 4]), [[0, 3], [1, 2]], "e has no partner");
+        assert_eq!(partners(&configuration, &[0], &[4]), [[0, 4]]);
+        assert_eq!(findings_of_pair(&configuration, [0, 3]), []);
+        let told = findings_of_pair(&configuration, [0, 4]);
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(told.join("\n"), @"
+        f: unlike payload: a has 1, e has 3
+        f: unlike answer (SHA-256 without its latency): a has 1, e has 3
+        ");
+    }
+
+    #[test]
     fn a_call_that_failed_is_told_also_of_a_single_system() {
         let mut endpoint = endpoint("a", "x", "1", "1");
         let cause = Cause { message: "refused".to_owned(), ..Cause::default() };

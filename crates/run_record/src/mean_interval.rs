@@ -144,3 +144,52 @@ fn half_width(each: &[f64], extra: Option<Variance>, confidence: f64) -> f64 {
     });
     of_windows.half_width(confidence).max(with)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observations::Cell;
+    use crate::sparse_histogram::SparseHistogram;
+
+    /// A window for each of these times, in which one environment took it twice.
+    fn side(times_ns: &[u64]) -> Observations {
+        let cell = |(window, time_ns): (usize, &u64)| {
+            let mut values = SparseHistogram::default();
+            (0..2).for_each(|_| values.record(*time_ns));
+            Cell { window, environment: Some(0), values }
+        };
+        Observations::new(times_ns.len(), times_ns.iter().enumerate().map(cell).collect())
+    }
+
+    #[test]
+    fn sides_that_rise_and_fall_together_have_an_exact_ratio() {
+        let baseline = side(&[1_000, 2_000, 3_000, 4_000, 5_000, 6_000]);
+        let candidate = side(&[1_500, 3_000, 4_500, 6_000, 7_500, 9_000]);
+        let ratio = ratio(&baseline, &candidate, 0.95).unwrap();
+        assert!((ratio.estimate - 1.5).abs() < 1e-9 && ratio.high - ratio.low < 1e-9, "{ratio:?}");
+        let difference = difference(&baseline, &candidate, 0.95).unwrap();
+        assert!((difference.estimate - 1_750.0).abs() < 1e-9, "{difference:?}");
+        assert!(difference.low < 1_750.0 && difference.high > 1_750.0, "{difference:?}");
+    }
+
+    /// Of means, the jackknife is the usual interval: the standard deviation of 1 to 6 is 1.871, so that of their mean is
+    /// 0.764, and Student's factor for five degrees of freedom is 2.571.
+    #[test]
+    fn the_difference_of_means_has_the_usual_interval() {
+        let baseline = side(&[10_000; 6]);
+        let candidate = side(&[11_000, 12_000, 13_000, 14_000, 15_000, 16_000]);
+        let difference = difference(&baseline, &candidate, 0.95).unwrap();
+        let half = 2.570_6 * 763.76;
+        assert!((difference.low - (3_500.0 - half)).abs() < 1.0, "{difference:?}");
+        assert!((difference.high - (3_500.0 + half)).abs() < 1.0, "{difference:?}");
+    }
+
+    #[test]
+    fn what_has_no_interval_is_refused() {
+        let good = side(&[1_000; 6]);
+        assert_eq!(mean(&side(&[1_000; 5]), 0.95), Err(NoInterval::FewBlocks { blocks: 5 }));
+        assert_eq!(ratio(&good, &side(&[1_000; 7]), 0.95), Err(NoInterval::Unpaired { one: 6, other: 7 }));
+        assert_eq!(ratio(&good, &side(&[0; 6]), 0.95), Err(NoInterval::Zero));
+        assert_eq!(mean(&Observations::new(6, Vec::new()), 0.95), Err(NoInterval::NoValue));
+    }
+}

@@ -391,6 +391,10 @@ mod tests {
                 let sum: f64 = estimate.spread.windows.iter().sum();
                 prop_assert!(sum.abs() < 1e-6, "{}", sum);
                 let _ = Ratio::new(&estimate, &estimate);
+                if let Ok(difference) = Difference::new(&estimate, &estimate) {
+                    prop_assert!(difference.low_ns.is_none_or(|low_ns| low_ns <= difference.ns));
+                    prop_assert!(difference.high_ns.is_none_or(|high_ns| high_ns >= difference.ns));
+                }
             }
         }
     }

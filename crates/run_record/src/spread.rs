@@ -142,3 +142,76 @@ fn factor(clusters: usize) -> f64 {
     let clusters = clusters as f64;
     if clusters > 1.0 { clusters / (clusters - 1.0) } else { 1.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOWS: usize = 8;
+
+    /// One deviation of 10 values for each window and environment, as `sum` says.
+    fn spread(
+        environments: u32,
+        environment: impl Fn(usize, u32) -> Option<u32>,
+        sum: fn(usize, u32) -> f64,
+    ) -> Spread {
+        let of_window = |window| (0..environments).map(move |number| (window, number));
+        let deviations: Vec<_> = (0..WINDOWS)
+            .flat_map(of_window)
+            .map(|(window, number)| Deviation {
+                window,
+                environment: environment(window, number),
+                count: 10,
+                sum: sum(window, number),
+            })
+            .collect();
+        Spread::new(WINDOWS, &deviations)
+    }
+
+    /// The one half of the environments is always above, the other below; windows differ a little.
+    fn by_environment(window: usize, number: u32) -> f64 {
+        let side = |is_above: bool| if is_above { 1.0 } else { -1.0 };
+        5.0 * side(number.is_multiple_of(2)) + 0.1 * side(window.is_multiple_of(2))
+    }
+
+    #[test]
+    fn environments_that_stay_add_what_they_differ_by() {
+        let known = spread(4, |_, number| Some(number), by_environment);
+        let unknown = spread(4, |_, _| None, by_environment);
+        // Each of the four sums is 40 above or below: 4/3 of 4 * 40², less what chance within windows explains.
+        let (with, without) = (known.variance(0.95), unknown.variance(0.95));
+        assert!((with.freedom - 3.0).abs() < 1e-9 && (without.freedom - 7.0).abs() < 1e-9);
+        assert!(with.value > 100.0 * without.value, "{with:?} {without:?}");
+        assert!((known.environments() - 4.0).abs() < 1e-9);
+        assert!(unknown.environments().abs() < 1e-9);
+    }
+
+    #[test]
+    fn environments_of_one_window_add_nothing() {
+        let fresh = spread(4, |window, number| Some(window as u32 * 4 + number), by_environment);
+        let unknown = spread(4, |_, _| None, by_environment);
+        assert_eq!(fresh.variance(0.95), unknown.variance(0.95));
+        assert_eq!(fresh.added_by_environments(0.95), None);
+        assert!((fresh.environments() - 32.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_as_good_as_one_environment_says_nothing_of_how_they_differ() {
+        // One of two answers nearly always.
+        let deviation = |window, environment, count| Deviation { window, environment, count, sum: 1.0 };
+        let deviations: Vec<_> = (0..WINDOWS)
+            .flat_map(|window| [deviation(window, Some(0), 95), deviation(window, Some(1), 5)])
+            .collect();
+        let spread = Spread::new(WINDOWS, &deviations);
+        assert!(spread.environments() > 1.0 && spread.environments() < MIN_ENVIRONMENTS);
+        assert!((spread.variance(0.95).freedom - 7.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_slow_wave_is_a_drift_and_noise_is_none() {
+        let wave = |window: usize, _| if window < WINDOWS / 2 { 1.0 } else { -1.0 };
+        assert!(spread(1, |_, _| None, wave).is_drifting());
+        let noise = |window: usize, _| if window.is_multiple_of(2) { 1.0 } else { -1.0 };
+        assert!(!spread(1, |_, _| None, noise).is_drifting());
+    }
+}
