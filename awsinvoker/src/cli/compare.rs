@@ -6,9 +6,9 @@ use clap::{Parser, ValueEnum};
 
 use super::numbers::margin;
 
-/// Tells whether and by how much systems differ that one run loaded in turn, window of time by window of time: the ratio of
-/// each percentile with its 95 % interval, and a sentence on each. What cannot be claimed is refused, with what to do.
-/// Separate runs are set side by side without intervals, because separate runs call identical systems different.
+/// Tells whether and by how much systems differ that one run loaded in turn: the ratio of each percentile with its 95 %
+/// interval, and a sentence on each view. What cannot be claimed is refused, with what to do. Separate runs are set side
+/// by side without intervals, because separate runs call identical systems different.
 ///
 /// Exit codes: 0 if the comparison is valid, 4 if it is not, 2 if the command line is wrong, 1 if a run cannot be read.
 #[derive(Clone, Debug, Parser)]
@@ -17,8 +17,8 @@ pub struct CompareArgs {
     /// Folder of a run that loaded all systems, or of an experiment; or the folders of separate runs
     #[arg(value_name = "DIR", required = true)]
     pub folders: Vec<PathBuf>,
-    /// System with which the others are compared, or an endpoint, to compare endpoints of one function [default: the first
-    /// system]
+    /// System with which the others are compared, or an endpoint, to compare endpoints of one function [default: the
+    /// first system]
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
     /// System, or endpoint, that is compared with the baseline [default: all others]
