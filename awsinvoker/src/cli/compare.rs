@@ -12,7 +12,7 @@ use super::numbers::margin;
 ///
 /// Exit codes: 0 if the comparison is valid, 4 if it is not, 2 if the command line is wrong, 1 if a run cannot be read.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "awsinvoker compare", version)]
+#[command(name = "awsinvoker compare", bin_name = "awsinvoker compare", version)]
 pub struct CompareArgs {
     /// Folder of a run that loaded all systems, or of an experiment; or the folders of separate runs
     #[arg(value_name = "DIR", required = true)]

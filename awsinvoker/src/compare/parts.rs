@@ -117,3 +117,58 @@ impl Part {
         self.run_dir.path().display().to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(folder: &str, pair: Option<u32>, windows: Option<u32>, state: PartState) -> experiment::Part {
+        experiment::Part { folder: folder.to_owned(), system: None, pair, windows, state }
+    }
+
+    fn experiment(mode: Mode, parts: Vec<experiment::Part>) -> Experiment {
+        Experiment {
+            schema: experiment::SCHEMA,
+            name: None,
+            mode,
+            window_s: 30.0,
+            pairs: 10,
+            margin: 0.05,
+            seed: 0,
+            a_a: false,
+            plan_sha256: String::new(),
+            systems: Vec::new(),
+            parts,
+            false_differences: None,
+        }
+    }
+
+    fn places(experiment: &Experiment) -> Vec<(&str, usize)> {
+        placed(experiment).map(|(part, first)| (part.folder.as_str(), first)).collect()
+    }
+
+    #[test]
+    fn windows_of_runs_that_load_all_systems_follow_one_another() {
+        let parts = vec![
+            part("a", None, Some(4), PartState::Interrupted),
+            part("b", None, Some(3), PartState::Discarded),
+            part("c", None, Some(6), PartState::Complete),
+            part("d", None, None, PartState::Unfinished),
+        ];
+        let experiment = experiment(Mode::RoundRobin, parts);
+        assert_eq!(places(&experiment), [("a", 0), ("c", 4)]);
+        let notes: Vec<String> =
+            experiment.parts.iter().filter_map(left_out).map(|note| note.to_string()).collect();
+        assert_eq!(notes, ["d is left out: it is not finished"]);
+    }
+
+    #[test]
+    fn runs_of_a_pair_share_their_windows_in_whatever_order_they_were_made() {
+        let complete = |folder, pair| part(folder, Some(pair), Some(1), PartState::Complete);
+        let parts = vec![complete("0b", 0), complete("0a", 0), complete("2a", 2), complete("1b", 1)];
+        assert_eq!(
+            places(&experiment(Mode::Interleaved, parts)),
+            [("0b", 0), ("0a", 0), ("2a", 2), ("1b", 1)]
+        );
+    }
+}

@@ -143,6 +143,14 @@ fn what_is_too_little_or_unlike_is_told() {
         let text = words(&output);
         assert!(text.contains("note: not alike: f: unlike payload: string@quick has "), "{text}");
     }
+    let csv = compare(&bench, "out --window 250ms --format csv");
+    assert!(stdout(&csv).lines().skip(1).all(|line| line.split(',').nth(1) == Some("true")), "unlike");
+    // Callers that wait for answers hide how slow the slow ones are.
+    fs::write(bench.path("endpoints.json"), systems().to_string()).unwrap();
+    let line = "-concurrency 4 -time 1 --out closed --no-preflight";
+    assert_complete(&bench.bare_command(line).output().unwrap());
+    let text = words(&compare(&bench, "closed --window 100ms"));
+    assert!(text.contains("note: callers waited for answers (closed loop), "), "{text}");
     // Of one system, only endpoints can be compared.
     fs::write(bench.path("endpoints.json"), r#"[{"hostname": "string"}, {"hostname": "object"}]"#).unwrap();
     assert_complete(&bench.command("-rps 40 -time 1 --out single").output().unwrap());

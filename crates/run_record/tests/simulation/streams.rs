@@ -2,6 +2,7 @@
 //! drift of two minutes that both systems share; and clusters of about six cold starts, 100 to 1000 times slower. Each system
 //! gets 50 requests a second for 20 windows of 30 s.
 
+use run_record::mean_interval;
 use run_record::observations::{Cell, Observations};
 use run_record::percentile_interval::{Estimate, Ratio};
 use run_record::sparse_histogram::SparseHistogram;
@@ -18,6 +19,7 @@ const SCALE_NS: f64 = 1e6;
 /// Cold starts of a cluster, on average.
 const CLUSTER: f64 = 6.0;
 const MARGIN: f64 = 0.05;
+const SHARES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
 /// The latencies of one system in nanoseconds, if its median is [`SCALE_NS`].
 struct System {
@@ -124,20 +126,37 @@ impl Tally {
 }
 
 #[test]
+fn intervals_of_means_cover_the_truth() {
+    let results = of_each_seed(|seed| {
+        let (baseline, [candidate]) = run(seed, 0.02, [1.3]);
+        mean_interval::ratio(&baseline, &candidate, 0.95).is_ok_and(|it| it.low <= 1.3 && 1.3 <= it.high)
+    });
+    let covered = results.into_iter().filter(|covers| *covers).count() as u64;
+    assert_percent("2 % cold, mean, covered", covered, COMPARISONS, [93.0, 97.0]);
+}
+
+#[test]
 fn intervals_cover_the_truth_and_equal_systems_are_seldom_called_different() {
     for cold_share in [0.003, 0.02] {
         let results = of_each_seed(|seed| {
             let (baseline, candidates) = run(seed, cold_share, [1.0, 1.05, 1.3]);
-            [0.5, 0.9, 0.99].map(|share| Tally::new(&baseline, &candidates, share))
+            SHARES.map(|share| Tally::new(&baseline, &candidates, share))
         });
-        for (at, share) in [0.5, 0.9, 0.99].into_iter().enumerate() {
+        for (at, share) in SHARES.into_iter().enumerate() {
             let tally = results.iter().fold(Tally::default(), |all, tallies| all.plus(&tallies[at]));
             let what = |what: &str| format!("{} % cold, p{}, {what}", cold_share * 100.0, share * 100.0);
-            assert_percent(&what("refused"), tally.refused, COMPARISONS, [0.0, 5.0]);
+            assert_percent(
+                &what("refused"),
+                tally.refused,
+                COMPARISONS,
+                [0.0, if share > 0.99 { 100.0 } else { 5.0 }],
+            );
+            // Few values lie above a p99.9: its intervals are refused more often, and may be wider than they have to.
+            let [most_covered, fewest_different] = if share > 0.99 { [99.0, 1.0] } else { [97.0, 3.0] };
             let claimed = COMPARISONS - tally.refused;
             let check = |name: &str, count, bounds| assert_percent(&what(name), count, claimed, bounds);
-            check("covered", tally.covered, [93.0, 97.0]);
-            check("equal but different", tally.falsely_different, [3.0, 7.0]);
+            check("covered", tally.covered, [93.0, most_covered]);
+            check("equal but different", tally.falsely_different, [fewest_different, 7.0]);
             check("1.05 but equivalent", tally.falsely_equivalent, [0.0, 5.0]);
             check("equal and equivalent", tally.rightly_equivalent, [0.0, 100.0]);
         }

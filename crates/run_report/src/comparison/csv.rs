@@ -2,9 +2,12 @@
 
 use run_record::comparison::{Comparison, Contrast, Figure, Interval, Value};
 
+use super::words::is_unlike;
+
 /// The names of the columns.
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 35] = [
     "valid",
+    "unlike",
     "design",
     "window_s",
     "windows",
@@ -63,6 +66,7 @@ fn row(comparison: &Comparison, contrast: &Contrast, figure: &Figure) -> [String
     let [difference, difference_low, difference_high] = interval(figure.difference_us);
     [
         comparison.valid.to_string(),
+        contrast.notes.iter().any(is_unlike).to_string(),
         comparison.design.name().to_owned(),
         text(comparison.window_s),
         contrast.windows.to_string(),
