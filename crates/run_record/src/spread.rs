@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn environments_of_one_window_add_nothing() {
-        let fresh = spread(4, |window, number| Some(window as u32 * 4 + number), by_environment);
+        let fresh =
+            spread(4, |window, number| Some(u32::try_from(window).unwrap() * 4 + number), by_environment);
         let unknown = spread(4, |_, _| None, by_environment);
         assert_eq!(fresh.variance(0.95), unknown.variance(0.95));
         assert_eq!(fresh.added_by_environments(0.95), None);
