@@ -1,7 +1,7 @@
 //! From the samples of runs to the sides of a comparison.
 
 use run_record::comparison::{Design, Source};
-use run_record::units;
+use run_record::{Warning, units};
 use run_report::compare::{Collected, MAX_WINDOWS, Side};
 
 use super::choice::Choice;
@@ -75,6 +75,7 @@ impl Reader {
                 requests: reading.summary.issued,
                 valid: reading.summary.verdict.valid,
                 missing: reading.missing,
+                warnings: warnings(reading.summary.warnings),
             },
             windows,
             left_out_s: units::s(reading.window_ns - used_ns),
@@ -104,4 +105,19 @@ impl Reader {
         }
         Ok(windows)
     }
+}
+
+/// The warnings of a run, but for those that are notes of a comparison.
+fn warnings(mut warnings: Vec<Warning>) -> Vec<Warning> {
+    let is_note = |warning: &Warning| {
+        matches!(
+            warning,
+            Warning::ClosedLoop
+                | Warning::Unlike { .. }
+                | Warning::PreflightFailed { .. }
+                | Warning::NoPreflight { .. }
+        )
+    };
+    warnings.retain(|warning| !is_note(warning));
+    warnings
 }

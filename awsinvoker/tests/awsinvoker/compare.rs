@@ -146,11 +146,15 @@ fn what_is_too_little_or_unlike_is_told() {
     let csv = compare(&bench, "out --window 250ms --format csv");
     assert!(stdout(&csv).lines().skip(1).all(|line| line.split(',').nth(1) == Some("true")), "unlike");
     // Callers that wait for answers hide how slow the slow ones are.
-    fs::write(bench.path("endpoints.json"), systems().to_string()).unwrap();
+    let mut accepted = systems();
+    accepted.as_array_mut().unwrap().iter_mut().for_each(|entry| entry["eventing"] = json!(true));
+    fs::write(bench.path("endpoints.json"), accepted.to_string()).unwrap();
     let line = "-concurrency 4 -time 1 --out closed --no-preflight";
     assert_complete(&bench.bare_command(line).output().unwrap());
     let text = words(&compare(&bench, "closed --window 100ms"));
     assert!(text.contains("note: callers waited for answers (closed loop), "), "{text}");
+    assert!(!text.contains("warning of closed: callers"), "once is enough: {text}");
+    assert!(text.contains("warning of closed: string@quick"), "the warnings of a run are shown: {text}");
     // Of one system, only endpoints can be compared.
     fs::write(bench.path("endpoints.json"), r#"[{"hostname": "string"}, {"hostname": "object"}]"#).unwrap();
     assert_complete(&bench.command("-rps 40 -time 1 --out single").output().unwrap());

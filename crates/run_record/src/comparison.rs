@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::figure::{Claim, Figure, Interval, Measure, Refusal, Scope, Statistic, Value};
 pub use self::note::Note;
+use crate::warning::Warning;
 
 /// The version of the layout of `comparison.json`. It changes when a key changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
@@ -73,6 +74,8 @@ pub struct Source {
     pub valid: bool,
     /// What is missing of it, in sentences.
     pub missing: Vec<String>,
+    /// Why its numbers may mislead, but for what the notes of the comparison say.
+    pub warnings: Vec<Warning>,
 }
 
 /// One function, or one endpoint, at two systems.

@@ -136,33 +136,17 @@ fn claim(ratio: Interval) -> Claim {
 fn percentiles(sides: [&Observations; 2], share: f64, margin: f64) -> Compared {
     let estimates = |confidence| sides.map(|side| Estimate::of(side, share, confidence));
     let [baseline, candidate] = estimates(CONFIDENCE);
-    let value = |side: &Observations, estimate: &Result<Estimate, NoInterval>| {
-        let us = units::us(side.all().quantile_ns(share)?);
-        let known = estimate.as_ref().ok();
-        Some(Value {
-            us,
-            low_us: known.map(|estimate| units::us(estimate.low_ns)),
-            high_us: known.and_then(|estimate| estimate.high_ns).map(units::us),
-            count: side.all().count(),
-            effective_count: known.map(|estimate| estimate.effective_count),
-        })
-    };
-    let values = [value(sides[0], &baseline), value(sides[1], &candidate)];
+    let values = [percentile(sides[0], share, &baseline), percentile(sides[1], share, &candidate)];
     let both = baseline.and_then(|baseline| Ok((baseline, candidate?)));
+    let known = both.as_ref().ok();
+    let above = known.map_or(0.0, |(baseline, candidate)| baseline.above().min(candidate.above()));
+    let is_drifting =
+        known.is_some_and(|(baseline, candidate)| baseline.is_drifting || candidate.is_drifting);
+    let ratio = both.and_then(|(baseline, candidate)| of_percentiles(&baseline, &candidate));
     let is_equivalent = || {
         let [Ok(baseline), Ok(candidate)] = estimates(EQUIVALENCE) else { return false };
         Ratio::new(&baseline, &candidate).is_ok_and(|ratio| ratio.is_within(margin))
     };
-    let above = both.as_ref().map_or(0.0, |(baseline, candidate)| baseline.above().min(candidate.above()));
-    let is_drifting =
-        both.as_ref().is_ok_and(|(baseline, candidate)| baseline.is_drifting || candidate.is_drifting);
-    let ratio = both.and_then(|(baseline, candidate)| {
-        let Ratio { ratio, low, high } = Ratio::new(&baseline, &candidate)?;
-        let Difference { ns, low_ns, high_ns } = Difference::new(&baseline, &candidate)?;
-        let us = |ns: f64| ns / units::NS_PER_US as f64;
-        let difference = Interval { estimate: us(ns), low: low_ns.map(us), high: high_ns.map(us) };
-        Ok((Interval { estimate: ratio, low, high }, difference))
-    });
     Compared {
         values,
         is_equivalent: ratio.is_ok() && is_equivalent(),
@@ -172,8 +156,32 @@ fn percentiles(sides: [&Observations; 2], share: f64, margin: f64) -> Compared {
     }
 }
 
+/// The percentile of one side, with what is known of its interval.
+fn percentile(side: &Observations, share: f64, estimate: &Result<Estimate, NoInterval>) -> Option<Value> {
+    let known = estimate.as_ref().ok();
+    Some(Value {
+        us: units::us(side.all().quantile_ns(share)?),
+        low_us: known.map(|estimate| units::us(estimate.low_ns)),
+        high_us: known.and_then(|estimate| estimate.high_ns).map(units::us),
+        count: side.all().count(),
+        effective_count: known.map(|estimate| estimate.effective_count),
+    })
+}
+
+/// The ratio of two percentiles, and their difference in microseconds.
+fn of_percentiles(baseline: &Estimate, candidate: &Estimate) -> Result<(Interval, Interval), NoInterval> {
+    let Ratio { ratio, low, high } = Ratio::new(baseline, candidate)?;
+    let Difference { ns, low_ns, high_ns } = Difference::new(baseline, candidate)?;
+    let difference = Interval { estimate: us(ns), low: low_ns.map(us), high: high_ns.map(us) };
+    Ok((Interval { estimate: ratio, low, high }, difference))
+}
+
+/// Nanoseconds with fractions as microseconds.
+fn us(ns: f64) -> f64 {
+    ns / units::NS_PER_US as f64
+}
+
 fn means(sides: [&Observations; 2], margin: f64) -> Compared {
-    let us = |ns: f64| ns / units::NS_PER_US as f64;
     let value = |side: &Observations| {
         let count = side.all().count();
         let interval = mean_interval::mean(side, CONFIDENCE).ok();

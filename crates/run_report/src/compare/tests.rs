@@ -86,6 +86,7 @@ fn input(sides: [Answers; 2], windows: usize) -> Input {
             requests: 2 * windows as u64 * PER_WINDOW,
             valid: true,
             missing: Vec::new(),
+            warnings: Vec::new(),
         }],
         reasons: Vec::new(),
         window_s: Some(30.0),

@@ -37,10 +37,13 @@ pub(super) fn limits(comparison: &Comparison) -> Vec<String> {
         .runs
         .iter()
         .flat_map(|run| run.missing.iter().map(move |what| format!("missing of {}: {what}", run.folder)));
+    let warnings = comparison.runs.iter().flat_map(|run| {
+        run.warnings.iter().map(move |warning| format!("warning of {}: {warning}", run.folder))
+    });
     let unlike =
         comparison.contrasts.iter().flat_map(|contrast| &contrast.notes).filter(|note| is_unlike(note));
     let notes = unlike.chain(&comparison.notes).map(|note| format!("note: {note}"));
-    invalid.chain(missing).chain(notes).chain(chance(comparison)).collect()
+    invalid.chain(missing).chain(notes).chain(warnings).chain(chance(comparison)).collect()
 }
 
 /// Whether a note is about unlike work, which stands above all others.
