@@ -25,7 +25,7 @@ pub(super) fn sentences(pairing: &Pairing, arms: &[Arm; 2], figures: &[Figure], 
 
 fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) -> String {
     let [baseline, candidate] = arms;
-    let what = format!("{} ({})", figure.statistic.name(), figure.measure.name());
+    let what = what(figure);
     let equivalent = match figure.equivalent {
         true => format!("; they are equivalent within {} %", percent(margin)),
         false => String::new(),
@@ -63,6 +63,16 @@ fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) ->
         ),
         _ => refused(pairing, arms, figure, &what),
     }
+}
+
+/// `p99 (response, approximate)`: what a sentence is about, with what limits it.
+fn what(figure: &Figure) -> String {
+    let limits = [
+        (figure.approximate && figure.claim != Claim::Nothing, ", approximate"),
+        (figure.in_cold_gap, ", in the gap between warm and cold"),
+    ];
+    let limits: String = limits.into_iter().filter(|(is_so, _)| *is_so).map(|(_, limit)| limit).collect();
+    format!("{} ({}{limits})", figure.statistic.name(), figure.measure.name())
 }
 
 fn refused(pairing: &Pairing, [baseline, candidate]: &[Arm; 2], figure: &Figure, what: &str) -> String {

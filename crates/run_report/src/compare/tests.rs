@@ -213,6 +213,7 @@ fn too_few_windows_are_refused_and_few_are_told() {
     assert_eq!(refused.intervals, 0);
     let few = compared([USUAL, Answers::slower(2.0)], 6);
     assert!(response(&few, Statistic::P50).approximate);
+    assert!(few.contrasts[0].sentences[0].ends_with(" at p50 (response, approximate)"));
     assert_eq!(few.notes, [Note::FewPairs { pairs: 6 }, Note::FewForEquivalence { pairs: 6 }]);
 }
 
