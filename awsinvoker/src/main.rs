@@ -1,7 +1,6 @@
 //! The `awsinvoker` command.
 
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -19,7 +18,7 @@ fn main() -> ExitCode {
     logging::start(env_vars::log().as_deref());
     let result = match Command::parse(std::env::args_os()) {
         Ok(Command::Run(args)) => run(&args),
-        Ok(Command::Report(ReportArgs { folder })) => report(&folder),
+        Ok(Command::Report(args)) => report(&args),
         Ok(Command::Compare(args)) => compare(&args),
         Ok(Command::Keep(words)) => {
             return platform::keep_instance(&words)
@@ -66,8 +65,8 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
 }
 
 /// Complete or not, the report is what was asked for.
-fn report(folder: &Path) -> anyhow::Result<Ending> {
-    match awsinvoker::report(folder, &mut io::stdout()) {
+fn report(args: &ReportArgs) -> anyhow::Result<Ending> {
+    match awsinvoker::report(args, &mut io::stdout()) {
         // Whoever reads it, as `head` does, has seen enough.
         Err(ReportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
         reported => reported?,

@@ -34,7 +34,8 @@ Exit codes:
 After a signal, calls in flight have 5 seconds to end; a second signal ends the wait. Signals that are ignored when \
 awsinvoker starts, as under nohup, stay ignored.
 
-`awsinvoker report DIR` prints the result of a run again, also of one that was killed, from what is in its folder.
+`awsinvoker report DIR` prints the result of a run again, also of one that was killed, from what is in its folder. With \
+--html FILE it makes a page of it.
 `awsinvoker compare DIR` tells whether and by how much systems differ that a run loaded in turn.
 
 Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
@@ -196,7 +197,7 @@ pub enum ConnectionsArg {
 pub enum Command {
     /// Make a run.
     Run(Box<Args>),
-    /// Print the result of a run again.
+    /// Print the results of runs again.
     Report(ReportArgs),
     /// Compare systems.
     Compare(CompareArgs),
@@ -273,8 +274,8 @@ mod tests {
     fn the_result_of_a_run_is_asked_for_by_its_first_word() {
         let command = |line: &str| Command::parse(line.split(' ').map(OsString::from));
         let Ok(Command::Report(args)) = command("awsinvoker report runs/1") else { panic!("no report") };
-        assert_eq!(args.folder, Path::new("runs/1"));
-        assert!(command("awsinvoker report").is_err() && command("awsinvoker report a b").is_err());
+        assert_eq!(args.folders, [Path::new("runs/1")]);
+        assert!(command("awsinvoker report").is_err());
         let Ok(Command::Run(args)) = command("awsinvoker -latf report --require-idle 7.5%") else {
             panic!("no run")
         };

@@ -1,10 +1,12 @@
-//! `awsinvoker report`: the result of a run again, computed from what is in its folder. Of a run that was killed, all that
-//! was written.
+//! `awsinvoker report`: the results of runs again, computed from what is in their folders, as text and as a page. Of a run
+//! that was killed, all that was written.
 
+mod courses;
+mod files;
 mod missing;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use run_record::run_dir::{RunDir, RunDirError};
 use run_record::run_info::LoadKind;
@@ -12,7 +14,15 @@ use run_record::summary::SumError;
 use run_record::verdict::Reason;
 use run_record::{RunInfo, Sample, Summary, Threshold, Warning};
 
+use run_report::Page;
+use run_report::data::Run;
+
+use self::courses::Courses;
+use crate::cli::ReportArgs;
 use crate::recorded::Recorded;
+
+/// The length of the windows that a comparison is made of, in seconds.
+const WINDOW_S: f64 = 30.0;
 
 /// Why a result cannot be computed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +34,10 @@ pub enum ReportError {
     Sum(#[from] SumError),
     #[error("stdout: {0}")]
     Output(#[from] io::Error),
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{}: the page cannot be made: {source}", path.display())]
+    Page { path: PathBuf, source: run_report::PageError },
 }
 
 /// What a run comes to, from its folder.
@@ -36,20 +50,59 @@ pub(crate) struct Reading {
     pub(crate) window_ns: u64,
 }
 
-/// Prints the result of the run in this folder to `out`, and what of it is missing.
+/// Prints the results of the runs in these folders to `out`, and what of them is missing; then writes the page and the charts
+/// that were asked for.
 ///
 /// # Errors
-/// `run.json` cannot be read, or `out` not be written.
-pub fn report(folder: &Path, out: &mut dyn Write) -> Result<(), ReportError> {
+/// A `run.json` cannot be read, or something not be written.
+pub fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<(), ReportError> {
+    let mut page = Page::new(&title(&args.folders), args.folders.len());
+    for (index, folder) in args.folders.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        let run = run(folder)?;
+        print(&run, folder, out)?;
+        if args.html.is_some() || args.svg.is_some() {
+            page.add(&run);
+        }
+    }
+    if let Some(path) = &args.html {
+        files::write_page(&page, path)?;
+        writeln!(out, "page: {}", path.display())?;
+    }
+    if let Some(folder) = &args.svg {
+        files::write_charts(&page, folder)?;
+        writeln!(out, "charts: {}", folder.display())?;
+    }
+    Ok(())
+}
+
+/// The run in a folder, with its courses.
+fn run(folder: &Path) -> Result<Run, ReportError> {
     let run_dir = RunDir::open(folder);
     let info = run_dir.read_info()?;
-    let Reading { summary, missing, .. } = read(&run_dir, &info, &mut |_| {})?;
-    writeln!(out, "{}", run_report::text(&summary))?;
-    for what in missing {
+    let mut courses = Courses::new(&info);
+    let Reading { summary, missing, .. } = read(&run_dir, &info, &mut |sample| courses.record(sample))?;
+    let (slot_s, courses) = (courses.slot_s(), courses.finish());
+    let folder = folder.display().to_string();
+    Ok(Run { folder, info, summary, missing, courses, slot_s, window_s: WINDOW_S })
+}
+
+fn print(run: &Run, folder: &Path, out: &mut dyn Write) -> Result<(), ReportError> {
+    writeln!(out, "{}", run_report::text(&run.summary))?;
+    for what in &run.missing {
         writeln!(out, "missing: {what}")?;
     }
     writeln!(out, "results: {}", folder.display())?;
     Ok(())
+}
+
+fn title(folders: &[PathBuf]) -> String {
+    match folders {
+        [folder] => format!("Load test {}", folder.display()),
+        _ => format!("{} load tests", folders.len()),
+    }
 }
 
 /// Reads what is in the folder of a run once, and shows each sound sample to `visit`.

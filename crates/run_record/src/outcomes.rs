@@ -15,6 +15,11 @@ use crate::sample::Outcome;
 pub struct Outcomes(pub [u64; Outcome::ALL.len()]);
 
 impl Outcomes {
+    /// The number of all invocations.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
     /// Invocations with this outcome.
     pub fn get(&self, outcome: Outcome) -> u64 {
         self.0[outcome as usize]

@@ -1,0 +1,173 @@
+//! How the calls of each endpoint went over time, collected in one pass through the samples of a run.
+
+use run_record::observations::{Cell, Observations};
+use run_record::sparse_histogram::SparseHistogram;
+use run_record::units::{self, NS_PER_MS};
+use run_record::{Outcome, RunInfo, Sample, View};
+use run_report::data::{Course, MAX_COURSES, Slot};
+
+/// A chart has hardly more points from left to right.
+const SLOTS: u64 = 150;
+/// Slots are not shorter, in nanoseconds.
+const SHORTEST_NS: u64 = 100 * NS_PER_MS;
+/// So many blocks of time tell how well percentiles are known.
+const BLOCKS: u64 = 20;
+
+/// The courses of the first endpoints, while samples come in.
+#[derive(Debug)]
+pub(super) struct Courses {
+    slot_ns: u64,
+    block_ns: u64,
+    endpoints: Vec<Growing>,
+}
+
+#[derive(Debug, Default)]
+struct Growing {
+    slots: Vec<GrowingSlot>,
+    blocks: [Vec<SparseHistogram>; View::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct GrowingSlot {
+    latencies: SparseHistogram,
+    cold: u64,
+    cold_max_ns: Option<u64>,
+    failed: u64,
+}
+
+impl Courses {
+    pub(super) fn new(info: &RunInfo) -> Self {
+        let planned_ns = units::ns_from_s(info.configuration.time_s);
+        let window_ns = info.end.as_ref().map_or(planned_ns, |end| end.window_ns).max(1);
+        let endpoints = info.configuration.endpoints.len().min(MAX_COURSES);
+        Self {
+            slot_ns: round_up(window_ns.div_ceil(SLOTS)).max(SHORTEST_NS),
+            block_ns: window_ns.div_ceil(BLOCKS),
+            endpoints: std::iter::repeat_with(Growing::default).take(endpoints).collect(),
+        }
+    }
+
+    /// Counts a sample. Times that cannot be count for the last slot.
+    pub(super) fn record(&mut self, sample: &Sample) {
+        let Some(endpoint) = self.endpoints.get_mut(sample.arrival.endpoint) else { return };
+        let at_ns = sample.arrival.intended_ns;
+        at(&mut endpoint.slots, at_ns / self.slot_ns, SLOTS).record(sample);
+        if sample.reply.outcome == Outcome::Ok {
+            for (blocks, view) in endpoint.blocks.iter_mut().zip(View::ALL) {
+                if let Some(ns) = view.latency_ns(sample) {
+                    at(blocks, at_ns / self.block_ns, BLOCKS).record(ns);
+                }
+            }
+        }
+    }
+
+    /// The length of a slot in seconds.
+    pub(super) fn slot_s(&self) -> f64 {
+        units::s(self.slot_ns)
+    }
+
+    pub(super) fn finish(self) -> Vec<Course> {
+        let finish = |growing: Growing| Course {
+            slots: growing.slots.into_iter().map(GrowingSlot::finish).collect(),
+            views: growing.blocks.map(observations).to_vec(),
+        };
+        self.endpoints.into_iter().map(finish).collect()
+    }
+}
+
+impl GrowingSlot {
+    fn record(&mut self, sample: &Sample) {
+        let latency_ns = sample.response_ns().filter(|_| sample.reply.outcome == Outcome::Ok);
+        let Some(ns) = latency_ns else {
+            self.failed += 1;
+            return;
+        };
+        self.latencies.record(ns);
+        if sample.reply.cold == Some(true) {
+            self.cold += 1;
+            self.cold_max_ns = self.cold_max_ns.max(Some(ns));
+        }
+    }
+
+    fn finish(mut self) -> Slot {
+        self.latencies.settle();
+        Slot {
+            succeeded: self.latencies.count(),
+            p50_ns: self.latencies.quantile_ns(0.5),
+            p99_ns: self.latencies.quantile_ns(0.99),
+            max_ns: self.latencies.quantile_ns(1.0),
+            cold: self.cold,
+            cold_max_ns: self.cold_max_ns,
+            failed: self.failed,
+        }
+    }
+}
+
+/// The values of blocks of time, of which nothing is known of the environments.
+fn observations(blocks: Vec<SparseHistogram>) -> Observations {
+    let cell = |(window, values)| Cell { window, environment: None, values };
+    Observations::new(blocks.len(), blocks.into_iter().enumerate().map(cell).collect())
+}
+
+/// The element with this index, of at most so many, made if it is not there.
+fn at<T: Default>(all: &mut Vec<T>, index: u64, most: u64) -> &mut T {
+    let index = usize::try_from(index.min(most - 1)).unwrap_or(0);
+    if all.len() <= index {
+        all.resize_with(index + 1, T::default);
+    }
+    &mut all[index]
+}
+
+/// 1, 2 or 5 times a power of ten that is not less than this.
+fn round_up(ns: u64) -> u64 {
+    let power = 10_u64.pow(ns.max(1).ilog10());
+    [1, 2, 5]
+        .into_iter()
+        .map(|times| times * power)
+        .find(|step| *step >= ns)
+        .unwrap_or(power.saturating_mul(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use run_record::{Arrival, Reply, Timing};
+
+    fn sample(at_ns: u64, took_ns: u64, outcome: Outcome, cold: Option<bool>) -> Sample {
+        Sample {
+            arrival: Arrival { sequence: 0, endpoint: 0, intended_ns: at_ns },
+            timing: Some(Timing::new(at_ns, at_ns + took_ns)),
+            reply: Reply { cold, ..Reply::with_outcome(outcome) },
+        }
+    }
+
+    #[test]
+    fn slots_hold_what_was_due_in_them() {
+        let mut courses = Courses { slot_ns: 1_000, block_ns: 10_000, endpoints: vec![Growing::default()] };
+        for took_ns in 1..=100 {
+            courses.record(&sample(500, took_ns, Outcome::Ok, Some(took_ns > 98)));
+        }
+        courses.record(&sample(2_500, 7, Outcome::Timeout, None));
+        courses.record(&sample(u64::MAX / 2, 1_000_000, Outcome::Ok, None));
+        let courses = courses.finish();
+        let slots = &courses[0].slots;
+        let first = Slot {
+            succeeded: 100,
+            p50_ns: Some(50),
+            p99_ns: Some(99),
+            max_ns: Some(100),
+            cold: 2,
+            cold_max_ns: Some(100),
+            failed: 0,
+        };
+        assert_eq!((slots.len() as u64, slots[0], slots[1]), (SLOTS, first, Slot::default()));
+        assert_eq!(slots[2], Slot { failed: 1, ..Slot::default() });
+        let responses = &courses[0].views[0];
+        assert_eq!((responses.windows() as u64, responses.all().count()), (BLOCKS, 101));
+    }
+
+    #[test]
+    fn slots_have_round_lengths() {
+        assert_eq!([1, 2, 3, 7, 10, 110, 400_000_000].map(round_up), [1, 2, 5, 10, 10, 200, 500_000_000]);
+    }
+}

@@ -1,0 +1,156 @@
+//! How latencies went over the time of a run.
+
+use run_record::units::{self, counted};
+
+use super::{cell, csv, series, time};
+use crate::chart::Chart;
+use crate::data::{Course, Run, Slot};
+use crate::draw::{Area, Axis, Canvas, Key, Labels, Mark, Plot};
+
+/// A run of one endpoint over time.
+struct Line<'a> {
+    run: &'a Run,
+    index: usize,
+    name: &'a str,
+    course: &'a Course,
+}
+
+/// One chart for each endpoint. They have the same axes.
+pub(crate) fn timelines(run: &Run) -> Vec<Chart> {
+    let lines = series(run).map(|(index, name, course)| Line { run, index, name, course });
+    lines.filter(|line| !line.course.slots.is_empty()).map(|line| line.chart()).collect()
+}
+
+impl Line<'_> {
+    fn chart(&self) -> Chart {
+        let mut canvas = Canvas::default();
+        let (area, height) = self.plot().frame(&mut canvas);
+        self.windows(&mut canvas, &area);
+        self.curve(&mut canvas, &area, &format!("thin s{}", self.index), |slot| slot.p99_ns);
+        self.curve(&mut canvas, &area, &format!("line s{}", self.index), |slot| slot.p50_ns);
+        for (at, slot) in self.course.slots.iter().enumerate() {
+            self.marks(&mut canvas, &area, at, slot);
+        }
+        let caption = format!(
+            "{}: response latency by the time at which calls were due, in slots of {}.{}",
+            self.name,
+            units::duration_text(self.run.slot_s * 1e6),
+            if self.has_windows() {
+                " Shaded and light stripes are the windows that a comparison is made of; what comes after the last complete one is not used."
+            } else {
+                ""
+            }
+        );
+        let svg = canvas.finish(height, &caption);
+        Chart::new(&format!("timeline-{}", self.index + 1), caption, svg, self.data())
+    }
+
+    fn plot(&self) -> Plot {
+        let slots = || self.run.courses.iter().flat_map(|course| &course.slots);
+        let values = slots().flat_map(|slot| [slot.p50_ns, slot.p99_ns, slot.cold_max_ns]).flatten();
+        let longest = self.run.courses.iter().map(|course| course.slots.len()).max().unwrap_or(0);
+        let series = format!("s{}", self.index);
+        let key = |class: &str, mark, text: &str| Key {
+            class: class.to_owned(),
+            mark: Some(mark),
+            text: text.to_owned(),
+        };
+        let mut legend = vec![
+            key(&series, Mark::of_series(self.index), "p50"),
+            key(&format!("{series} thin"), Mark::of_series(self.index), "p99"),
+        ];
+        legend.extend(slots().any(|slot| slot.cold > 0).then(|| key("cold", Mark::Circle, "cold starts")));
+        legend.extend(slots().any(|slot| slot.failed > 0).then(|| key("failure", Mark::Cross, "failures")));
+        Plot {
+            x: Axis::linear(
+                "time since the start, in seconds",
+                Labels::Number,
+                longest as f64 * self.run.slot_s,
+            ),
+            y: Axis::logarithmic("response latency", Labels::Duration, values.map(|ns| ns as f64)),
+            legend,
+            height: 130.0,
+            rows: None,
+        }
+    }
+
+    fn has_windows(&self) -> bool {
+        self.run.window_s > 0.0 && self.course.slots.len() as f64 * self.run.slot_s >= 2.0 * self.run.window_s
+    }
+
+    /// Stripes for every second window.
+    fn windows(&self, canvas: &mut Canvas, area: &Area) {
+        let window_s = self.run.window_s;
+        let end_s = area.x_axis().high();
+        let mut start_s = 0.0;
+        // More stripes than these are no stripes.
+        while self.has_windows() && start_s + window_s <= end_s && end_s / window_s <= 100.0 {
+            let (left, right) = (area.x(start_s), area.x(start_s + window_s));
+            canvas.rectangle("window", [left, area.top], [right - left, area.height], "");
+            start_s += 2.0 * window_s;
+        }
+    }
+
+    /// A curve, which is interrupted where there is no value.
+    fn curve(&self, canvas: &mut Canvas, area: &Area, class: &str, value: fn(&Slot) -> Option<u64>) {
+        let mut part = Vec::new();
+        for (at, slot) in self.course.slots.iter().enumerate() {
+            match value(slot) {
+                Some(ns) => part.push([area.x(self.middle_s(at)), area.y(ns as f64)]),
+                None => canvas.polyline_if_any(class, &std::mem::take(&mut part)),
+            }
+        }
+        canvas.polyline_if_any(class, &part);
+    }
+
+    fn marks(&self, canvas: &mut Canvas, area: &Area, at: usize, slot: &Slot) {
+        let x = area.x(self.middle_s(at));
+        let times = format!(
+            "from {:.1} s to {:.1} s",
+            at as f64 * self.run.slot_s,
+            (at + 1) as f64 * self.run.slot_s
+        );
+        if let Some(p50_ns) = slot.p50_ns {
+            let p99 = slot.p99_ns.map_or_else(String::new, |ns| format!(", p99 {}", time(ns)));
+            let title = format!("{times}: {}, p50 {}{p99}", counted(slot.succeeded, "success"), time(p50_ns));
+            let width = self.run.slot_s / area.x_axis().high() * area.width;
+            canvas.rectangle(
+                "hover",
+                [x - width / 2.0, area.top],
+                [width, area.height],
+                &title.replace("successs", "successes"),
+            );
+        }
+        if let Some(ns) = slot.cold_max_ns.filter(|_| slot.cold > 0) {
+            let title = format!("{times}: {}, the slowest {}", counted(slot.cold, "cold start"), time(ns));
+            canvas.path("cold", &Mark::Circle.path([x, area.y(ns as f64)], 2.8), &title);
+        }
+        if slot.failed > 0 {
+            let title = format!("{times}: {}", counted(slot.failed, "failure"));
+            canvas.path("failure", &Mark::Cross.path([x, area.top + 5.0], 3.0), &title);
+        }
+    }
+
+    fn middle_s(&self, at: usize) -> f64 {
+        (at as f64 + 0.5) * self.run.slot_s
+    }
+
+    fn data(&self) -> String {
+        let rows = self.course.slots.iter().enumerate().map(|(at, slot)| {
+            [
+                (at as f64 * self.run.slot_s).to_string(),
+                slot.succeeded.to_string(),
+                cell(slot.p50_ns),
+                cell(slot.p99_ns),
+                cell(slot.max_ns),
+                slot.cold.to_string(),
+                cell(slot.cold_max_ns),
+                slot.failed.to_string(),
+            ]
+        });
+        csv(
+            ["from_s", "succeeded", "p50_ns", "p99_ns", "max_ns", "cold_starts", "cold_max_ns", "failed"],
+            rows,
+        )
+    }
+}

@@ -1,0 +1,210 @@
+//! The section about a comparison.
+
+use run_record::comparison::{Claim, Comparison, Contrast, Design, Figure, Interval, Scope, Value};
+
+use super::table::Table;
+use super::words::{UNKNOWN, counted, time};
+use crate::chart::Chart;
+use crate::charts::{RatioRow, ratios};
+
+/// More contrasts are not shown, but counted.
+const MAX_CONTRASTS: usize = 20;
+
+/// Everything that the page says about a comparison.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    pub(crate) is_valid: bool,
+    pub(crate) reasons: Vec<String>,
+    pub(crate) design: String,
+    pub(crate) notes: Vec<String>,
+    pub(crate) contrasts: Vec<ContrastSection>,
+    /// Contrasts that are not shown.
+    pub(crate) further: usize,
+    pub(crate) expected_false: String,
+}
+
+/// One function at two systems.
+#[derive(Debug)]
+pub(crate) struct ContrastSection {
+    pub(crate) heading: String,
+    pub(crate) sentences: Vec<String>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) chart: Option<Chart>,
+    pub(crate) arms: Table,
+    pub(crate) figures: Table,
+    pub(crate) cold_effect: Table,
+}
+
+impl Compared {
+    pub(crate) fn new(comparison: &Comparison) -> Self {
+        let contrasts = comparison.contrasts.iter().take(MAX_CONTRASTS).enumerate();
+        Self {
+            is_valid: comparison.valid,
+            reasons: comparison.reasons.clone(),
+            design: design(comparison),
+            notes: comparison.notes.iter().map(ToString::to_string).collect(),
+            contrasts: contrasts.map(|(index, contrast)| ContrastSection::new(index, contrast)).collect(),
+            further: comparison.contrasts.len().saturating_sub(MAX_CONTRASTS),
+            expected_false: format!(
+                "{} of ratios are told. If each holds with its 95 %, {:.1} of them miss the truth.",
+                counted(comparison.intervals, "interval"),
+                comparison.expected_false
+            ),
+        }
+    }
+
+    pub(crate) fn charts(&self) -> impl Iterator<Item = &Chart> {
+        self.contrasts.iter().filter_map(|contrast| contrast.chart.as_ref())
+    }
+}
+
+fn design(comparison: &Comparison) -> String {
+    let runs = counted(comparison.runs.len() as u64, "run");
+    let how = match comparison.design {
+        Design::RoundRobin => {
+            format!("The systems were called in turn in {runs}, so that all met the same conditions.")
+        }
+        Design::Interleaved => format!(
+            "The systems were loaded one after the other in pairs of windows, in random order within a pair, in {runs}."
+        ),
+        Design::SeparateRuns => {
+            "The systems were loaded in separate runs. Separate runs give no interval of a difference: what changed between \
+             them would count as a difference of the systems."
+                .to_owned()
+        }
+    };
+    let length = comparison.window_s.map_or_else(String::new, |window_s| format!(" of {window_s} s"));
+    format!(
+        "{how} {}{length} are complete, and {:.1} s are left out. Two values count as equivalent if they differ by less than \
+         {} %.",
+        counted(comparison.windows, "window"),
+        comparison.left_out_s,
+        comparison.margin * 100.0
+    )
+}
+
+impl ContrastSection {
+    fn new(index: usize, contrast: &Contrast) -> Self {
+        let Contrast { function, baseline, candidate, sentences, notes, .. } = contrast;
+        let (baseline, candidate) = (&baseline.label, &candidate.label);
+        let rows: Vec<RatioRow> = contrast.figures.iter().filter_map(ratio_row).collect();
+        let caption = format!(
+            "{function}: the time of {candidate} by that of {baseline}, with 95 % intervals. Left of 1, {candidate} is faster."
+        );
+        let chart =
+            ratios(&format!("ratios-{}", index + 1), caption, &format!("{candidate} / {baseline}"), &rows);
+        Self {
+            heading: format!("{function}: {candidate} against {baseline}"),
+            sentences: sentences.clone(),
+            notes: notes.iter().map(ToString::to_string).collect(),
+            chart,
+            arms: arms(contrast),
+            figures: figures(contrast),
+            cold_effect: cold_effect(contrast),
+        }
+    }
+}
+
+/// A row of the chart; none without a ratio.
+fn ratio_row(figure: &Figure) -> Option<RatioRow> {
+    let Interval { estimate, low, high } = figure.ratio?;
+    // Where a claim is refused, there are no bounds, and nothing to be seen.
+    low.or(high)?;
+    Some(RatioRow { label: what(figure), ratio: estimate, low, high })
+}
+
+fn what(figure: &Figure) -> String {
+    let measure = figure.measure.name().replace('_', " ");
+    let scope = if figure.scope == Scope::All { String::new() } else { format!("{} ", figure.scope.name()) };
+    format!("{scope}{measure} {}", figure.statistic.name())
+}
+
+fn arms(contrast: &Contrast) -> Table {
+    let rows = [("baseline", &contrast.baseline), ("candidate", &contrast.candidate)].map(|(side, arm)| {
+        let cold = arm.cold.map_or_else(|| UNKNOWN.to_owned(), |cold| cold.to_string());
+        let environments = arm.environments.as_ref().map_or_else(
+            || UNKNOWN.to_owned(),
+            |all| format!("{}, worth {:.1} equally busy ones", all.distinct, all.effective),
+        );
+        [
+            side.to_owned(),
+            arm.label.clone(),
+            arm.endpoint.clone(),
+            arm.requests.to_string(),
+            arm.succeeded.to_string(),
+            cold,
+            environments,
+        ]
+    });
+    let head = ["", "system", "endpoint", "calls", "succeeded", "cold starts", "environments"];
+    Table::new("Both sides, within the windows that are compared.", head, 3, rows)
+}
+
+fn figures(contrast: &Contrast) -> Table {
+    let rows = contrast.figures.iter().map(|figure| {
+        let ratio = figure
+            .ratio
+            .map_or_else(|| UNKNOWN.to_owned(), |ratio| interval(&ratio, |value| format!("{value:.3}")));
+        [
+            what(figure),
+            value(figure.baseline.as_ref()),
+            value(figure.candidate.as_ref()),
+            ratio,
+            claim(figure, contrast),
+        ]
+    });
+    let head = ["time", "baseline", "candidate", "ratio", "what may be claimed"];
+    Table::new(
+        "Every statistic with its 95 % interval. A ratio below 1 means that the candidate is faster.",
+        head,
+        5,
+        rows,
+    )
+}
+
+fn value(value: Option<&Value>) -> String {
+    value.map_or_else(
+        || UNKNOWN.to_owned(),
+        |value| {
+            let us = Interval { estimate: value.us, low: value.low_us, high: value.high_us };
+            interval(&us, |us| time(Some(us)))
+        },
+    )
+}
+
+fn interval(interval: &Interval, text: impl Fn(f64) -> String) -> String {
+    let end = |end: Option<f64>| end.map_or_else(|| "?".to_owned(), &text);
+    format!("{} ({} to {})", text(interval.estimate), end(interval.low), end(interval.high))
+}
+
+fn claim(figure: &Figure, contrast: &Contrast) -> String {
+    let faster = |label: &str| format!("{label} is faster");
+    let claim = match figure.claim {
+        Claim::CandidateFaster => faster(&contrast.candidate.label),
+        Claim::BaselineFaster => faster(&contrast.baseline.label),
+        Claim::NoDifference => "no difference is shown".to_owned(),
+        Claim::Nothing => "nothing".to_owned(),
+    };
+    let doubts = [
+        (figure.approximate, "approximate"),
+        (figure.drifting, "drifting"),
+        (figure.in_cold_gap, "between warm and cold"),
+    ];
+    let doubts = doubts.into_iter().filter(|(is, _)| *is).map(|(_, doubt)| doubt.to_owned());
+    let refusal = figure.refusal.as_ref().map(ToString::to_string);
+    std::iter::once(claim).chain(doubts).chain(refusal).collect::<Vec<_>>().join("; ")
+}
+
+fn cold_effect(contrast: &Contrast) -> Table {
+    let rows = contrast.cold_effect.iter().map(|effect| {
+        [
+            effect.statistic.name().to_owned(),
+            time(effect.baseline_with_us),
+            time(effect.baseline_without_us),
+            time(effect.candidate_with_us),
+            time(effect.candidate_without_us),
+        ]
+    });
+    let head = ["response", "baseline", "without its cold starts", "candidate", "without its cold starts"];
+    Table::new("What cold starts do to the response latency.", head, 1, rows)
+}

@@ -1,0 +1,106 @@
+//! What was called, and what its numbers depend on.
+
+use run_record::RunInfo;
+use run_record::run_info::{EndpointInfo, FunctionInfo, Load, Machine};
+
+use super::table::Table;
+use super::words::{UNKNOWN, known};
+
+/// Digits of a hash that tell it apart from others.
+const HASH: usize = 12;
+
+/// What was called.
+pub(crate) fn endpoints(info: &RunInfo) -> Table {
+    let configuration = &info.configuration;
+    let rows = configuration.endpoints.iter().map(|endpoint| {
+        let function = function(info, endpoint);
+        let target = configuration.targets.get(endpoint.target);
+        [
+            endpoint.name.clone(),
+            endpoint.system.clone(),
+            endpoint.function.clone(),
+            function.map_or_else(|| UNKNOWN.to_owned(), version),
+            known(function.and_then(|function| function.memory_mb).map(|mb| format!("{mb} MB"))),
+            known(function.and_then(|function| function.architecture.clone())),
+            target.map_or_else(|| UNKNOWN.to_owned(), |target| target.text()),
+            endpoint.payload.get().to_owned(),
+        ]
+    });
+    let head = ["endpoint", "system", "function", "version", "memory", "architecture", "where", "payload"];
+    Table::new(
+        "What was called. Its answers before the run are compared by their digests, which run.json has.",
+        head,
+        8,
+        rows,
+    )
+}
+
+fn function<'a>(info: &'a RunInfo, endpoint: &EndpointInfo) -> Option<&'a FunctionInfo> {
+    let is_it =
+        |function: &&FunctionInfo| function.name == endpoint.hostname && function.target == endpoint.target;
+    info.configuration.functions.iter().find(is_it)
+}
+
+/// What tells the version of a function: the hash of its program or of its image, or the version that the platform names.
+fn version(function: &FunctionInfo) -> String {
+    let hash = |name: &str, hash: &Option<String>| {
+        let hash = hash.as_ref()?.trim_start_matches("sha256:").chars().take(HASH).collect::<String>();
+        Some(format!("{name} {hash}"))
+    };
+    let version = function
+        .version
+        .as_ref()
+        .filter(|version| *version != "$LATEST")
+        .map(|version| format!("version {version}"));
+    let image = function.image.as_ref().map(|image| format!("image {image}"));
+    let hashes = [
+        hash("sha256", &function.sha256),
+        hash("id", &function.image_id),
+        hash("code", &function.code_sha256),
+    ];
+    let parts: Vec<String> = [version, image].into_iter().chain(hashes).flatten().take(3).collect();
+    if parts.is_empty() { UNKNOWN.to_owned() } else { parts.join(", ") }
+}
+
+/// The machine of the load generator, and how it was built.
+pub(crate) fn machine(info: &RunInfo) -> Table {
+    let Machine { cpu, is_virtual, product, cores, memory_kib, kernel, before, during, after } =
+        &info.machine;
+    let memory = memory_kib.map(|kib| format!("{:.1} GiB", kib as f64 / 1024.0 / 1024.0));
+    let mut rows = vec![
+        ["processor".to_owned(), known(cpu.clone())],
+        ["processors for the load generator".to_owned(), known(*cores)],
+        ["memory".to_owned(), known(memory)],
+        [
+            "virtual machine".to_owned(),
+            is_virtual.map_or(UNKNOWN, |is| if is { "yes" } else { "no" }).to_owned(),
+        ],
+        ["made by".to_owned(), known(product.clone())],
+        ["kernel".to_owned(), kernel.clone()],
+        ["busy before the run".to_owned(), load(before.as_ref())],
+        ["busy during the run".to_owned(), load(during.as_ref())],
+        ["busy after the run".to_owned(), load(after.as_ref())],
+        ["build of awsinvoker".to_owned(), build(info)],
+    ];
+    rows.extend(info.versions.iter().map(|(name, version)| [name.clone(), version.clone()]));
+    Table::new("The machine of the load generator, and its versions.", ["", ""], 2, rows)
+}
+
+fn load(load: Option<&Load>) -> String {
+    load.map_or_else(
+        || UNKNOWN.to_owned(),
+        |load| {
+            let Load { busy_percent, own_percent, steal_percent, .. } = load;
+            let others_percent = load.others_percent();
+            format!(
+                "{busy_percent:.1} % of all processors: {own_percent:.1} % for the load generator and what it started; \
+                 {others_percent:.1} % for others, with {steal_percent:.1} % that the hypervisor gave away"
+            )
+        },
+    )
+}
+
+fn build(info: &RunInfo) -> String {
+    let commit = info.build.commit.as_deref().unwrap_or("not known");
+    format!("profile {}, commit {commit}", info.build.profile)
+}
