@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Looks at the page of `awsinvoker report` in Chromium, as people would.
+
+    scripts/tests/page.py FOLDER_WITH_PROGRAMS
+
+Makes a run of both platforms, with names and answers that are long or mean harm, and its page. Checks that the page is valid
+HTML, and, at 400, 900 and 1600 pixels, light and dark, that nothing sticks out, overlaps or is cut off, and that all text can be
+read. The charts for papers are checked, too. Needs Chromium, and html5lib, which scripts/setup.sh installs.
+"""
+
+import html
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+import html5lib
+
+CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+WIDTHS = [400, 900, 1600]
+# The value of Chromium's setting preferredColorScheme.
+SCHEMES = {"dark": 0, "light": 1}
+HERE = pathlib.Path(__file__).parent
+HOSTILE = '"><script>document.title = "harm"</script>&amp;$LATEST' + "W" * 30
+PAYLOAD = {"num_of_rows": 10, "num_of_cols": 15}
+ENDPOINTS = [
+    {"hostname": "chameleon", "payload": PAYLOAD, "system": "lambda"},
+    {"hostname": "chameleon", "payload": PAYLOAD, "protocol": "greeter", "system": "grpc", "label": HOSTILE},
+    {"hostname": "chameleon", "payload": {"num_of_rows": "<b>" + "x" * 900}, "function": "fails", "label": "fails"},
+]
+
+
+def main():
+    if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
+        sys.exit(__doc__)
+    awsinvoker = pathlib.Path(sys.argv[1]).resolve() / "awsinvoker"
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        run(awsinvoker, folder)
+        pages = report(awsinvoker, folder)
+        for page in pages:
+            check_html(page)
+            for scheme in SCHEMES:
+                check_look(page, scheme)
+        check_charts(folder / "charts")
+    print(f"{len(pages)} pages are valid and can be read at {WIDTHS} pixels, {' and '.join(SCHEMES)}")
+
+
+def run(awsinvoker, folder):
+    """A run with failures and cold starts."""
+    (folder / "endpoints.json").write_text(json.dumps(ENDPOINTS))
+    flags = ["--local", "--no-preflight", "--unlike", "--rps", "60", "--time", "3", "--out", "run", "--threshold", "response.p99<1us"]
+    made = subprocess.run([awsinvoker, *flags], cwd=folder, capture_output=True, text=True, timeout=60)
+    # 4 and 5: not valid, because the machine is busy, and a threshold that is broken.
+    if made.returncode not in (4, 5):
+        sys.exit(f"the run ended with {made.returncode}: {made.stderr}")
+
+
+def report(awsinvoker, folder):
+    """The pages of the run, of two runs, and of a run that was killed."""
+    killed = folder / "killed"
+    killed.mkdir()
+    samples = (folder / "run/samples.csv").read_text().splitlines(keepends=True)
+    (killed / "samples.csv").write_text("".join(samples[:40]) + samples[40][:20])
+    (killed / "run.json").write_text((folder / "run/run.json").read_text())
+    pages = {"one.html": ["run", "--svg", "charts"], "two.html": ["run", "run"], "killed.html": ["killed"]}
+    for name, arguments in pages.items():
+        subprocess.run([awsinvoker, "report", *arguments, "--html", name], cwd=folder, capture_output=True, check=True)
+    return [folder / name for name in pages]
+
+
+def check_html(page):
+    parser = html5lib.HTMLParser(strict=True)
+    parser.parse(page.read_text())
+
+
+def check_look(page, scheme):
+    frames = "".join(f'<iframe src="{page.as_uri()}" style="width:{width}px;height:900px;border:0"></iframe>' for width in WIDTHS)
+    script = (HERE / "page_measure.js").read_text()
+    frame_page = page.with_suffix(".frames.html")
+    frame_page.write_text(f"<!DOCTYPE html><title>frames</title><body>{frames}<script>{script}</script>")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom", "--hide-scrollbars"]
+    setting = f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}"
+    chromium = next((path for path in CHROMIUM if pathlib.Path(path).exists()), None) or sys.exit("Chromium is not installed")
+    with tempfile.TemporaryDirectory() as profile:
+        command = [chromium, *flags, setting, f"--user-data-dir={profile}", "--virtual-time-budget=10000", frame_page.as_uri()]
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    measured = json.loads(html.unescape(shown.split("MEASURED")[1]))
+    if not isinstance(measured, list) or [frame["width"] for frame in measured] != WIDTHS:
+        sys.exit(f"{page.name}, {scheme}: not measured: {measured}")
+    for frame in measured:
+        assert frame["charts"] > 0, f"{page.name} has no charts"
+        if frame["faults"]:
+            faults = "\n  ".join(frame["faults"][:20])
+            sys.exit(f"{page.name} at {frame['width']} pixels, {scheme}:\n  {faults}")
+
+
+def check_charts(folder):
+    """Each chart is an SVG file of its own with its data beside it."""
+    charts = sorted(folder.glob("*.svg"))
+    assert len(charts) >= 6, charts
+    for chart in charts:
+        root = xml.etree.ElementTree.parse(chart).getroot()
+        assert root.attrib["width"] == "84mm" and "viewBox" in root.attrib, chart
+        assert chart.with_suffix(".csv").read_text().count("\n") > 1, chart
+
+
+if __name__ == "__main__":
+    main()
