@@ -34,6 +34,7 @@ pub mod plan;
 pub mod platform;
 mod preflight;
 mod prewarm;
+mod reading;
 mod recorded;
 mod report;
 mod run;

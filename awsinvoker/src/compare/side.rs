@@ -8,7 +8,7 @@ use super::choice::Choice;
 use super::error::CompareError;
 use super::joined::Joined;
 use super::parts::Parts;
-use crate::report;
+use crate::reading;
 
 /// Reads runs, one after the other.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Reader {
         sides.iter_mut().for_each(|side| side.samples.begin_run());
         let window_ns = parts.window_ns.unwrap_or(u64::MAX).max(1);
         let most = part.windows.unwrap_or(MAX_WINDOWS);
-        let reading = report::read(&part.run_dir, &part.info, &mut |sample| {
+        let reading = reading::read(&part.run_dir, &part.info, &mut |sample| {
             let window = usize::try_from(sample.arrival.intended_ns / window_ns).unwrap_or(usize::MAX);
             if let Some(side) = of_endpoint[sample.arrival.endpoint]
                 && window < most

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use run_report::Page;
 
-use super::ReportError;
+use super::error::ReportError;
 
 /// Writes the page.
 pub(super) fn write_page(page: &Page, path: &Path) -> Result<(), ReportError> {

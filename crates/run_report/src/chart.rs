@@ -35,7 +35,11 @@ impl Chart {
 
     /// The chart as a file of its own, as wide as a column of 84 mm.
     pub fn file(&self) -> String {
-        let style = format!("<style>{}{}</style>", palette::SHAPES, palette::rules(Scheme::Light));
+        let style = format!(
+            "<style>.chart{{background:#fff}}{}{}</style>",
+            palette::SHAPES,
+            palette::rules(Scheme::Light)
+        );
         let sized = self.svg.replacen("class=\"chart\"", &format!("class=\"chart\" width=\"{COLUMN}\""), 1);
         let end_of_tag = sized.find('>').map_or(0, |at| at + 1);
         let (start, rest) = sized.split_at(end_of_tag);

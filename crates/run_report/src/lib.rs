@@ -20,5 +20,5 @@ mod text;
 mod test_data;
 
 pub use chart::Chart;
-pub use page::{Page, PageError};
+pub use page::{MAX_RUNS, Page, PageError};
 pub use text::text;

@@ -3,10 +3,10 @@
 use run_record::budget::{PartMeans, PartsSummary};
 use run_record::units::duration_text;
 
-use super::csv;
+use super::csv::csv;
 use crate::chart::Chart;
 use crate::data::Run;
-use crate::draw::{Anchor, Area, Axis, Canvas, FONT_SIZE, Key, Labels, Plot, text_width};
+use crate::draw::{Anchor, Area, Axis, Canvas, FONT_SIZE, Key, Labels, Plot, Sample, text_width};
 use crate::palette::MAX_SERIES;
 
 /// The parts in the order in which they happen, as people call them.
@@ -44,7 +44,7 @@ fn chart(
     let room = 1.0 + (text_width("999 ms") + 8.0) / 180.0;
     let key = |(index, part): (usize, &&str)| Key {
         class: format!("part{index}"),
-        mark: None,
+        sample: Sample::Area,
         text: (*part).to_owned(),
     };
     let plot = Plot {

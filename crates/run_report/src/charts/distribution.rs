@@ -3,7 +3,8 @@
 use run_record::View;
 use run_record::sparse_histogram::SparseHistogram;
 
-use super::{all, csv, ends, key, percent, series, time};
+use super::csv::csv;
+use super::series::{all, ends, key, percent, series, time};
 use crate::chart::Chart;
 use crate::data::Run;
 use crate::draw::{Axis, Canvas, Labels, Mark, Plot};

@@ -5,7 +5,8 @@ use run_record::observations::Observations;
 use run_record::percentile_interval::Estimate;
 use run_record::sparse_histogram::SparseHistogram;
 
-use super::{all, cell, csv, ends, key, percent, series, time};
+use super::csv::{cell, csv};
+use super::series::{all, ends, key, percent, series, time};
 use crate::chart::Chart;
 use crate::data::Run;
 use crate::draw::{Area, Axis, Canvas, Labels, Mark, Plot};

@@ -1,6 +1,6 @@
 //! How many times as long one system takes as another, with intervals.
 
-use super::{cell, csv};
+use super::csv::{cell, csv};
 use crate::chart::Chart;
 use crate::draw::{Area, Axis, Canvas, Labels, Mark, Plot};
 

@@ -2,10 +2,11 @@
 
 use run_record::units::{self, counted};
 
-use super::{cell, csv, series, time};
+use super::csv::{cell, csv};
+use super::series::{series, time};
 use crate::chart::Chart;
 use crate::data::{Course, Run, Slot};
-use crate::draw::{Area, Axis, Canvas, Key, Labels, Mark, Plot};
+use crate::draw::{Area, Axis, Canvas, Key, Labels, Mark, Plot, Sample};
 
 /// A run of one endpoint over time.
 struct Line<'a> {
@@ -50,17 +51,12 @@ impl Line<'_> {
         let values = slots().flat_map(|slot| [slot.p50_ns, slot.p99_ns, slot.cold_max_ns]).flatten();
         let longest = self.run.courses.iter().map(|course| course.slots.len()).max().unwrap_or(0);
         let series = format!("s{}", self.index);
-        let key = |class: &str, mark, text: &str| Key {
-            class: class.to_owned(),
-            mark: Some(mark),
-            text: text.to_owned(),
-        };
-        let mut legend = vec![
-            key(&series, Mark::of_series(self.index), "p50"),
-            key(&format!("{series} thin"), Mark::of_series(self.index), "p99"),
-        ];
-        legend.extend(slots().any(|slot| slot.cold > 0).then(|| key("cold", Mark::Circle, "cold starts")));
-        legend.extend(slots().any(|slot| slot.failed > 0).then(|| key("failure", Mark::Cross, "failures")));
+        let key =
+            |class: &str, sample, text: &str| Key { class: class.to_owned(), sample, text: text.to_owned() };
+        let mut legend = vec![key(&series, Sample::Line, "p50"), key(&series, Sample::ThinLine, "p99")];
+        let has = |count: fn(&Slot) -> u64| slots().any(|slot| count(slot) > 0);
+        legend.extend(has(|slot| slot.cold).then(|| key("cold", Sample::Mark(Mark::Circle), "cold starts")));
+        legend.extend(has(|slot| slot.failed).then(|| key("failure", Sample::Mark(Mark::Cross), "failures")));
         Plot {
             x: Axis::linear(
                 "time since the start, in seconds",
@@ -112,14 +108,10 @@ impl Line<'_> {
         );
         if let Some(p50_ns) = slot.p50_ns {
             let p99 = slot.p99_ns.map_or_else(String::new, |ns| format!(", p99 {}", time(ns)));
-            let title = format!("{times}: {}, p50 {}{p99}", counted(slot.succeeded, "success"), time(p50_ns));
+            let title =
+                format!("{times}: {} answered, p50 {}{p99}", counted(slot.succeeded, "call"), time(p50_ns));
             let width = self.run.slot_s / area.x_axis().high() * area.width;
-            canvas.rectangle(
-                "hover",
-                [x - width / 2.0, area.top],
-                [width, area.height],
-                &title.replace("successs", "successes"),
-            );
+            canvas.rectangle("hover", [x - width / 2.0, area.top], [width, area.height], &title);
         }
         if let Some(ns) = slot.cold_max_ns.filter(|_| slot.cold > 0) {
             let title = format!("{times}: {}, the slowest {}", counted(slot.cold, "cold start"), time(ns));

@@ -17,5 +17,5 @@ mod text_width;
 pub(crate) use axis::{Axis, Labels};
 pub(crate) use canvas::{Anchor, Canvas};
 pub(crate) use marks::Mark;
-pub(crate) use plot::{Area, Key, Plot};
+pub(crate) use plot::{Area, Key, Plot, Sample};
 pub(crate) use text_width::{FONT_SIZE, text_width};

@@ -10,7 +10,7 @@ const LINE: f64 = 15.0;
 /// The room between a label and what it belongs to.
 const GAP: f64 = 5.0;
 /// The width of the sample of a series in the legend, and what follows it.
-const SAMPLE: f64 = 20.0;
+const SAMPLE_WIDTH: f64 = 20.0;
 /// The room between two entries of the legend.
 const BETWEEN: f64 = 12.0;
 
@@ -19,9 +19,18 @@ const BETWEEN: f64 = 12.0;
 pub(crate) struct Key {
     /// The classes of its sample.
     pub(crate) class: String,
-    /// The mark on it; without one, it is an area.
-    pub(crate) mark: Option<Mark>,
+    pub(crate) sample: Sample,
     pub(crate) text: String,
+}
+
+/// What stands for something in a legend.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sample {
+    ThinLine,
+    Line,
+    LineWithMark(Mark),
+    Mark(Mark),
+    Area,
 }
 
 /// What a chart has beside its marks.
@@ -130,14 +139,14 @@ impl Plot {
     fn legend(&self, canvas: &mut Canvas) -> f64 {
         let (mut x, mut line) = (0.0, 0.0);
         for key in &self.legend {
-            let text = shortened(&key.text, WIDTH - SAMPLE - GAP);
-            let width = SAMPLE + GAP + text_width(&text);
+            let text = shortened(&key.text, WIDTH - SAMPLE_WIDTH - GAP);
+            let width = SAMPLE_WIDTH + GAP + text_width(&text);
             if x > 0.0 && x + width > WIDTH {
                 (x, line) = (0.0, line + 1.0);
             }
             let y = line * LINE + LINE / 2.0 + 1.0;
-            key.sample(canvas, [x, y]);
-            canvas.text("label", [x + SAMPLE + GAP, y + FONT_SIZE * 0.35], Anchor::Start, &text);
+            key.draw(canvas, [x, y]);
+            canvas.text("label", [x + SAMPLE_WIDTH + GAP, y + FONT_SIZE * 0.35], Anchor::Start, &text);
             x += width + BETWEEN;
         }
         if self.legend.is_empty() { 0.0 } else { (line + 1.0) * LINE + 2.0 }
@@ -145,13 +154,21 @@ impl Plot {
 }
 
 impl Key {
-    fn sample(&self, canvas: &mut Canvas, [x, y]: [f64; 2]) {
-        match self.mark {
-            Some(mark) => {
-                canvas.line(&format!("line {}", self.class), [x, y], [x + SAMPLE, y]);
-                canvas.path(&format!("mark {}", self.class), &mark.path([x + SAMPLE / 2.0, y], 3.0), "");
-            }
-            None => canvas.rectangle(&self.class, [x, y - 5.0], [SAMPLE, 10.0], ""),
+    fn draw(&self, canvas: &mut Canvas, [x, y]: [f64; 2]) {
+        let line = match self.sample {
+            Sample::Line | Sample::LineWithMark(_) => Some("line"),
+            Sample::ThinLine => Some("thin"),
+            Sample::Mark(_) | Sample::Area => None,
+        };
+        if let Some(line) = line {
+            canvas.line(&format!("{line} {}", self.class), [x, y], [x + SAMPLE_WIDTH, y]);
+        }
+        if let Sample::Mark(mark) | Sample::LineWithMark(mark) = self.sample {
+            let path = mark.path([x + SAMPLE_WIDTH / 2.0, y], 3.0);
+            canvas.path(&format!("mark {}", self.class), &path, "");
+        }
+        if let Sample::Area = self.sample {
+            canvas.rectangle(&self.class, [x, y - 5.0], [SAMPLE_WIDTH, 10.0], "");
         }
     }
 }

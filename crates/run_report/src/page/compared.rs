@@ -21,6 +21,7 @@ pub(crate) struct Compared {
     /// Contrasts that are not shown.
     pub(crate) further: usize,
     pub(crate) expected_false: String,
+    pub(crate) runs: Table,
 }
 
 /// One function at two systems.
@@ -45,6 +46,7 @@ impl Compared {
             notes: comparison.notes.iter().map(ToString::to_string).collect(),
             contrasts: contrasts.map(|(index, contrast)| ContrastSection::new(index, contrast)).collect(),
             further: comparison.contrasts.len().saturating_sub(MAX_CONTRASTS),
+            runs: sources(comparison),
             expected_false: format!(
                 "{} of ratios are told. If each holds with its 95 %, {:.1} of them miss the truth.",
                 counted(comparison.intervals, "interval"),
@@ -56,6 +58,17 @@ impl Compared {
     pub(crate) fn charts(&self) -> impl Iterator<Item = &Chart> {
         self.contrasts.iter().filter_map(|contrast| contrast.chart.as_ref())
     }
+}
+
+/// The runs that the comparison comes from.
+fn sources(comparison: &Comparison) -> Table {
+    let rows = comparison.runs.iter().map(|run| {
+        let missing = if run.missing.is_empty() { "nothing".to_owned() } else { run.missing.join("; ") };
+        let valid = if run.valid { "valid" } else { "not valid" };
+        [run.folder.clone(), run.start.clone(), valid.to_owned(), missing, run.requests.to_string()]
+    });
+    let head = ["folder", "start", "verdict", "missing", "calls"];
+    Table::new("The runs that the comparison comes from.", head, 4, rows)
 }
 
 fn design(comparison: &Comparison) -> String {

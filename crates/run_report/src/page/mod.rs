@@ -19,6 +19,9 @@ use crate::chart::Chart;
 use crate::data::Run;
 use crate::palette::{self, Scheme};
 
+/// A page shows no more runs.
+pub const MAX_RUNS: usize = 20;
+
 /// The style of the page but for the colours of its charts.
 const STYLE: &str = include_str!("../../templates/page.css");
 
@@ -29,6 +32,8 @@ pub struct Page {
     /// How many runs there will be.
     expected: usize,
     compared: Option<Compared>,
+    /// Why the systems are not compared, although there are several.
+    not_compared: Option<String>,
     runs: Vec<RunSection>,
 }
 
@@ -39,6 +44,9 @@ struct Html<'a> {
     title: &'a str,
     style: String,
     compared: Option<&'a Compared>,
+    not_compared: Option<&'a str>,
+    /// Runs that are not shown.
+    further: usize,
     runs: &'a [RunSection],
 }
 
@@ -48,7 +56,7 @@ pub type PageError = askama::Error;
 impl Page {
     /// An empty page of so many runs.
     pub fn new(title: &str, expected: usize) -> Self {
-        Self { title: title.to_owned(), expected, compared: None, runs: Vec::new() }
+        Self { title: title.to_owned(), expected, compared: None, not_compared: None, runs: Vec::new() }
     }
 
     /// Adds a run. Nothing of it is kept but what the page says.
@@ -61,6 +69,11 @@ impl Page {
         self.compared = Some(Compared::new(comparison));
     }
 
+    /// Says why the systems in the runs are not compared.
+    pub fn not_compared(&mut self, why: &str) {
+        self.not_compared = Some(why.to_owned());
+    }
+
     /// The page as HTML.
     ///
     /// # Errors
@@ -71,7 +84,15 @@ impl Page {
             "{STYLE}{}{light}@media screen and (prefers-color-scheme:dark){{{dark}}}",
             palette::SHAPES
         );
-        Html { title: &self.title, style, compared: self.compared.as_ref(), runs: &self.runs }.render()
+        let html = Html {
+            title: &self.title,
+            style,
+            compared: self.compared.as_ref(),
+            not_compared: self.not_compared.as_deref(),
+            further: self.expected.saturating_sub(self.runs.len()),
+            runs: &self.runs,
+        };
+        html.render()
     }
 
     /// All charts of the page, each with a name that no other has.

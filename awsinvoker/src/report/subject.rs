@@ -1,0 +1,81 @@
+//! What a report is about: runs, or an experiment with its parts.
+
+use std::path::{Path, PathBuf};
+
+use run_record::comparison::Comparison;
+use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
+
+use super::error::ReportError;
+use crate::compare::{CompareError, CompareOptions, compare};
+
+/// Of an experiment, so many parts are shown in full. The comparison lists all of them.
+const PARTS: usize = 4;
+
+/// The runs of a report.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) title: String,
+    /// The folders of the runs.
+    pub(super) folders: Vec<PathBuf>,
+    pub(super) is_experiment: bool,
+    pub(super) compared: Compared,
+}
+
+/// Whether systems are compared.
+#[derive(Debug)]
+pub(super) enum Compared {
+    /// There is nothing to compare, or nobody asked.
+    Not,
+    /// They would be, but for this.
+    Refused(String),
+    Yes(Box<Comparison>),
+}
+
+impl Subject {
+    /// What these folders hold. Runs are compared if `compares` says so, and an experiment always.
+    pub(super) fn new(folders: &[PathBuf], compares: bool) -> Result<Self, ReportError> {
+        let experiment = folders.iter().find(|folder| folder.join(EXPERIMENT_JSON).exists());
+        match (experiment, folders) {
+            (Some(folder), [_]) => Self::of_experiment(folder),
+            (Some(folder), _) => Err(ReportError::NotAlone(folder.clone())),
+            (None, _) => Ok(Self {
+                title: match folders {
+                    [folder] => format!("Load test {}", folder.display()),
+                    _ => format!("{} load tests", folders.len()),
+                },
+                folders: folders.to_vec(),
+                is_experiment: false,
+                compared: if compares { Compared::new(folders) } else { Compared::Not },
+            }),
+        }
+    }
+
+    fn of_experiment(folder: &Path) -> Result<Self, ReportError> {
+        let experiment = RunDir::open(folder).read_experiment()?;
+        let name = experiment.name.clone().unwrap_or_else(|| folder.display().to_string());
+        Ok(Self {
+            title: format!("Experiment {name}"),
+            folders: experiment.used_parts().map(|part| folder.join(&part.folder)).collect(),
+            is_experiment: true,
+            compared: Compared::new(&[folder.to_owned()]),
+        })
+    }
+
+    /// How many runs the page shows.
+    pub(super) fn shown(&self) -> usize {
+        if self.is_experiment { PARTS } else { run_report::MAX_RUNS }
+    }
+}
+
+impl Compared {
+    fn new(folders: &[PathBuf]) -> Self {
+        // What differs is told beside the result.
+        let options = CompareOptions { allows_unlike: true, ..CompareOptions::default() };
+        match compare(folders, &options) {
+            Ok(comparison) => Self::Yes(Box::new(comparison)),
+            // One system alone is no fault.
+            Err(CompareError::Choice(_)) => Self::Not,
+            Err(error) => Self::Refused(error.to_string()),
+        }
+    }
+}
