@@ -16,6 +16,7 @@ mod local;
 mod local_process;
 mod preflight;
 mod report;
+mod report_page;
 mod run;
 mod support;
 mod targets;

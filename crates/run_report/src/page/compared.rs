@@ -1,6 +1,8 @@
 //! The section about a comparison.
 
-use run_record::comparison::{Claim, Comparison, Contrast, Design, Figure, Interval, Scope, Value};
+use run_record::comparison::{
+    Claim, Comparison, Contrast, Design, Figure, Interval, Measure, Scope, Statistic, Value,
+};
 
 use super::table::Table;
 use super::words::{UNKNOWN, counted, time};
@@ -30,7 +32,7 @@ pub(crate) struct ContrastSection {
     pub(crate) heading: String,
     pub(crate) sentences: Vec<String>,
     pub(crate) notes: Vec<String>,
-    pub(crate) chart: Option<Chart>,
+    pub(crate) charts: Vec<Chart>,
     pub(crate) arms: Table,
     pub(crate) figures: Table,
     pub(crate) cold_effect: Table,
@@ -56,7 +58,7 @@ impl Compared {
     }
 
     pub(crate) fn charts(&self) -> impl Iterator<Item = &Chart> {
-        self.contrasts.iter().filter_map(|contrast| contrast.chart.as_ref())
+        self.contrasts.iter().flat_map(|contrast| &contrast.charts)
     }
 }
 
@@ -100,20 +102,53 @@ impl ContrastSection {
     fn new(index: usize, contrast: &Contrast) -> Self {
         let Contrast { function, baseline, candidate, sentences, notes, .. } = contrast;
         let (baseline, candidate) = (&baseline.label, &candidate.label);
-        let rows: Vec<RatioRow> = contrast.figures.iter().filter_map(ratio_row).collect();
-        let caption = format!(
-            "{function}: the time of {candidate} by that of {baseline}, with 95 % intervals. Left of 1, {candidate} is faster."
-        );
-        let chart =
-            ratios(&format!("ratios-{}", index + 1), caption, &format!("{candidate} / {baseline}"), &rows);
+        let charts = [(Shown::Views, "views"), (Shown::Parts, "parts")].into_iter().filter_map(|(shown, name)| {
+            let rows: Vec<RatioRow> =
+                contrast.figures.iter().filter(|figure| shown.has(figure)).filter_map(ratio_row).collect();
+            let caption = format!(
+                "{function}: the {} of {candidate} by that of {baseline}, with 95 % intervals. Left of 1, {candidate} is faster.",
+                shown.text()
+            );
+            ratios(&format!("ratios-{}-{name}", index + 1), caption, &format!("{candidate} / {baseline}"), &rows)
+        });
+        let charts = charts.collect();
         Self {
             heading: format!("{function}: {candidate} against {baseline}"),
             sentences: sentences.clone(),
             notes: notes.iter().map(ToString::to_string).collect(),
-            chart,
+            charts,
             arms: arms(contrast),
             figures: figures(contrast),
             cold_effect: cold_effect(contrast),
+        }
+    }
+}
+
+/// Which figures a chart shows.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// Latencies of all calls.
+    Views,
+    /// The median and the mean of each part of warm calls.
+    Parts,
+}
+
+impl Shown {
+    fn has(self, figure: &Figure) -> bool {
+        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
+        match self {
+            Self::Views => is_view && figure.scope == Scope::All,
+            Self::Parts => {
+                let is_shown = matches!(figure.statistic, Statistic::P50 | Statistic::Mean);
+                !is_view && is_shown && figure.scope == Scope::Warm
+            }
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Views => "latency",
+            Self::Parts => "time in each part",
         }
     }
 }
@@ -137,7 +172,7 @@ fn arms(contrast: &Contrast) -> Table {
         let cold = arm.cold.map_or_else(|| UNKNOWN.to_owned(), |cold| cold.to_string());
         let environments = arm.environments.as_ref().map_or_else(
             || UNKNOWN.to_owned(),
-            |all| format!("{}, worth {:.1} equally busy ones", all.distinct, all.effective),
+            |all| format!("{} (as good as {:.1} equally busy ones)", all.distinct, all.effective),
         );
         [
             side.to_owned(),

@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(
             names[..9],
             [
-                "ratios-1",
+                "ratios-1-views",
                 "run1-percentiles-response",
                 "run1-percentiles-service",
                 "run1-percentiles-function",

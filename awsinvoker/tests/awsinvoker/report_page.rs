@@ -1,0 +1,83 @@
+//! The page and the charts of `awsinvoker report`, with the real binary.
+
+use std::fs;
+use std::process::Output;
+
+use rustix::process::Signal;
+
+use crate::support::{Bench, assert_complete, interrupted, stderr, stdout};
+
+const HOSTILE: &str =
+    r#"[{"hostname": "string", "label": "<script>alert(1)</script>"}, {"hostname": "throttled"}]"#;
+
+fn report(bench: &Bench, arguments: &str) -> Output {
+    bench.bare_command(&format!("report {arguments}")).output().unwrap()
+}
+
+#[test]
+fn a_run_has_a_page_and_charts_with_their_data() {
+    let bench = Bench::new(HOSTILE);
+    assert_complete(&bench.run("-rps 200 -time 1"));
+    let output = report(&bench, "out --html page.html --svg charts");
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    assert!(
+        stdout(&output).ends_with("results: out\npage: page.html\ncharts: charts\n"),
+        "{}",
+        stdout(&output)
+    );
+    let page = bench.read("page.html");
+    for part in ["throttled", "Open loop for 1.0 s", "--endpoints-file", "&lt;script&gt;"] {
+        assert!(page.contains(part), "{part} is not in the page");
+    }
+    assert!(!page.contains("<script"));
+    let timeline = bench.read("charts/timeline-1.csv");
+    let succeeded =
+        timeline.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse::<u64>().unwrap());
+    assert_eq!(succeeded.sum::<u64>(), 100);
+    let failed = bench.read("charts/timeline-2.csv");
+    let failed = failed.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse::<u64>().unwrap());
+    assert_eq!(failed.sum::<u64>(), 100);
+    assert!(bench.read("charts/percentiles-response.svg").contains("width=\"84mm\""));
+}
+
+#[test]
+fn the_page_of_a_killed_run_tells_what_is_missing_at_its_top() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    interrupted(&bench, "-rps 100", &[Signal::KILL]);
+    let output = report(&bench, "out --html page.html");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let page = bench.read("page.html");
+    let top = page.split("What was called").next().unwrap();
+    assert!(
+        top.contains("✗ Not valid") && top.contains("the end of the run: it goes on, was killed"),
+        "{top}"
+    );
+    // Without its samples, there is nothing to draw.
+    fs::remove_file(bench.path("out/samples.csv")).unwrap();
+    let output = report(&bench, "out --html page.html --svg charts");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(bench.read("page.html").contains("nothing is known of the requests"));
+    assert_eq!(fs::read_dir(bench.path("charts")).unwrap().count(), 0);
+}
+
+#[test]
+fn separate_runs_stand_on_one_page_without_intervals() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    for out in ["a", "b"] {
+        assert_complete(&bench.command(&format!("-rps 50 -time 0.4 --out {out}")).output().unwrap());
+    }
+    let output = report(&bench, "a b --html page.html --svg charts");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output).matches("verdict: ").count(), 2);
+    assert!(bench.read("page.html").contains("no intervals of differences"));
+    assert!(bench.path("charts/run2-percentiles-response.svg").exists());
+}
+
+#[test]
+fn what_cannot_be_written_is_named() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    assert_complete(&bench.run("-rps 50 -time 0.2"));
+    let output = report(&bench, "out --html no/such/page.html");
+    let expected = "error: no/such/page.html: cannot be written: No such file or directory (os error 2)\n";
+    assert_eq!((output.status.code(), stderr(&output)), (Some(1), expected));
+}
