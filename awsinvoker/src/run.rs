@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use run_record::circumstances::Circumstances;
+use run_record::format::tools::{FinishedRun, ToolFormat};
 use run_record::format::{FormatError, hgrm, json};
 use run_record::names::file_names;
 use run_record::run_dir::{RUN_JSON, RunDir, RunDirError, SUMMARY_JSON};
@@ -192,8 +193,12 @@ async fn measure(
     let mut summary = tally.summary(endpoints, target_rps, interrupted, wall_jump_ns, &plan.thresholds)?;
     summary.complete(&info, &tally.totals);
     let saved = save(&run_dir, latency_file, &info, &tally, &summary, &failures);
+    let finished =
+        FinishedRun { start: clock.start(), info: &info, summary: &summary, totals: &tally.totals };
+    let formatted = save_formats(&run_dir, &plan.tool_formats, &finished);
     say(out, &format!("{}\nresults: {}", run_report::text(&summary), run_dir.path().display()));
     saved?;
+    formatted?;
     Ok(interrupted.map_or_else(|| ending(&summary), |interrupted| Ending::Interrupted(interrupted.by)))
 }
 
@@ -323,6 +328,14 @@ fn save(
     let renamed = latency_file.finish(summary.real_rps);
     keep(renamed.map(|_| ()).map_err(|source| RunError::LatencyFile { path, source }));
     if failures.is_empty() { Ok(()) } else { Err(RunError::NotSaved(failures)) }
+}
+
+/// Writes the summary in the forms of other tools.
+fn save_formats(run_dir: &RunDir, formats: &[ToolFormat], run: &FinishedRun<'_>) -> Result<(), RunError> {
+    for format in formats {
+        run_dir.write(format.file_name(), &format.write(run)?)?;
+    }
+    Ok(())
 }
 
 fn start_line(plan: &Plan, targets: &[TargetInfo], run_dir: &Path) -> String {

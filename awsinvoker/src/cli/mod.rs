@@ -180,6 +180,14 @@ pub struct PlatformArgs {
 pub enum FormatArg {
     /// invitro.csv: a line for each request, with the columns of invitro
     Invitro,
+    /// vegeta.json: what `vegeta report -type=json` prints
+    Vegeta,
+    /// oha.json: what `oha --output-format json` prints
+    Oha,
+    /// k6.json: what k6 writes for --summary-export
+    K6,
+    /// prometheus.txt: metrics for Prometheus, as its textfile collector reads them
+    Prometheus,
 }
 
 /// Whether connections are used again.

@@ -16,6 +16,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use run_record::format::tools::ToolFormat;
 use run_record::run_info::{Arrivals, Order};
 use run_record::threshold::ThresholdError;
 use run_record::{Threshold, units};
@@ -67,6 +68,8 @@ pub struct Plan {
     pub print_requests: bool,
     /// Whether to write invitro's file.
     pub invitro_csv: bool,
+    /// The forms of other tools in which to write the summary.
+    pub tool_formats: Vec<ToolFormat>,
     /// What is demanded of the results.
     pub thresholds: Vec<Threshold>,
     /// What to tell about the files that were read.
@@ -139,9 +142,21 @@ impl Plan {
             latency_file,
             print_requests: args.dbg,
             invitro_csv: args.format.contains(&FormatArg::Invitro),
+            tool_formats: args.format.iter().filter_map(|format| tool_format(*format)).collect(),
             thresholds,
             notes: note.into_iter().collect(),
         })
+    }
+}
+
+/// The form of a summary; `None` if the form is not one of a summary.
+fn tool_format(format: FormatArg) -> Option<ToolFormat> {
+    match format {
+        FormatArg::Invitro => None,
+        FormatArg::Vegeta => Some(ToolFormat::Vegeta),
+        FormatArg::Oha => Some(ToolFormat::Oha),
+        FormatArg::K6 => Some(ToolFormat::K6),
+        FormatArg::Prometheus => Some(ToolFormat::Prometheus),
     }
 }
 

@@ -81,3 +81,24 @@ fn what_cannot_be_written_is_named() {
     let expected = "error: no/such/page.html: cannot be written: No such file or directory (os error 2)\n";
     assert_eq!((output.status.code(), stderr(&output)), (Some(1), expected));
 }
+
+#[test]
+fn summaries_are_written_in_the_forms_of_other_tools() {
+    let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "throttled"}]"#);
+    let formats = ["vegeta", "oha", "k6", "prometheus"].map(|format| format!("--format {format}")).join(" ");
+    assert_complete(&bench.run(&format!("-rps 100 -time 0.4 {formats}")));
+    let json =
+        |name: &str| serde_json::from_str::<serde_json::Value>(&bench.read(&format!("out/{name}"))).unwrap();
+    let (vegeta, oha, k6) = (json("vegeta.json"), json("oha.json"), json("k6.json"));
+    assert_eq!((&vegeta["requests"], &vegeta["success"]), (&40.into(), &0.5.into()));
+    assert_eq!(oha["statusCodeDistribution"], serde_json::json!({ "200": 20, "429": 20 }));
+    assert_eq!(k6["metrics"]["http_req_failed"]["passes"], 20);
+    assert!(bench.read("out/prometheus.txt").contains("outcome=\"throttled\"} 20\n"));
+    // The same median in nanoseconds, seconds and milliseconds.
+    let median_ns = vegeta["latencies"]["50th"].as_f64().unwrap();
+    let other = [
+        oha["latencyPercentiles"]["p50"].as_f64().unwrap() * 1e9,
+        k6["metrics"]["http_req_duration"]["med"].as_f64().unwrap() * 1e6,
+    ];
+    assert!(other.iter().all(|ns| (ns - median_ns).abs() < 1.0), "{median_ns} {other:?}");
+}

@@ -65,6 +65,8 @@ pub struct EndpointTotals {
     pub max_memory_mib: Option<u64>,
     /// The fewest and the most bytes of an answer.
     pub answer_bytes: Option<(u64, u64)>,
+    /// The bytes of all answers.
+    pub answer_bytes_sum: u64,
     /// What was billed.
     pub billed: BilledTotals,
     /// Where the time of successful invocations went.
@@ -165,6 +167,7 @@ impl EndpointTotals {
         self.billed.record(sample);
         self.max_memory_mib = self.max_memory_mib.max(reply.report.max_memory_mib);
         self.answer_bytes = widest(self.answer_bytes, reply.answer_bytes.map(|bytes| (bytes, bytes)));
+        self.answer_bytes_sum = self.answer_bytes_sum.saturating_add(reply.answer_bytes.unwrap_or(0));
         if reply.outcome == Outcome::Ok {
             saturated += self.budgets.record(sample);
             let views = &mut self.views[Start::new(reply.cold) as usize];
@@ -186,6 +189,7 @@ impl EndpointTotals {
         self.environments.merge(&other.environments);
         self.max_memory_mib = self.max_memory_mib.max(other.max_memory_mib);
         self.answer_bytes = widest(self.answer_bytes, other.answer_bytes);
+        self.answer_bytes_sum = self.answer_bytes_sum.saturating_add(other.answer_bytes_sum);
         self.billed.merge(&other.billed);
         self.budgets.merge(&other.budgets);
         for (view, other) in self.views.iter_mut().flatten().zip(other.views.iter().flatten()) {

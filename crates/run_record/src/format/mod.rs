@@ -7,6 +7,7 @@ pub mod invitro_csv;
 pub mod json;
 pub mod legacy;
 pub mod samples_csv;
+pub mod tools;
 mod whole_lines;
 
 use std::io;
