@@ -9,8 +9,8 @@ usage() {
 Usage: scripts/demo.sh [--help] [--debug] [AWSINVOKER_FLAG...]
 
 Sets everything up, builds in release mode, and loads both functions on the local Lambda with real images and
-real weights: 40 requests a second for 20 seconds. Ends with a table of the latencies and the path of the
-results. Needs neither Docker nor an AWS account.
+real weights: 40 requests a second for 20 seconds. Ends with a table of the latencies, the path of the results, and
+that of a page about them for a browser. Needs neither Docker nor an AWS account.
 
   --debug   build in debug mode: the build takes less time, and the latencies are not worth comparing
 
@@ -30,8 +30,7 @@ main() {
     source scripts/lib/cargo.sh
     target=$(target_directory)
     "$build"
-    exec "$programs/awsinvoker" --local --env "CNN_SERVING_ASSETS=$PWD/assets" \
-        --endpoints-file scripts/demo_endpoints.json --rps 40 --time 20 "$@"
+    run "$@"
 }
 
 # Sets programs to the folder with all that is run: awsinvoker takes the programs that lie beside it.
@@ -49,6 +48,19 @@ build_debug() {
     # Of the whole workspace, because fewer packages would have fewer features, and be compiled again.
     cargo build --locked --workspace --bins
     programs=$target/debug
+}
+
+# run FLAG...: the run, and the page about it if there are results.
+run() {
+    local awsinvoker=$programs/awsinvoker status=0 log folder
+    log=$(mktemp)
+    # tee outlives Ctrl-C, as awsinvoker still has something to say then.
+    "$awsinvoker" --local --env "CNN_SERVING_ASSETS=$PWD/assets" --endpoints-file scripts/demo_endpoints.json \
+        --rps 40 --time 20 "$@" | tee --ignore-interrupts "$log" || status=$?
+    folder=$(sed --quiet 's/^results: //p' "$log" | tail --lines 1)
+    rm "$log"
+    [[ -z $folder ]] || "$awsinvoker" report "$folder" --html "$folder/report.html" | tail --lines 1
+    exit "$status"
 }
 
 main "$@"

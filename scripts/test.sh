@@ -138,6 +138,14 @@ test_web_pages() {
         is_there /usr/bin/chromium 'web pages in a browser (apt-get install chromium)' || return 0
     # Of the whole workspace, because fewer packages would have fewer features, and be compiled again.
     step cargo test --locked --workspace --test lambda_local -- --ignored web_pages
+    step test_report_page
+}
+
+# The page of a run, as a browser shows it.
+test_report_page() {
+    # shellcheck source=lib/cargo.sh
+    source scripts/lib/cargo.sh
+    assets/venv/bin/python -B scripts/tests/page.py "$(target_directory)/debug"
 }
 
 fuzz() {

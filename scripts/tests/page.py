@@ -5,7 +5,8 @@
 
 Makes a run of both platforms, with names and answers that are long or mean harm, and its page. Checks that the page is valid
 HTML, and, at 400, 900 and 1600 pixels, light and dark, that nothing sticks out, overlaps or is cut off, and that all text can be
-read. The charts for papers are checked, too. Needs Chromium, and html5lib, which scripts/setup.sh installs.
+read. The charts for papers are checked, too, and that a page with such faults is refused. Needs Chromium, and html5lib,
+which scripts/setup.sh installs.
 """
 
 import html
@@ -43,8 +44,10 @@ def main():
         for page in pages:
             check_html(page)
             for scheme in SCHEMES:
-                check_look(page, scheme)
+                if faults := faults_of(page, scheme):
+                    sys.exit(f"{page.name}, {scheme}:\n  " + "\n  ".join(faults[:20]))
         check_charts(folder / "charts")
+        check_that_faults_are_found(pages[0])
     print(f"{len(pages)} pages are valid and can be read at {WIDTHS} pixels, {' and '.join(SCHEMES)}")
 
 
@@ -76,7 +79,8 @@ def check_html(page):
     parser.parse(page.read_text())
 
 
-def check_look(page, scheme):
+def faults_of(page, scheme):
+    """What is wrong with how the page looks, at all widths."""
     frames = "".join(f'<iframe src="{page.as_uri()}" style="width:{width}px;height:900px;border:0"></iframe>' for width in WIDTHS)
     script = (HERE / "page_measure.js").read_text()
     frame_page = page.with_suffix(".frames.html")
@@ -90,11 +94,28 @@ def check_look(page, scheme):
     measured = json.loads(html.unescape(shown.split("MEASURED")[1]))
     if not isinstance(measured, list) or [frame["width"] for frame in measured] != WIDTHS:
         sys.exit(f"{page.name}, {scheme}: not measured: {measured}")
-    for frame in measured:
-        assert frame["charts"] > 0, f"{page.name} has no charts"
-        if frame["faults"]:
-            faults = "\n  ".join(frame["faults"][:20])
-            sys.exit(f"{page.name} at {frame['width']} pixels, {scheme}:\n  {faults}")
+    assert all(frame["charts"] > 0 for frame in measured), f"{page.name} has no charts"
+    return [f"{frame['width']} pixels: {fault}" for frame in measured for fault in frame["faults"]]
+
+
+def check_that_faults_are_found(page):
+    """A page with a wide table, large type and pale text is refused for each of these."""
+    worse = {"overflow-x:auto": "overflow-x:visible", "font:11px": "font:26px", "--soft:#4a4a4a": "--soft:#aaa"}
+    text = page.read_text()
+    for good, bad in worse.items():
+        assert good in text, good
+        text = text.replace(good, bad)
+    bad_page = page.with_name("bad.html")
+    bad_page.write_text(text)
+    faults = "\n".join(faults_of(bad_page, "light"))
+    for fault in ["pixels wide, expected at most 400", "overlaps", "is cut off by the edge", "has a contrast of 2"]:
+        assert fault in faults, f"not found: {fault}, but\n{faults[:2000]}"
+    bad_page.write_text(text.replace("</main>", "</span></main>"))
+    try:
+        check_html(bad_page)
+    except html5lib.html5parser.ParseError:
+        return
+    sys.exit("HTML that is not valid was not refused")
 
 
 def check_charts(folder):

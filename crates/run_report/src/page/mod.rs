@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn separate_runs_are_not_compared_and_the_page_says_so() {
         let (one, two) = (page(1, false).html().unwrap(), page(2, false).html().unwrap());
-        let sentence = "They give no intervals of differences";
+        let sentence = "Separate runs give no interval of a difference";
         assert!(!one.contains(sentence) && two.contains(sentence));
         assert!(two.contains("<a href=\"#run2\">runs/a</a>") && two.contains("<section id=\"run2\">"));
     }
