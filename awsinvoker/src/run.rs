@@ -124,8 +124,8 @@ enum Prepared {
     Interrupted(Interrupt),
 }
 
-/// Checks the cost, calls the endpoints if that is wanted, checks whether what is compared is alike, and lets the platform
-/// have environments ready.
+/// Checks the cost, calls the endpoints if that is wanted, checks whether what is compared is alike, and lets the
+/// platform have environments ready.
 async fn prepare(
     start: &Start<'_>,
     platform: &Platform,
@@ -202,8 +202,8 @@ async fn measure(
     Ok(interrupted.map_or_else(|| ending(&summary), |interrupted| Ending::Interrupted(interrupted.by)))
 }
 
-/// Writes `run.json`, which holds when the run starts, and returns the clock that starts then. A disk may take longer to
-/// write it than there is time until then. Then the run starts later.
+/// Writes `run.json`, which holds when the run starts, and returns the clock that starts then. A disk may take longer
+/// to write it than there is time until then. Then the run starts later.
 fn start_clock(run_dir: &RunDir, info: &mut RunInfo, left: Duration) -> Result<Clock, RunError> {
     let mut lead = left.max(LEAD);
     loop {

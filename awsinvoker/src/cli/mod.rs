@@ -54,9 +54,9 @@ pub const DEFAULT_ENDPOINTS_FILE: &str = "endpoints.json";
 #[derive(Clone, Debug, Parser)]
 #[command(name = "awsinvoker", version, after_help = EXIT_CODES, args_override_self = true)]
 pub struct Args {
-    /// File with what to call: a JSON array of {"hostname": FUNCTION, "payload": ANY JSON, "eventing": BOOL}, with more keys in
-    /// docs/reference.md. Only `hostname` is required [default: endpoints.json; if there is none, --local calls both
-    /// functions of this project]
+    /// File with what to call: a JSON array of {"hostname": FUNCTION, "payload": ANY JSON, "eventing": BOOL}, with more
+    /// keys in docs/reference.md. Only `hostname` is required [default: endpoints.json; if there is none, --local calls
+    /// both functions of this project]
     #[arg(long, alias = "endpointsFile", value_name = "FILE")]
     pub endpoints_file: Option<PathBuf>,
     /// When to call.
@@ -115,34 +115,36 @@ pub struct Args {
     /// Most calls in flight at once. A request that is due beyond that is not sent, and is recorded as dropped
     #[arg(long, value_name = "CALLS", default_value_t = 1000, value_parser = number::<u32>(CALLS))]
     pub max_in_flight: u32,
-    /// Threads that make calls and read answers. One is best until it is busy: more of them take cores from what is measured
+    /// Threads that make calls and read answers. One is best until it is busy: more of them take cores from what is
+    /// measured
     #[arg(long, value_name = "THREADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: u16,
-    /// File with the prices of AWS Lambda by region and architecture, in JSON as in docs/reference.md [default: those of
-    /// us-east-1]
+    /// File with the prices of AWS Lambda by region and architecture, in JSON as in docs/reference.md [default: those
+    /// of us-east-1]
     #[arg(long, value_name = "FILE")]
     pub prices: Option<PathBuf>,
     /// Do not begin if the run may cost more than this, in US dollars
     #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     pub max_cost: Option<f64>,
-    /// What a call is expected to be billed, in seconds, for --max-cost [default: the time-out of its function, and 10 s for
-    /// its initialisation]
+    /// What a call is expected to be billed, in seconds, for --max-cost [default: the time-out of its function, and 10
+    /// s for its initialisation]
     #[arg(long, value_name = "SECONDS", value_parser = billed_seconds, requires = "max_cost", allow_negative_numbers = true)]
     pub expect_duration: Option<f64>,
-    /// What the results have to keep, as in 'chameleon.response.p99<250ms' or 'ok>99%'; without an endpoint, or with *, for
-    /// every endpoint; may be repeated
+    /// What the results have to keep, as in 'chameleon.response.p99<250ms' or 'ok>99%'; without an endpoint, or with *,
+    /// for every endpoint; may be repeated
     #[arg(long, value_name = "THRESHOLD", action = ArgAction::Append)]
     pub threshold: Vec<String>,
 }
 
-/// Where the functions are whose entries do not say it. Without any of these flags they are on AWS, as AWS's own tools are
-/// configured.
+/// Where the functions are whose entries do not say it. Without any of these flags they are on AWS, as AWS's own tools
+/// are configured.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PlatformArgs {
     /// Start the functions of the endpoints file for this run, and call them: a lambda-local with those of Lambda, and
     /// those behind gRPC as they are. Entries that say where their function is are called there instead: with an
-    /// `endpoint_url`, a `region` or a `profile`, or behind gRPC with a `port`, `tls` or a host name with a dot. The programs of this project are looked for
-    /// beside this program and in PATH, and all others beside this program, unless their entries name a `program`
+    /// `endpoint_url`, a `region` or a `profile`, or behind gRPC with a `port`, `tls` or a host name with a dot. The
+    /// programs of this project are looked for beside this program and in PATH, and all others beside this program,
+    /// unless their entries name a `program`
     #[arg(long, conflicts_with_all = ["endpoint_url", "region", "profile"])]
     pub local: bool,
     /// Run the functions of --local from the Docker images of their names (NAME:latest), in containers

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Prints the results of runs again, computed from what is in their folders, and makes a page and charts of them. Of a run that
-/// was killed, that is all that was written, and what is missing is said.
+/// Prints the results of runs again, computed from what is in their folders, and makes a page and charts of them. Of a
+/// run that was killed, that is all that was written, and what is missing is said.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "awsinvoker report", version)]
 pub struct ReportArgs {

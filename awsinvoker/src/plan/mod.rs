@@ -1,5 +1,5 @@
-//! What a run will do: whom it calls, when, and within which bounds. The command line is resolved and checked here before
-//! anything starts.
+//! What a run will do: whom it calls, when, and within which bounds. The command line is resolved and checked here
+//! before anything starts.
 
 mod distances;
 pub mod endpoints;

@@ -7,7 +7,8 @@ use run_record::{Outcome, RunInfo, Summary};
 
 use crate::recorded::Recorded;
 
-/// All that is missing of a run, in sentences. `summary` is what its samples come to, and `published` what it published.
+/// All that is missing of a run, in sentences. `summary` is what its samples come to, and `published` what it
+/// published.
 pub(super) fn missing(
     run_dir: &RunDir,
     info: &RunInfo,

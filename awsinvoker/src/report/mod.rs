@@ -1,5 +1,5 @@
-//! `awsinvoker report`: the results of runs again, computed from what is in their folders, as text and as a page. Of a run
-//! that was killed, all that was written.
+//! `awsinvoker report`: the results of runs again, computed from what is in their folders, as text and as a page. Of a
+//! run that was killed, all that was written.
 
 mod courses;
 mod error;
@@ -23,8 +23,8 @@ use crate::reading::{self, Reading};
 /// The length of the windows that a comparison is made of, in seconds, unless it says another.
 const WINDOW_S: f64 = 30.0;
 
-/// Prints the results of the runs in these folders to `out`, and what of them is missing; then writes the page and the charts
-/// that were asked for. Of an experiment, the comparison is printed.
+/// Prints the results of the runs in these folders to `out`, and what of them is missing; then writes the page and the
+/// charts that were asked for. Of an experiment, the comparison is printed.
 ///
 /// # Errors
 /// A `run.json` cannot be read, or something not be written.

@@ -32,7 +32,8 @@ pub struct Run {
 pub struct Course {
     /// One after the other from the start of the run, by the times at which calls were due.
     pub slots: Vec<Slot>,
-    /// The latencies of successful calls in blocks of equal length, in the order of [`View::ALL`](run_record::View::ALL).
+    /// The latencies of successful calls in blocks of equal length, in the order of
+    /// [`View::ALL`](run_record::View::ALL).
     pub views: Vec<Observations>,
 }
 

@@ -1,4 +1,5 @@
-//! The colours of charts, which tell series apart also for people who see few colours, and in print, together with dashes and marks.
+//! The colours of charts, which tell series apart also for people who see few colours, and in print, together with
+//! dashes and marks.
 
 use std::fmt::Write as _;
 
@@ -55,13 +56,14 @@ pub(crate) fn rules(scheme: Scheme) -> String {
     };
     let mut rules = format!(
         ".chart text{{fill:{ink}}}.chart .label{{fill:{soft_ink}}}.chart .grid{{stroke:{grid}}}\
-         .chart .axis,.chart .one,.chart .limit{{stroke:{soft_ink}}}.chart .window{{fill:{grid};fill-opacity:.45}}\
+         .chart .axis,.chart .one{{stroke:{soft_ink}}}.chart .window{{fill:{grid};fill-opacity:.45}}\
          .chart .failure{{stroke:{failure};fill:none}}.chart .cold{{stroke:{ink};fill:{paper}}}"
     );
     for (index, (colour, dash)) in series.into_iter().zip(DASHES).enumerate() {
         let _ = write!(
             rules,
-            ".chart .line.s{index}{{stroke:{colour};stroke-dasharray:{dash}}}.chart .thin.s{index},.chart .whisker.s{index}{{stroke:{colour}}}\
+            ".chart .line.s{index}{{stroke:{colour};stroke-dasharray:{dash}}}\
+             .chart .thin.s{index},.chart .whisker.s{index}{{stroke:{colour}}}\
              .chart .mark.s{index}{{fill:{colour};stroke:{paper}}}.chart .band.s{index}{{fill:{colour}}}"
         );
     }
@@ -72,8 +74,10 @@ pub(crate) fn rules(scheme: Scheme) -> String {
 }
 
 /// The rules that are the same on every ground.
-pub(crate) const SHAPES: &str = ".chart text{font:11px Helvetica,Arial,\"DejaVu Sans\",sans-serif}.chart .grid{stroke-width:.6}\
-     .chart .axis,.chart .limit{stroke-width:1}.chart .one{stroke-width:1;stroke-dasharray:3 2}.chart .line{fill:none;stroke-width:1.6}\
-     .chart .thin{fill:none;stroke-width:.9;stroke-dasharray:1 2}.chart .whisker{stroke-width:1.6}.chart .mark{stroke-width:.7}\
-     .chart .band{fill-opacity:.2}.chart .failure{stroke-width:1.4}.chart .cold{stroke-width:1.2}.chart [class^=part]{stroke-width:.8}\
-     .chart .hover{fill:none;pointer-events:all}";
+pub(crate) const SHAPES: &str = "\
+    .chart text{font:11px Helvetica,Arial,\"DejaVu Sans\",sans-serif}\
+    .chart .grid{stroke-width:.6}.chart .axis{stroke-width:1}.chart .one{stroke-width:1;stroke-dasharray:3 2}\
+    .chart .line{fill:none;stroke-width:1.6}.chart .thin{fill:none;stroke-width:.9;stroke-dasharray:1 2}\
+    .chart .whisker{stroke-width:1.6}.chart .mark{stroke-width:.7}.chart .band{fill-opacity:.2}\
+    .chart .failure{stroke-width:1.4}.chart .cold{stroke-width:1.2}.chart [class^=part]{stroke-width:.8}\
+    .chart .hover{fill:none;pointer-events:all}";

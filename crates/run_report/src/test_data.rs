@@ -14,7 +14,8 @@ use crate::data::{Course, Run, Slot};
 
 const MS: u64 = 1_000_000;
 
-/// A run of two endpoints for 100 s. The name of the second one, its payload and its failures are those of somebody who means harm.
+/// A run of two endpoints for 100 s. The name of the second one, its payload and its failures are those of somebody who
+/// means harm.
 pub(crate) fn run() -> Run {
     let names = ["chameleon@lambda", HOSTILE];
     let samples: Vec<Sample> = (0..4_000).map(sample).collect();

@@ -57,8 +57,8 @@ pub(crate) fn percentiles(run: &Run, view: View) -> Option<Chart> {
     curves.iter().for_each(|curve| curve.line(&mut canvas, &area));
     curves.iter().for_each(|curve| curve.marks(&mut canvas, &area));
     let caption = format!(
-        "Percentiles of the {} latency. The bands are 95 % intervals from blocks of time; where a curve is thin, too few calls lie \
-         above to tell one.",
+        "Percentiles of the {} latency. The bands are 95 % intervals from blocks of time; where a curve is thin, too few \
+         calls lie above to tell one.",
         view.name()
     );
     let svg = canvas.finish(height, &caption);

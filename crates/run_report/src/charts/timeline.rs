@@ -37,7 +37,8 @@ impl Line<'_> {
             self.name,
             units::duration_text(self.run.slot_s * 1e6),
             if self.has_windows() {
-                " Shaded and light stripes are the windows that a comparison is made of; what comes after the last complete one is not used."
+                " Shaded and light stripes are the windows that a comparison is made of; what comes after the last \
+                 complete one is not used."
             } else {
                 ""
             }

@@ -72,7 +72,8 @@ impl Canvas {
     pub(crate) fn finish(self, height: f64, label: &str) -> String {
         let label = escaped(label);
         format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {height:.0}" role="img" aria-label="{label}">{}</svg>"#,
+            r#"<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {height:.0}" {}>{}</svg>"#,
+            format_args!(r#"role="img" aria-label="{label}""#),
             self.0
         )
     }

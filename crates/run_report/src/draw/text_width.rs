@@ -1,11 +1,11 @@
 //! How wide text is, without a font.
 
-/// The size of all type in charts, in units of the chart. A chart is 340 units wide, so that this is 7.7 points in a column of
-/// 84 mm.
+/// The size of all type in charts, in units of the chart. A chart is 340 units wide, so that this is 7.7 points in a
+/// column of 84 mm.
 pub(crate) const FONT_SIZE: f64 = 11.0;
 
-/// An upper bound of the width of a text at [`FONT_SIZE`]: the widths are those of DejaVu Sans, which is wider than Helvetica,
-/// Arial and what stands in for them.
+/// An upper bound of the width of a text at [`FONT_SIZE`]: the widths are those of DejaVu Sans, which is wider than
+/// Helvetica, Arial and what stands in for them.
 pub(crate) fn text_width(text: &str) -> f64 {
     text.chars().map(advance).sum::<f64>() * FONT_SIZE
 }
@@ -23,8 +23,8 @@ fn advance(character: char) -> f64 {
     }
 }
 
-/// The text, or as much of its start and its end as is not wider than `width`, with `…` in between: names of one system often differ in
-/// how they end.
+/// The text, or as much of its start and its end as is not wider than `width`, with `…` in between: names of one system
+/// often differ in how they end.
 pub(crate) fn shortened(text: &str, width: f64) -> String {
     if text_width(text) <= width {
         return text.to_owned();

@@ -41,7 +41,8 @@ fn function<'a>(info: &'a RunInfo, endpoint: &EndpointInfo) -> Option<&'a Functi
     info.configuration.functions.iter().find(is_it)
 }
 
-/// What tells the version of a function: the hash of its program or of its image, or the version that the platform names.
+/// What tells the version of a function: the hash of its program or of its image, or the version that the platform
+/// names.
 fn version(function: &FunctionInfo) -> String {
     let hash = |name: &str, hash: &Option<String>| {
         let hash = hash.as_ref()?.trim_start_matches("sha256:").chars().take(HASH).collect::<String>();

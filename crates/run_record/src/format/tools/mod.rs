@@ -1,21 +1,19 @@
 //! Summaries in the forms of other tools, for programs that read those.
 //!
-//! Other tools measure from when a request is sent, so their latencies are those of the view `service`, and, as in all results
-//! here, of requests that succeeded. Dropped requests were not sent, and are no requests there. Times and
+//! Other tools measure from when a request is sent, so their latencies are those of the view `service`, and, as in all
+//! results here, of requests that succeeded. Dropped requests were not sent, and are no requests there. Times and
 //! numbers that are not known are null.
 
+mod finished;
 mod k6;
 mod oha;
 mod prometheus;
 mod sums;
 mod vegeta;
 
-use std::time::SystemTime;
-
 use super::{FormatError, json};
-use crate::run_info::RunInfo;
-use crate::summary::Summary;
-use crate::totals::Totals;
+
+pub use self::finished::FinishedRun;
 
 /// A form of another tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,19 +26,6 @@ pub enum ToolFormat {
     K6,
     /// What Prometheus reads, as the textfile collector of its node exporter does.
     Prometheus,
-}
-
-/// A run that has ended.
-#[derive(Clone, Copy, Debug)]
-pub struct FinishedRun<'a> {
-    /// The time from which all times of the run count.
-    pub start: SystemTime,
-    /// How it was made.
-    pub info: &'a RunInfo,
-    /// What it came to.
-    pub summary: &'a Summary,
-    /// What the summary was made from.
-    pub totals: &'a Totals,
 }
 
 impl ToolFormat {
@@ -77,11 +62,13 @@ mod tests {
     use super::*;
     use crate::run_info::test_run_info;
     use crate::sample::{Arrival, Cause, Outcome, Reply, Sample, Timing};
-    use crate::summary::Course;
+    use crate::summary::{Course, Summary};
+    use crate::totals::Totals;
 
     const MS: u64 = 1_000_000;
 
-    /// Eight calls of `f` that took 1 to 8 ms, one that timed out, one of `g` that was refused, and one that was not sent.
+    /// Eight calls of `f` that took 1 to 8 ms, one that timed out, one of `g` that was refused, and one that was not
+    /// sent.
     fn totals() -> Totals {
         let mut totals = Totals::new(2);
         let mut add = |endpoint, number: u64, took_ms: u64, reply| {

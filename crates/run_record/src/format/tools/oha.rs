@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::FinishedRun;
+use super::finished::FinishedRun;
 use super::sums::Sums;
 use crate::sparse_histogram::SparseHistogram;
 use crate::units;

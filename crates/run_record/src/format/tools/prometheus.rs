@@ -1,8 +1,9 @@
-//! Prometheus's text: one run as a set of metrics in base units, with the endpoint, its function and its system as labels.
+//! Prometheus's text: one run as a set of metrics in base units, with the endpoint, its function and its system as
+//! labels.
 
 use std::fmt::Write as _;
 
-use super::FinishedRun;
+use super::finished::FinishedRun;
 use crate::histogram::View;
 use crate::sample::Outcome;
 use crate::units;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::FinishedRun;
+use super::finished::FinishedRun;
 use crate::histogram::{Histogram, View};
 use crate::sample::Outcome;
 use crate::totals::EndpointTotals;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::FinishedRun;
+use super::finished::FinishedRun;
 use super::sums::Sums;
 use crate::{units, wall_clock};
 
