@@ -7,7 +7,7 @@ mod files;
 mod subject;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 use run_record::run_dir::RunDir;
 use run_report::comparison::Extent;
@@ -72,7 +72,7 @@ fn write(args: &ReportArgs, page: &Page, out: &mut dyn Write) -> Result<(), Repo
 }
 
 /// The run in a folder, with its courses.
-fn run(folder: &PathBuf, window_s: f64) -> Result<Run, ReportError> {
+fn run(folder: &Path, window_s: f64) -> Result<Run, ReportError> {
     let run_dir = RunDir::open(folder);
     let info = run_dir.read_info()?;
     let mut courses = Courses::new(&info);

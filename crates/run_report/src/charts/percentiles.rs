@@ -110,8 +110,7 @@ impl<'a> Curve<'a> {
 
     fn line(&self, canvas: &mut Canvas, area: &Area) {
         // Up to the last percentile with an interval, the curve is known.
-        let known =
-            self.known.iter().filter(|known| known.interval.is_some()).map(|known| known.share).last();
+        let known = self.known.iter().rfind(|known| known.interval.is_some()).map(|known| known.share);
         let most = 1.0 - 1.0 / self.all.count() as f64;
         let shares = (0..=POINTS).map(|point| area.x_axis().value(f64::from(point) / f64::from(POINTS)));
         let mut shares: Vec<f64> = shares.filter(|share| *share < most).chain([most]).chain(known).collect();

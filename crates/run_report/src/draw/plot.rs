@@ -76,7 +76,7 @@ impl Plot {
     /// The room for labels at the left.
     fn left(&self) -> f64 {
         let labels = match &self.rows {
-            Some(rows) => rows.iter().map(|row| text_width(row)).fold(0.0, f64::max).min(WIDTH * 0.4),
+            Some(rows) => rows.iter().map(|row| text_width(row)).fold(0.0, f64::max).min(WIDTH * 0.5),
             None => self.y_ticks().iter().map(|value| text_width(&self.y.label(*value))).fold(0.0, f64::max),
         };
         labels + GAP

@@ -148,7 +148,7 @@ impl Shown {
     fn text(self) -> &'static str {
         match self {
             Self::Views => "latency",
-            Self::Parts => "time in each part",
+            Self::Parts => "time of warm calls in each part",
         }
     }
 }
@@ -158,7 +158,9 @@ fn ratio_row(figure: &Figure) -> Option<RatioRow> {
     let Interval { estimate, low, high } = figure.ratio?;
     // Where a claim is refused, there are no bounds, and nothing to be seen.
     low.or(high)?;
-    Some(RatioRow { label: what(figure), ratio: estimate, low, high })
+    let measure = figure.measure.name().replace('_', " ");
+    let label = format!("{measure} {}", figure.statistic.name());
+    Some(RatioRow { label, ratio: estimate, low, high })
 }
 
 fn what(figure: &Figure) -> String {
@@ -221,6 +223,9 @@ fn value(value: Option<&Value>) -> String {
 }
 
 fn interval(interval: &Interval, text: impl Fn(f64) -> String) -> String {
+    if interval.low.or(interval.high).is_none() {
+        return text(interval.estimate);
+    }
     let end = |end: Option<f64>| end.map_or_else(|| "?".to_owned(), &text);
     format!("{} ({} to {})", text(interval.estimate), end(interval.low), end(interval.high))
 }

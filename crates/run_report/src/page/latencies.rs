@@ -27,7 +27,7 @@ fn sentence(endpoint: &EndpointSummary) -> String {
     let (succeeded, calls) = (endpoint.outcomes.get(Outcome::Ok), endpoint.outcomes.total());
     let response = &endpoint.views.response;
     let cold = match endpoint.cold_starts {
-        Some(cold) => format!("{} of {} were cold starts", grouped(cold), counted(calls, "call")),
+        Some(cold) => format!("cold starts: {}", grouped(cold)),
         None => "no answer told whether it was a cold start".to_owned(),
     };
     match response.p50 {
