@@ -1,9 +1,9 @@
 //! `awsinvoker report`: the results of runs again, computed from what is in their folders, as text and as a page. Of a
 //! run that was killed, all that was written.
 
-mod courses;
 mod error;
 mod files;
+mod histories;
 mod subject;
 
 use std::io::Write;
@@ -14,8 +14,8 @@ use run_report::comparison::Extent;
 use run_report::data::Run;
 use run_report::{Page, comparison};
 
-use self::courses::Courses;
 pub use self::error::ReportError;
+use self::histories::Histories;
 use self::subject::{Compared, Subject};
 use crate::cli::ReportArgs;
 use crate::reading::{self, Reading};
@@ -71,16 +71,16 @@ fn write(args: &ReportArgs, page: &Page, out: &mut dyn Write) -> Result<(), Repo
     Ok(())
 }
 
-/// The run in a folder, with its courses.
+/// The run in a folder, with its histories.
 fn run(folder: &Path, window_s: f64) -> Result<Run, ReportError> {
     let run_dir = RunDir::open(folder);
     let info = run_dir.read_info()?;
-    let mut courses = Courses::new(&info);
+    let mut histories = Histories::new(&info);
     let Reading { summary, missing, .. } =
-        reading::read(&run_dir, &info, &mut |sample| courses.record(sample))?;
-    let (slot_s, courses) = (courses.slot_s(), courses.finish());
+        reading::read(&run_dir, &info, &mut |sample| histories.record(sample))?;
+    let (span_s, histories) = (histories.span_s(), histories.finish());
     let folder = folder.display().to_string();
-    Ok(Run { folder, info, summary, missing, courses, slot_s, window_s })
+    Ok(Run { folder, info, summary, missing, histories, span_s, window_s })
 }
 
 fn print(run: &Run, index: usize, out: &mut dyn Write) -> Result<(), ReportError> {

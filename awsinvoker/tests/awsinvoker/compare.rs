@@ -246,6 +246,7 @@ fn the_parts_of_an_experiment_are_joined() {
     assert_eq!((contrast.windows, contrast.baseline.requests, contrast.candidate.requests), (1, 20, 20));
     let is_left_out = |note: &&Note| matches!(note, Note::PartLeftOut { .. });
     assert_eq!(comparison.notes.iter().filter(is_left_out).count(), 1, "{:?}", comparison.notes);
+    the_page_of_an_experiment_has_its_comparison_and_its_parts(&bench);
     for (line, part) in
         [("experiment --window 1s", "leave it out"), ("experiment experiment/parts/1-slow", "compared alone")]
     {
@@ -253,4 +254,24 @@ fn the_parts_of_an_experiment_are_joined() {
         assert_eq!(output.status.code(), Some(2));
         assert!(stderr(&output).contains(part), "{}", stderr(&output));
     }
+}
+
+fn the_page_of_an_experiment_has_its_comparison_and_its_parts(bench: &Bench) {
+    let report = |line: &str| bench.bare_command(&format!("report {line}")).output().unwrap();
+    let output = report("experiment --html page.html");
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    assert!(stdout(&output).contains("2 runs interleaved in pairs"), "{}", stdout(&output));
+    let page = bench.read("page.html");
+    for part in [
+        "<h1>Experiment experiment</h1>",
+        "in pairs of windows, in random order within a pair",
+        "The run in experiment/parts/1-quick",
+        "The run in experiment/parts/1-slow",
+    ] {
+        assert!(page.contains(part), "{part} is not in the page");
+    }
+    assert!(!page.contains("The run in experiment/parts/0-slow"));
+    let output = report("experiment experiment/parts/1-slow");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("an experiment is reported alone"), "{}", stderr(&output));
 }

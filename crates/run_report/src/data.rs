@@ -6,7 +6,7 @@ use run_record::{RunInfo, Summary};
 use crate::palette::MAX_SERIES;
 
 /// The endpoints of a run that its charts show: more of them could not be told apart.
-pub const MAX_COURSES: usize = MAX_SERIES;
+pub const MAX_HISTORIES: usize = MAX_SERIES;
 
 /// A run, with what its charts need beside its summary.
 #[derive(Clone, Debug)]
@@ -19,19 +19,19 @@ pub struct Run {
     pub summary: Summary,
     /// What of it is missing, in sentences.
     pub missing: Vec<String>,
-    /// How it went, for each of the first [`MAX_COURSES`] endpoints.
-    pub courses: Vec<Course>,
-    /// The length of the slots of its courses, in seconds.
-    pub slot_s: f64,
+    /// How it went, for each of the first [`MAX_HISTORIES`] endpoints.
+    pub histories: Vec<History>,
+    /// The length of the spans of its histories, in seconds.
+    pub span_s: f64,
     /// The length of the windows that a comparison is made of, in seconds.
     pub window_s: f64,
 }
 
 /// How the calls of one endpoint went over time.
 #[derive(Clone, Debug, Default)]
-pub struct Course {
+pub struct History {
     /// One after the other from the start of the run, by the times at which calls were due.
-    pub slots: Vec<Slot>,
+    pub spans: Vec<Span>,
     /// The latencies of successful calls in blocks of equal length, in the order of
     /// [`View::ALL`](run_record::View::ALL).
     pub views: Vec<Observations>,
@@ -39,7 +39,7 @@ pub struct Course {
 
 /// A short time of a run. Latencies are those of the view `response`, of successful calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slot {
+pub struct Span {
     /// Successful calls.
     pub succeeded: u64,
     /// The latency that half of them did not exceed, in nanoseconds.

@@ -10,7 +10,7 @@ use run_record::summary::Course as SummaryCourse;
 use run_record::{Arrival, Cause, Outcome, Reply, Report, RunInfo, Sample, Summary, Timing, Totals, View};
 use serde_json::json;
 
-use crate::data::{Course, Run, Slot};
+use crate::data::{History, Run, Span};
 
 const MS: u64 = 1_000_000;
 
@@ -21,7 +21,7 @@ pub(crate) fn run() -> Run {
     let samples: Vec<Sample> = (0..4_000).map(sample).collect();
     let mut totals = Totals::new(2);
     samples.iter().for_each(|sample| totals.record(sample));
-    let course = SummaryCourse {
+    let history = SummaryCourse {
         endpoints: names.map(|name| (name, false)).to_vec(),
         target_rps: Some(40.0),
         issued: totals.samples(),
@@ -34,10 +34,10 @@ pub(crate) fn run() -> Run {
     Run {
         folder: "runs/a".to_owned(),
         info: info(),
-        summary: Summary::new(&course, &totals).expect("all samples are counted"),
+        summary: Summary::new(&history, &totals).expect("all samples are counted"),
         missing: vec!["3 <of> the requests".to_owned()],
-        courses: [0, 1].map(|endpoint| course_of(endpoint, &samples)).to_vec(),
-        slot_s: 1.0,
+        histories: [0, 1].map(|endpoint| history_of(endpoint, &samples)).to_vec(),
+        span_s: 1.0,
         window_s: 30.0,
     }
 }
@@ -47,7 +47,7 @@ pub(crate) const HOSTILE: &str = "\"><script>alert(1)</script>&amp;$LATEST";
 
 fn sample(number: u64) -> Sample {
     let endpoint = usize::from(number % 2 == 1);
-    let (intended_ns, is_cold) = (number * 25 * MS, number < 4 || number % 1_501 == 0);
+    let (intended_ns, is_cold) = (number * 25 * MS, number < 4 || number.is_multiple_of(1_501));
     let took_ns =
         2 * MS + number * 7_919 % 997 * 1_000 * (1 + endpoint as u64) + if is_cold { 200 * MS } else { 0 };
     let mut reply = Reply::with_outcome(Outcome::Ok);
@@ -67,22 +67,22 @@ fn sample(number: u64) -> Sample {
     }
 }
 
-fn course_of(endpoint: usize, samples: &[Sample]) -> Course {
-    let mut course = Course { slots: vec![Slot::default(); 100], ..Course::default() };
+fn history_of(endpoint: usize, samples: &[Sample]) -> History {
+    let mut history = History { spans: vec![Span::default(); 100], ..History::default() };
     let mut views = View::ALL.map(|_| vec![SparseHistogram::default(); 20]);
     for sample in samples.iter().filter(|sample| sample.arrival.endpoint == endpoint) {
         let at = usize::try_from(sample.arrival.intended_ns / (1_000 * MS)).expect("it is within 100 s");
-        let slot = &mut course.slots[at];
+        let span = &mut history.spans[at];
         if sample.reply.outcome != Outcome::Ok {
-            slot.failed += 1;
+            span.failed += 1;
             continue;
         }
-        slot.succeeded += 1;
-        slot.p50_ns = sample.response_ns().min(Some(3 * MS));
-        slot.p99_ns = sample.response_ns().max(slot.p99_ns);
-        slot.max_ns = slot.p99_ns;
+        span.succeeded += 1;
+        span.p50_ns = sample.response_ns().min(Some(3 * MS));
+        span.p99_ns = sample.response_ns().max(span.p99_ns);
+        span.max_ns = span.p99_ns;
         if sample.reply.cold == Some(true) {
-            (slot.cold, slot.cold_max_ns) = (slot.cold + 1, sample.response_ns());
+            (span.cold, span.cold_max_ns) = (span.cold + 1, sample.response_ns());
         }
         for (blocks, view) in views.iter_mut().zip(View::ALL) {
             view.latency_ns(sample).into_iter().for_each(|ns| blocks[at / 5].record(ns));
@@ -92,8 +92,8 @@ fn course_of(endpoint: usize, samples: &[Sample]) -> Course {
         let cell = |(window, values)| Cell { window, environment: None, values };
         Observations::new(20, blocks.into_iter().enumerate().map(cell).collect())
     };
-    course.views = views.map(observations).to_vec();
-    course
+    history.views = views.map(observations).to_vec();
+    history
 }
 
 fn info() -> RunInfo {

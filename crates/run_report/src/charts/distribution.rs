@@ -17,7 +17,7 @@ const MARKED: [f64; 3] = [0.25, 0.5, 0.9];
 /// The cumulative distribution of the response latency of each endpoint; `None` if no call succeeded.
 pub(crate) fn distribution(run: &Run) -> Option<Chart> {
     let curves: Vec<(usize, &str, &SparseHistogram)> = series(run)
-        .filter_map(|(index, name, course)| Some((index, name, all(course, View::Response)?)))
+        .filter_map(|(index, name, history)| Some((index, name, all(history, View::Response)?)))
         .collect();
     if curves.is_empty() {
         return None;

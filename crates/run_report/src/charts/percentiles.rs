@@ -38,8 +38,8 @@ struct Known {
 /// The percentiles of a view of each endpoint; `None` if no endpoint has a latency in this view.
 pub(crate) fn percentiles(run: &Run, view: View) -> Option<Chart> {
     let curves: Vec<Curve<'_>> = series(run)
-        .filter_map(|(index, name, course)| {
-            Some(Curve::new(index, name, course.views.get(view as usize)?, all(course, view)?))
+        .filter_map(|(index, name, history)| {
+            Some(Curve::new(index, name, history.views.get(view as usize)?, all(history, view)?))
         })
         .collect();
     let most = curves.iter().map(|curve| curve.all.count()).max()?;

@@ -5,19 +5,23 @@ use run_record::observations::Observations;
 use run_record::sparse_histogram::SparseHistogram;
 use run_record::units::{duration_text, us};
 
-use crate::data::{Course, Run};
+use crate::data::{History, Run};
 use crate::draw::{Key, Mark, Sample};
 use crate::palette::MAX_SERIES;
 
-/// The endpoints of a run that its charts show, with their courses.
-pub(super) fn series(run: &Run) -> impl Iterator<Item = (usize, &str, &Course)> {
+/// The endpoints of a run that its charts show, with their histories.
+pub(super) fn series(run: &Run) -> impl Iterator<Item = (usize, &str, &History)> {
     let names = run.summary.endpoints.iter().map(|endpoint| endpoint.name.as_str());
-    names.zip(&run.courses).take(MAX_SERIES).enumerate().map(|(index, (name, course))| (index, name, course))
+    names
+        .zip(&run.histories)
+        .take(MAX_SERIES)
+        .enumerate()
+        .map(|(index, (name, history))| (index, name, history))
 }
 
 /// All values of a view, if there is one.
-pub(super) fn all(course: &Course, view: View) -> Option<&SparseHistogram> {
-    course.views.get(view as usize).map(Observations::all).filter(|all| all.count() > 0)
+pub(super) fn all(history: &History, view: View) -> Option<&SparseHistogram> {
+    history.views.get(view as usize).map(Observations::all).filter(|all| all.count() > 0)
 }
 
 /// The smallest and the greatest value.

@@ -4,54 +4,54 @@ use run_record::observations::{Cell, Observations};
 use run_record::sparse_histogram::SparseHistogram;
 use run_record::units::{self, NS_PER_MS};
 use run_record::{Outcome, RunInfo, Sample, View};
-use run_report::data::{Course, MAX_COURSES, Slot};
+use run_report::data::{History, MAX_HISTORIES, Span};
 
 /// A chart has hardly more points from left to right.
-const SLOTS: u64 = 150;
-/// Slots are not shorter, in nanoseconds.
+const SPANS: u64 = 150;
+/// Spans are not shorter, in nanoseconds.
 const SHORTEST_NS: u64 = 100 * NS_PER_MS;
 /// So many blocks of time tell how well percentiles are known.
 const BLOCKS: u64 = 20;
 
-/// The courses of the first endpoints, while samples come in.
+/// The histories of the first endpoints, while samples come in.
 #[derive(Debug)]
-pub(super) struct Courses {
-    slot_ns: u64,
+pub(super) struct Histories {
+    span_ns: u64,
     block_ns: u64,
     endpoints: Vec<Growing>,
 }
 
 #[derive(Debug, Default)]
 struct Growing {
-    slots: Vec<GrowingSlot>,
+    spans: Vec<GrowingSpan>,
     blocks: [Vec<SparseHistogram>; View::ALL.len()],
 }
 
 #[derive(Debug, Default)]
-struct GrowingSlot {
+struct GrowingSpan {
     latencies: SparseHistogram,
     cold: u64,
     cold_max_ns: Option<u64>,
     failed: u64,
 }
 
-impl Courses {
+impl Histories {
     pub(super) fn new(info: &RunInfo) -> Self {
         let planned_ns = units::ns_from_s(info.configuration.time_s);
         let window_ns = info.end.as_ref().map_or(planned_ns, |end| end.window_ns).max(1);
-        let endpoints = info.configuration.endpoints.len().min(MAX_COURSES);
+        let endpoints = info.configuration.endpoints.len().min(MAX_HISTORIES);
         Self {
-            slot_ns: round_up(window_ns.div_ceil(SLOTS)).max(SHORTEST_NS),
+            span_ns: round_up(window_ns.div_ceil(SPANS)).max(SHORTEST_NS),
             block_ns: window_ns.div_ceil(BLOCKS),
             endpoints: std::iter::repeat_with(Growing::default).take(endpoints).collect(),
         }
     }
 
-    /// Counts a sample. Times that cannot be count for the last slot.
+    /// Counts a sample. Times that cannot be count for the last span.
     pub(super) fn record(&mut self, sample: &Sample) {
         let Some(endpoint) = self.endpoints.get_mut(sample.arrival.endpoint) else { return };
         let at_ns = sample.arrival.intended_ns;
-        at(&mut endpoint.slots, at_ns / self.slot_ns, SLOTS).record(sample);
+        at(&mut endpoint.spans, at_ns / self.span_ns, SPANS).record(sample);
         if sample.reply.outcome == Outcome::Ok {
             for (blocks, view) in endpoint.blocks.iter_mut().zip(View::ALL) {
                 if let Some(ns) = view.latency_ns(sample) {
@@ -61,21 +61,21 @@ impl Courses {
         }
     }
 
-    /// The length of a slot in seconds.
-    pub(super) fn slot_s(&self) -> f64 {
-        units::s(self.slot_ns)
+    /// The length of a span in seconds.
+    pub(super) fn span_s(&self) -> f64 {
+        units::s(self.span_ns)
     }
 
-    pub(super) fn finish(self) -> Vec<Course> {
-        let finish = |growing: Growing| Course {
-            slots: growing.slots.into_iter().map(GrowingSlot::finish).collect(),
+    pub(super) fn finish(self) -> Vec<History> {
+        let finish = |growing: Growing| History {
+            spans: growing.spans.into_iter().map(GrowingSpan::finish).collect(),
             views: growing.blocks.map(observations).to_vec(),
         };
         self.endpoints.into_iter().map(finish).collect()
     }
 }
 
-impl GrowingSlot {
+impl GrowingSpan {
     fn record(&mut self, sample: &Sample) {
         let latency_ns = sample.response_ns().filter(|_| sample.reply.outcome == Outcome::Ok);
         let Some(ns) = latency_ns else {
@@ -89,9 +89,9 @@ impl GrowingSlot {
         }
     }
 
-    fn finish(mut self) -> Slot {
+    fn finish(mut self) -> Span {
         self.latencies.settle();
-        Slot {
+        Span {
             succeeded: self.latencies.count(),
             p50_ns: self.latencies.quantile_ns(0.5),
             p99_ns: self.latencies.quantile_ns(0.99),
@@ -142,16 +142,17 @@ mod tests {
     }
 
     #[test]
-    fn slots_hold_what_was_due_in_them() {
-        let mut courses = Courses { slot_ns: 1_000, block_ns: 10_000, endpoints: vec![Growing::default()] };
+    fn spans_hold_what_was_due_in_them() {
+        let mut histories =
+            Histories { span_ns: 1_000, block_ns: 10_000, endpoints: vec![Growing::default()] };
         for took_ns in 1..=100 {
-            courses.record(&sample(500, took_ns, Outcome::Ok, Some(took_ns > 98)));
+            histories.record(&sample(500, took_ns, Outcome::Ok, Some(took_ns > 98)));
         }
-        courses.record(&sample(2_500, 7, Outcome::Timeout, None));
-        courses.record(&sample(u64::MAX / 2, 1_000_000, Outcome::Ok, None));
-        let courses = courses.finish();
-        let slots = &courses[0].slots;
-        let first = Slot {
+        histories.record(&sample(2_500, 7, Outcome::Timeout, None));
+        histories.record(&sample(u64::MAX / 2, 1_000_000, Outcome::Ok, None));
+        let histories = histories.finish();
+        let spans = &histories[0].spans;
+        let first = Span {
             succeeded: 100,
             p50_ns: Some(50),
             p99_ns: Some(99),
@@ -160,14 +161,14 @@ mod tests {
             cold_max_ns: Some(100),
             failed: 0,
         };
-        assert_eq!((slots.len() as u64, slots[0], slots[1]), (SLOTS, first, Slot::default()));
-        assert_eq!(slots[2], Slot { failed: 1, ..Slot::default() });
-        let responses = &courses[0].views[0];
+        assert_eq!((spans.len() as u64, spans[0], spans[1]), (SPANS, first, Span::default()));
+        assert_eq!(spans[2], Span { failed: 1, ..Span::default() });
+        let responses = &histories[0].views[0];
         assert_eq!((responses.windows() as u64, responses.all().count()), (BLOCKS, 101));
     }
 
     #[test]
-    fn slots_have_round_lengths() {
+    fn spans_have_round_lengths() {
         assert_eq!([1, 2, 3, 7, 10, 110, 400_000_000].map(round_up), [1, 2, 5, 10, 10, 200, 500_000_000]);
     }
 }
