@@ -25,12 +25,12 @@ main() {
     local page picture
     page=$(realpath -- "$1")
     picture=$(realpath -- "${2-$(dirname "${BASH_SOURCE[0]}")/../docs/page.png}")
-    "$(chromium)" --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size="$size" \
+    "$(browser)" --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size="$size" \
         --blink-settings=preferredColorScheme=1 --screenshot="$picture" "file://$page" 2>/dev/null
     printf '%s\n' "$picture"
 }
 
-chromium() {
+browser() {
     local name
     for name in chromium chromium-browser google-chrome; do
         command -v "$name" && return
