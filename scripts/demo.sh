@@ -60,7 +60,7 @@ run() {
     folder=$(sed --quiet 's/^results: //p' "$log" | tail --lines 1)
     rm "$log"
     [[ -z $folder ]] || "$awsinvoker" report "$folder" --html "$folder/report.html" | tail --lines 1
-    exit "$status"
+    return "$status"
 }
 
 main "$@"
