@@ -128,8 +128,8 @@ impl<'a> Curve<'a> {
                 .filter_map(point)
                 .collect(),
         );
-        canvas.polyline(&format!("line s{}", self.index), &sure);
-        canvas.polyline(&format!("thin s{}", self.index), &unsure);
+        canvas.polyline_if_any(&format!("line s{}", self.index), &sure);
+        canvas.polyline_if_any(&format!("thin s{}", self.index), &unsure);
     }
 
     fn marks(&self, canvas: &mut Canvas, area: &Area) {
