@@ -13,7 +13,7 @@ const WIDTH: usize = 80;
 /// The widths of the columns of the table.
 const COLUMNS: [usize; 6] = [20, 10, 10, 7, 14, 0];
 
-/// What cold starts do to a percentile is shown if it is at least this share.
+/// By how much cold starts have to raise a percentile to be shown.
 const COLD_EFFECT: f64 = 0.05;
 
 /// The verdict, what limits the result, and for each function sentences and a table.
@@ -52,7 +52,7 @@ fn cold(contrast: &Contrast, effect: &ColdEffect) -> Option<String> {
     let side = |label: &str, with: Option<f64>, without: Option<f64>| {
         let (with, without) = (with?, without?);
         let [shown, warm] = [with, without].map(duration_text);
-        ((with / without - 1.0).abs() >= COLD_EFFECT).then(|| format!("{label} {shown} instead of {warm}"))
+        (with / without >= 1.0 + COLD_EFFECT).then(|| format!("{label} {shown} instead of {warm}"))
     };
     let baseline = side(&contrast.baseline.label, effect.baseline_with_us, effect.baseline_without_us);
     let candidate = side(&contrast.candidate.label, effect.candidate_with_us, effect.candidate_without_us);
