@@ -33,6 +33,7 @@ pub mod platform;
 mod preflight;
 mod prewarm;
 mod report;
+mod restarts;
 mod run;
 mod screen;
 mod text;

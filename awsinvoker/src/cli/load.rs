@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::numbers::{CALLS, LENGTH, RATE, SEED, TIME_SCALE, number};
+use super::numbers::{CALLS, DISTANCE, LENGTH, RATE, SEED, TIME_SCALE, number};
 
 /// When to call. Without any of these flags, once a second for five seconds.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -52,6 +52,10 @@ pub struct LoadArgs {
     /// Make the first seconds of the load once before the run, and do not count them
     #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true)]
     pub warm_up: Option<f64>,
+    /// Give all functions fresh environments each time that so many seconds have passed since the start of the run, while calls
+    /// go on by the schedule
+    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(DISTANCE), allow_negative_numbers = true)]
+    pub restart_every: Option<f64>,
 }
 
 /// Time between requests.

@@ -130,7 +130,7 @@ impl<P: Call> Calls<P> {
     async fn make(&self, arrival: Arrival, issued_ns: u64, abandon: &mut watch::Receiver<bool>) {
         let answer = tokio::select! {
             biased;
-            answer = self.platform.call(arrival.endpoint) => Some(answer),
+            answer = self.platform.call_due(arrival.endpoint, arrival.intended_ns) => Some(answer),
             _ = abandon.wait_for(|abandoned| *abandoned) => None,
         };
         let noticed_ns = self.clock.now_ns();

@@ -36,6 +36,8 @@ const DEFAULT_TIME_S: f64 = 5.0;
 const MAX_TIME_S: f64 = stages::MAX_TIME_S as f64;
 const MIN_TIME_S: f64 = 1e-3;
 const MAX_TIMEOUT_S: f64 = 3600.0;
+/// Starting environments takes a part of it.
+const MIN_RESTART_EVERY_S: f64 = 1.0;
 const MAX_IN_FLIGHT: u32 = 100_000;
 const TIME_SCALES: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 
@@ -52,6 +54,8 @@ pub struct Plan {
     pub prewarm: Option<NonZeroU32>,
     /// How much of the load is made once before the run and not counted.
     pub warm_up_ns: Option<u64>,
+    /// The distance of the boundaries at which functions get fresh environments.
+    pub restart_every_ns: Option<u64>,
     /// Where to write the schedule.
     pub schedule_out: Option<PathBuf>,
     /// What a call may take altogether.
@@ -129,6 +133,7 @@ impl Plan {
             seed: args.load.seed,
             prewarm: prewarm(&args.load, max_in_flight)?,
             warm_up_ns: warm_up_ns(&args.load, &workload)?,
+            restart_every_ns: restart_every_ns(&args.load, &workload)?,
             schedule_out: args.load.schedule_out.clone(),
             workload,
             endpoints,
@@ -212,6 +217,19 @@ fn warm_up_ns(args: &LoadArgs, workload: &Workload) -> Result<Option<u64>, PlanE
         return Err(PlanError::WarmUp { seconds, length: units::s(workload.end_ns()) });
     }
     Ok(Some(ns))
+}
+
+/// Boundaries that never come would leave all environments as they are.
+fn restart_every_ns(args: &LoadArgs, workload: &Workload) -> Result<Option<u64>, PlanError> {
+    let Some(seconds) = args.restart_every else { return Ok(None) };
+    let ns = units::ns_from_s(seconds);
+    if seconds >= MIN_RESTART_EVERY_S && ns < workload.end_ns() {
+        return Ok(Some(ns));
+    }
+    let length = units::s(workload.end_ns());
+    let expected =
+        format!("seconds from {MIN_RESTART_EVERY_S} to less than the length of the run, which is {length} s");
+    Err(PlanError::Value { flag: "--restart-every", value: seconds.to_string(), expected })
 }
 
 impl LatencyFile {
@@ -307,6 +325,8 @@ mod tests {
         insta::assert_snapshot!(message("--stages 5s@1,5s@2 --warm-up 11", ONE), @"--warm-up is 11 s, expected at most the 10 s of the schedule: only a single rate and a closed loop can go on");
         insta::assert_snapshot!(message("-rps 20000 -time 1001 --schedule-out x", ONE), @"--schedule-out: the schedule has 20020000 calls, expected at most 20000000, which is what --schedule can read; shorten --time or lower the rate");
         insta::assert_snapshot!(message("--warm-up 0", ONE), @"--warm-up is 0, expected seconds from 0.001 to 604800");
+        insta::assert_snapshot!(message("--restart-every 0.5", ONE), @"--restart-every is 0.5, expected seconds from 1 to less than the length of the run, which is 5 s");
+        insta::assert_snapshot!(message("--restart-every 30 -time 30", ONE), @"--restart-every is 30, expected seconds from 1 to less than the length of the run, which is 30 s");
         insta::assert_snapshot!(message("--schedule x --time-scale 0", ONE), @"--time-scale is 0, expected a number from 0.000001 to 1000000");
         insta::assert_snapshot!(message("--schedule missing.csv", ONE), @"--schedule missing.csv: cannot be read: No such file or directory (os error 2)");
         insta::assert_snapshot!(message("", "[]"), @r#"--endpoints-file DIR/e.json: the array is empty, expected at least one entry like {"hostname": "chameleon"}"#);

@@ -16,6 +16,13 @@ pub trait Call: Send + Sync + 'static {
 
     /// Calls the endpoint of this index and waits for the complete answer.
     fn call(&self, endpoint: usize) -> impl Future<Output = Self::Answer> + Send;
+
+    /// Calls it for an arrival that was due at this time, in nanoseconds since the start of the run: it may depend on the time
+    /// which environments are called.
+    fn call_due(&self, endpoint: usize, due_ns: u64) -> impl Future<Output = Self::Answer> + Send {
+        let _ = due_ns;
+        self.call(endpoint)
+    }
 }
 
 /// An answer as it came in, not yet read: the time at which it was complete is taken first.

@@ -15,6 +15,7 @@ mod local;
 mod local_process;
 mod preflight;
 mod report;
+mod restart;
 mod run;
 mod support;
 mod targets;

@@ -15,7 +15,8 @@
 //! - [`percentile_interval`]: how well percentiles and their ratios are known where requests depend on each other.
 //! - [`summary`], [`warning`]: the published result, and why it may mislead. [`verdict`]: whether it may be published at
 //!   all. [`threshold`]: whether it is what a user demanded.
-//! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls.
+//! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls. [`restarts`]: how its
+//!   environments were made fresh.
 //! - [`comparison`]: whether endpoints that are compared do the same. [`canonical_json`]: what it compares documents by.
 //! - [`mod@format`]: each file format, its writer beside its reader.
 //! - [`number_set`]: which numbers of requests were seen.
@@ -38,6 +39,7 @@ pub mod number_set;
 mod order_statistics;
 mod outcomes;
 pub mod percentile_interval;
+pub mod restarts;
 pub mod run_dir;
 pub mod run_info;
 pub mod sample;

@@ -15,6 +15,7 @@ pub use self::target_info::{
 };
 use crate::circumstances::Circumstances;
 use crate::cost::Prices;
+use crate::restarts::TargetRestarts;
 use crate::warning::Warning;
 
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
@@ -66,6 +67,9 @@ pub struct End {
     pub wall_jump_ns: i64,
     /// What happened beside the calls.
     pub circumstances: Circumstances,
+    /// What was done about fresh environments at each target; empty if none were asked for.
+    #[serde(default)]
+    pub restarts: Vec<TargetRestarts>,
 }
 
 /// How the load generator was built.
@@ -120,6 +124,9 @@ pub struct Configuration {
     pub max_in_flight: u32,
     /// Threads of the load generator that made calls and read answers.
     pub workers: u16,
+    /// The distance of the boundaries at which all functions got fresh environments, in seconds; the first one lies so far
+    /// from the start of the run. Null if they kept theirs.
+    pub restart_every_s: Option<f64>,
     /// What was demanded of the result, as it was written.
     pub thresholds: Vec<String>,
     /// How busy the machine might be before and during the run, in percent; null if that did not matter.
@@ -385,6 +392,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             sent_in_window: 3000,
             wall_jump_ns: -7,
             circumstances: Circumstances::default(),
+            restarts: Vec::new(),
         }),
         command_line: vec!["awsinvoker".to_owned(), "--local".to_owned()],
         configuration: Configuration {
@@ -412,6 +420,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             timeout_s: 60.0,
             max_in_flight: 1000,
             workers: 1,
+            restart_every_s: None,
             thresholds: vec!["f.response.p99<9ms".to_owned()],
             require_idle_percent: None,
         },

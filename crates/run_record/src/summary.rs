@@ -197,6 +197,7 @@ impl Summary {
         self.price(&info.prices.endpoints, totals);
         if let Some(end) = &info.end {
             self.verdict.add_circumstances(&end.circumstances);
+            self.verdict.add_restarts(&end.restarts);
         }
         self.warnings.extend(info.disturbance());
         self.warnings.extend(comparison::findings(&info.configuration));

@@ -13,7 +13,7 @@ use entry::{Entry, ReadPayload, without_bom};
 use error::MAX_SLOTS;
 pub use error::{ContentError, EndpointsError, MAX_ENDPOINTS, MAX_FILE_BYTES};
 use fields::Fields;
-pub use place::{LocalSettings, LocalSource, Place};
+pub use place::{LocalSettings, LocalSource, Place, RestartCommand};
 
 /// What an endpoints file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

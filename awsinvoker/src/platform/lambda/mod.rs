@@ -14,6 +14,9 @@ pub mod log_tail;
 mod reply;
 mod signature;
 mod template;
+mod update;
 
 pub use config::Config;
+pub(super) use function_name::qualifier;
 pub use invoke::{Lambda, LambdaAnswer};
+pub(super) use update::Updates;
