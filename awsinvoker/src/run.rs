@@ -26,7 +26,7 @@ use crate::plan::{Plan, schedule_file};
 use crate::platform::{Description, Ended, Local, Platform, StartError, Started};
 use crate::preflight::NotAlike;
 use crate::prewarm::prewarm;
-use crate::restarts::{Boundaries, Restarts};
+use crate::restarts::{Boundaries, Restarts, When};
 use crate::warm_up::{WarmedUp, warm_up};
 use crate::{describe, env_vars, idle, preflight, screen};
 
@@ -98,9 +98,7 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
     };
     let Started { platform, description, local, restarters } = started;
-    let end_ns = config.plan.workload.end_ns();
-    let boundaries = config.plan.restart_every_ns.map(|every_ns| Boundaries { every_ns, end_ns });
-    let mut functions = Functions { local, restarts: Restarts::new(boundaries, restarters) };
+    let mut functions = Functions { local, restarts: Restarts::new(restarts_when(&config.plan), restarters) };
     let start = Start { config, description, command_line, before };
     let result = match prepare(&start, &platform, &mut functions, &mut interrupts).await {
         Ok(Prepared::Run(info)) => {
@@ -112,6 +110,15 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
     functions.restarts.end().await;
     functions.local.stop().await;
     result
+}
+
+/// When a plan asks for fresh environments.
+fn restarts_when(plan: &Plan) -> When {
+    match plan.restart_every_ns {
+        Some(every_ns) => When::AtBoundaries(Boundaries { every_ns, end_ns: plan.workload.end_ns() }),
+        None if plan.needs_restarts() => When::BeforeCalls,
+        None => When::Never,
+    }
 }
 
 /// What is known of a run before it starts.
@@ -193,10 +200,13 @@ async fn measure(
     let (before_start, expired_before_ns) = (Snapshot::take(), platform.expired_credentials_ns());
     let clock = start_clock(&run_dir, &mut info, left)?;
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
-    let restarting = restarts.start(clock);
+    let restarting = restarts.start(clock, &platform);
     let loaded = match interrupted {
         Some(Interrupted { by, .. }) => Ok(nothing_issued(observers, by)),
-        None => load::run(&plan.workload, &gate, Arc::clone(&platform), clock, interrupts, observers).await,
+        None => {
+            load::run(&plan.workload, &gate, Arc::clone(&restarting.platform), clock, interrupts, observers)
+                .await
+        }
     };
     let (observers, interrupted) = match loaded {
         Ok(loaded) => loaded,

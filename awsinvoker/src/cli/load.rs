@@ -36,6 +36,19 @@ pub struct LoadArgs {
     /// hide stalls, since a slow function is called less often
     #[arg(long, value_name = "CALLERS", value_parser = number::<u32>(CALLS), conflicts_with_all = ["arrivals", "max_in_flight"])]
     pub concurrency: Option<u32>,
+    /// Make one call at a time, each of which meets a fresh environment: the function is updated before, or, with --idle, left
+    /// alone. What makes it cold is not part of the call
+    #[arg(long, conflicts_with_all = ["rps", "stages", "schedule", "schedule_out", "concurrency", "arrivals", "max_in_flight",
+          "warm_up", "prewarm", "restart_every"])]
+    pub cold_every_call: bool,
+    /// With --cold-every-call, call each function after so many seconds of rest, in which its platform has to take its
+    /// environments away, instead of updating it
+    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true,
+          requires = "cold_every_call")]
+    pub idle: Option<f64>,
+    /// With --cold-every-call, end when each endpoint has had so many calls [default: only --time ends the run]
+    #[arg(long, value_name = "CALLS", value_parser = number::<u32>(CALLS), requires = "cold_every_call")]
+    pub calls: Option<u32>,
     /// Time between requests [default: constant]
     #[arg(long, value_enum)]
     pub arrivals: Option<ArrivalsArg>,

@@ -70,6 +70,11 @@ impl<P: Call> Dispatcher<P> {
         }
     }
 
+    /// Has the next call of this endpoint meet a fresh environment. False if that failed.
+    pub(super) async fn make_cold(&self, endpoint: usize) -> bool {
+        self.calls.platform.make_cold(endpoint, self.calls.clock).await
+    }
+
     /// Waits until no call is in flight.
     pub(super) async fn drained(&self) {
         self.gate.drained().await;

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use run_record::Reply;
 
-pub(crate) use boundary::{Boundary, sleep_until};
+pub(crate) use boundary::{Boundary, Renewed, sleep_until};
 pub use call::{Answer, Call, ReadyConnection, SocketTimes};
 use description::TargetDescription;
 pub(crate) use description::{Description, EndpointDescription};

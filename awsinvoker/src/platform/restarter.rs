@@ -8,7 +8,7 @@ use super::grpc::{Replacement, Service};
 use super::lambda::{self, Updates};
 use super::restart_command::Commands;
 use crate::cli::PlatformArgs;
-use crate::plan::Plan;
+use crate::plan::{Plan, Workload};
 
 /// Makes the environments of some endpoints at one target fresh.
 #[derive(Debug)]
@@ -42,6 +42,11 @@ impl Restarter {
             // What `--local` starts was started already. A command may change what runs, so that it is not tried.
             Way::Replace(_) | Way::Run(_) => Ok(()),
         }
+    }
+
+    /// Whether it is for the endpoint of this index in the plan.
+    pub(crate) fn is_for(&self, endpoint: usize) -> bool {
+        self.endpoints.contains(&endpoint)
     }
 
     /// Makes the environments of all its endpoints fresh at this boundary, or those of the function of one endpoint. Fails
@@ -87,6 +92,8 @@ impl Restarter {
 
 /// Checks that each endpoint can get fresh environments if the plan asks for them.
 pub(super) fn check(args: &PlatformArgs, plan: &Plan) -> Result<(), ConfigError> {
+    let flag = if plan.restart_every_ns.is_some() { "--restart-every" } else { "--cold-every-call" };
+    let is_idle = matches!(&plan.workload, Workload::Cold(_)) && !plan.needs_restarts();
     for (index, endpoint) in plan.endpoints.list.iter().enumerate() {
         let is_started = args.local && !endpoint.is_elsewhere();
         let is_lambda = Service::of_protocol(endpoint.place.protocol).is_none();
@@ -96,16 +103,22 @@ pub(super) fn check(args: &PlatformArgs, plan: &Plan) -> Result<(), ConfigError>
                 "`restart` is given, expected none for a function that --local starts: awsinvoker knows how to restart it"
                     .to_owned()
             }
-            _ if plan.restart_every_ns.is_none() => continue,
+            (None, _) if is_idle && is_started && !is_lambda => {
+                "it is a function behind gRPC that --local starts, expected another for --idle: nothing takes its instances \
+                 away"
+                    .to_owned()
+            }
+            _ if !plan.needs_restarts() => continue,
             (None, Some(qualifier)) if is_lambda => format!(
-                "`hostname` has the qualifier `{qualifier}`, expected none for --restart-every: what a version is cannot be \
+                "`hostname` has the qualifier `{qualifier}`, expected none for {flag}: what a version is cannot be \
                  changed; name the function alone, or give the entry a `restart` command"
             ),
             (None, _) if !is_lambda && !is_started => {
-                "`restart` is missing, expected it for --restart-every: a function behind gRPC that is not started for \
-                 the run needs an object like {\"command\": [\"kubectl\", \"patch\", \"...\"]} whose command makes its \
-                 environments fresh"
-                    .to_owned()
+                format!(
+                    "`restart` is missing, expected it for {flag}: a function behind gRPC that is not started for the run \
+                     needs an object like {{\"command\": [\"kubectl\", \"patch\", \"...\"]}} whose command makes its \
+                     environments fresh"
+                )
             }
             _ => continue,
         };

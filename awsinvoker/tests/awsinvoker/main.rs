@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod circumstances;
+mod cold;
 mod connections;
 mod examples;
 mod grpc;

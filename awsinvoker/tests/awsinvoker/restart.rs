@@ -1,70 +1,17 @@
 //! `--restart-every`: fresh environments at the boundaries of a run, on the real platforms of this machine.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use run_record::restarts::{RestartWay, TargetRestarts};
 use run_record::units::NS_PER_S;
 use run_record::{Outcome, Sample};
 use rustix::process::{Pid, Signal, test_kill_process};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::support::lambda_local::Server;
 use crate::support::{Bench, assert_complete, end_by, functions, program, stderr, stdout, wait_until};
-
-/// A lambda-local with chameleon, which has a variable of its own.
-struct Server {
-    process: Child,
-    authority: String,
-}
-
-impl Server {
-    fn start() -> Self {
-        let mut command = Command::new(program("lambda-local"));
-        let function = format!("chameleon={}", program("chameleon").display());
-        command.args([
-            "--listen",
-            "127.0.0.1:0",
-            "--exit-with-stdin",
-            "--env",
-            "OWN=1",
-            "--function",
-            &function,
-        ]);
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let authority = line.trim_end().strip_prefix("listening on http://").unwrap().to_owned();
-        Self { process, authority }
-    }
-
-    /// Asks about the configuration of chameleon, or changes it.
-    fn configuration(&self, method: &str, body: &str) -> Value {
-        let mut stream = TcpStream::connect(&self.authority).unwrap();
-        let (path, host) = ("/2015-03-31/functions/chameleon/configuration", &self.authority);
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}"
-        );
-        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
-    }
-
-    fn variables(&self) -> Value {
-        self.configuration("GET", "")["Environment"]["Variables"].clone()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
 
 /// Writes a schedule of calls of these endpoints, at these times in milliseconds after each full second.
 fn write_schedule(bench: &Bench, seconds: u64, calls: &[(u64, &str)]) {
@@ -169,8 +116,29 @@ fn each_window_has_environments_of_its_own_on_both_platforms() {
 }
 
 #[test]
+fn a_call_that_began_before_a_boundary_ends_at_its_old_instance() {
+    ["awsinvoker", "chameleon"].into_iter().for_each(|name| _ = program(name));
+    let bench = Bench::new(
+        r#"[{"hostname": "chameleon", "label": "short", "protocol": "greeter", "payload": {"num_of_rows": 2}},
+            {"hostname": "chameleon", "label": "long", "protocol": "executor", "payload": {"runtime_ms": 600, "memory_mib": 1}}]"#,
+    );
+    let schedule =
+        "intended_ns,endpoint\n200000000,short\n900000000,long\n1000000000,short\n1100000000,short\n";
+    std::fs::write(bench.path("schedule.csv"), schedule).unwrap();
+    assert_complete(&run(&bench, "--local --no-preflight --schedule schedule.csv --time 2"));
+    let samples = bench.samples();
+    assert!(samples.iter().all(|sample| sample.reply.outcome == Outcome::Ok), "{samples:?}");
+    let met: Vec<_> = samples.iter().map(|sample| sample.reply.environment.as_deref().unwrap()).collect();
+    assert_eq!((met[0] == met[1], met[2] == met[3], met[1] == met[2]), (true, true, false), "{met:?}");
+    assert!(
+        samples[1].timing.unwrap().done_ns > samples[3].timing.unwrap().done_ns,
+        "it outlived the boundary"
+    );
+}
+
+#[test]
 fn a_function_has_its_configuration_again_after_the_run() {
-    let server = Server::start();
+    let server = Server::start(&[]);
     let before = server.variables();
     assert_eq!(before, json!({"OWN": "1"}));
     let bench =
@@ -197,7 +165,7 @@ fn a_function_has_its_configuration_again_after_the_run() {
 
 #[test]
 fn what_others_change_is_not_overwritten_and_makes_the_run_invalid() {
-    let server = Server::start();
+    let server = Server::start(&[]);
     let bench = Bench::new(r#"[{"hostname": "chameleon"}]"#);
     let mut command =
         command(&bench, &format!("--rps 20 --time 3 --endpoint-url http://{}", server.authority));

@@ -80,6 +80,14 @@ impl Endpoints {
         self.origins.get(endpoint).map_or(endpoint, |origin| origin.entry)
     }
 
+    /// For each endpoint the number of its function. Endpoints that differ only in what they send, and in what results say of
+    /// them, call one function.
+    pub(super) fn functions(&self) -> Vec<usize> {
+        let is_same = |a: &Endpoint, b: &Endpoint| a.hostname == b.hostname && a.place == b.place;
+        let number = |endpoint| self.list.iter().position(|other| is_same(other, endpoint));
+        self.list.iter().map(|endpoint| number(endpoint).unwrap_or_default()).collect()
+    }
+
     fn note_unknown_keys(&mut self, fields: &Fields<'_>) {
         for key in fields.unknown_keys() {
             if !self.unknown_keys.contains(key) {
@@ -174,6 +182,7 @@ mod tests {
         .unwrap();
         assert_eq!(names(&endpoints), ["f", "f#2", "f#3", "f#2#2"]);
         assert_eq!(endpoints.slots, [0, 1, 0, 2, 3]);
+        assert_eq!(endpoints.functions(), [0, 0, 0, 3]);
     }
 
     #[test]

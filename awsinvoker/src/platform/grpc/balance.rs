@@ -144,13 +144,11 @@ mod tests {
         assert_eq!(chosen(&[], 3), 0);
     }
 
-    #[tokio::test]
-    async fn calls_count_until_they_end_or_are_given_up() {
-        // Its connections are accepted by the system, and nobody answers.
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    /// As many instances, at a server whose connections are accepted by the system and where nobody answers.
+    async fn generation(port: u16, instances: usize) -> Generation {
         let endpoint = GrpcEndpoint {
             hostname: "127.0.0.1".to_owned(),
-            port: listener.local_addr().unwrap().port(),
+            port,
             tls: false,
             service: Service::Greeter,
             payload: "\"x\"".to_owned(),
@@ -158,7 +156,33 @@ mod tests {
         let config =
             Config { timeout: Duration::from_secs(60), pooled: true, warm_connections: 0, ca_bundle: None };
         let endpoints = vec![endpoint.clone(), endpoint];
-        let generation = Generation::connect(&config, &[endpoints.clone(), endpoints]).await.unwrap();
+        Generation::connect(&config, &vec![endpoints; instances]).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_due_from_a_time_on_goes_to_the_instances_that_are_expected_for_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let balanced = Balanced::new(generation(port, 1).await);
+        assert!(balanced.switch().is_none(), "nothing is expected");
+        let old = balanced.generation(None);
+        balanced.expect(100, generation(port, 2).await);
+        let has = |due_ns| balanced.generation(due_ns).instances.len();
+        assert_eq!([None, Some(0), Some(99), Some(100), Some(u64::MAX)].map(has), [1, 1, 1, 2, 2]);
+        let mut call = Box::pin(balanced.call_due(0, 99));
+        assert!(call.as_mut().now_or_never().is_none());
+        let retired = balanced.switch().unwrap();
+        assert!(Arc::ptr_eq(&retired, &old));
+        drop(old);
+        assert_eq!((has(None), has(Some(99)), Arc::strong_count(&retired)), (2, 2, 2), "its call holds it");
+        drop(call);
+        assert_eq!(Arc::strong_count(&retired), 1);
+    }
+
+    #[tokio::test]
+    async fn calls_count_until_they_end_or_are_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let generation = generation(listener.local_addr().unwrap().port(), 2).await;
         let balanced = Balanced::new(generation);
         let generation = balanced.generation(None);
         let counts = || {
