@@ -36,6 +36,7 @@ use description::TargetDescription;
 pub(crate) use description::{Description, EndpointDescription};
 pub use error::{ConfigError, StartError};
 pub use instances::keep_instance;
+pub use lambda::{SizedVersions, SizedVersionsError};
 pub use programs::Programs;
 pub(crate) use restarter::Restarter;
 pub(crate) use started::{Ended, Local};

@@ -23,7 +23,7 @@ pub(super) const VARIABLE: &str = "AWSINVOKER_RESTART";
 /// How long before a boundary the configuration is read that is changed at it.
 const READ_AHEAD: Duration = Duration::from_secs(2);
 /// The time between two looks whether an update is complete.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 /// How long the first update of a run, and putting the configuration back, may take.
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -53,9 +53,10 @@ struct Function {
 
 /// What is known of a function that no update is under way of.
 #[derive(Debug, PartialEq, Eq)]
-struct Settled {
+pub(super) struct Settled {
     arn: Option<String>,
-    revision: Option<String>,
+    pub(super) revision: Option<String>,
+    pub(super) memory_mb: Option<u32>,
     variables: Variables,
 }
 
@@ -215,7 +216,7 @@ async fn put(client: &Client, name: &str, seen: Settled) -> Result<(), String> {
 }
 
 /// Looks at a function as soon as no update of it is under way.
-async fn settled(client: &Client, name: &str) -> Result<Settled, String> {
+pub(super) async fn settled(client: &Client, name: &str) -> Result<Settled, String> {
     loop {
         let looked = client.get_function_configuration().function_name(name).send().await;
         let found = looked.map_err(|error| failure("GetFunctionConfiguration", name, &error))?;
@@ -225,12 +226,12 @@ async fn settled(client: &Client, name: &str) -> Result<Settled, String> {
                 let reason = found.last_update_status_reason().unwrap_or("no reason is told");
                 return Err(format!("{name}: its last update failed: {reason}"));
             }
-            _ => return variables(name, &found),
+            _ => return seen(name, &found),
         }
     }
 }
 
-fn variables(name: &str, found: &GetFunctionConfigurationOutput) -> Result<Settled, String> {
+fn seen(name: &str, found: &GetFunctionConfigurationOutput) -> Result<Settled, String> {
     let environment = found.environment();
     if let Some(error) = environment.and_then(|environment| environment.error()) {
         // To set them without knowing them would delete them.
@@ -241,11 +242,13 @@ fn variables(name: &str, found: &GetFunctionConfigurationOutput) -> Result<Settl
     Ok(Settled {
         arn: found.function_arn().map(str::to_owned),
         revision: found.revision_id().map(str::to_owned),
+        memory_mb: found.memory_size().and_then(|mb| u32::try_from(mb).ok()),
         variables: variables.cloned().unwrap_or_default(),
     })
 }
 
-fn failure<E>(operation: &str, name: &str, error: &SdkError<E>) -> String
+/// A failure for people, with the name of the operation and of the function.
+pub(super) fn failure<E>(operation: &str, name: &str, error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
