@@ -13,7 +13,7 @@ use aws_sdk_lambda::types::State;
 use super::client;
 use super::config::connection_of;
 use super::function_name::qualifier;
-use super::update::{LOOK, failure, settled};
+use super::update::{self, LOOK, failure, settled};
 use crate::cli::PlatformArgs;
 use crate::plan::endpoints::Place;
 
@@ -78,7 +78,8 @@ impl SizedVersions {
         check(function, sizes_mb)?;
         let not_made = |reason| SizedVersionsError::NotMade { reason };
         let sdk = client::load(&connection_of(args, place)).await;
-        let client = Client::new(&sdk.map_err(|error| not_made(error.to_string()))?.config);
+        let sdk = sdk.map_err(|error| not_made(error.to_string()))?;
+        let client = update::client(&sdk.config);
         let mut versions = Self { client, function: function.to_owned(), made: Vec::new() };
         let made = tokio::time::timeout(WITHIN, versions.make_all(sizes_mb)).await;
         let made =

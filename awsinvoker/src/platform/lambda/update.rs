@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus};
@@ -75,7 +76,7 @@ impl Updates {
                 }),
             }
         }
-        Self { client: Client::new(sdk), functions, took_ns: 0, number: 0 }
+        Self { client: client(sdk), functions, took_ns: 0, number: 0 }
     }
 
     /// The names of the functions.
@@ -201,6 +202,13 @@ impl Function {
             _ => Ok(()),
         }
     }
+}
+
+/// A client for operations other than calls. Lambda limits their rate for the whole account, so that one that it refuses for
+/// that is made again.
+pub(super) fn client(sdk: &SdkConfig) -> Client {
+    let config = aws_sdk_lambda::config::Builder::from(sdk).retry_config(RetryConfig::standard());
+    Client::from_conf(config.build())
 }
 
 /// Sets the variables of a function, unless it has another revision by now, and waits until that is complete.
