@@ -23,3 +23,4 @@ mod support;
 mod targets;
 mod terminal;
 mod tls;
+mod update;

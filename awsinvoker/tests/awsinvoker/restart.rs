@@ -186,6 +186,27 @@ fn what_others_change_is_not_overwritten_and_makes_the_run_invalid() {
 }
 
 #[test]
+fn what_cannot_be_put_back_is_told() {
+    let mut server = Server::start(&[]);
+    let bench = Bench::new(r#"[{"hostname": "chameleon"}]"#);
+    let line = format!("--rps 20 --time 3 --endpoint-url http://{}", server.authority);
+    let mut run = command(&bench, &line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(&mut run, "some samples are written", || {
+        std::fs::read_to_string(bench.path("out/samples.csv")).is_ok_and(|text| text.lines().count() > 3)
+    });
+    server.kill();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(
+        said.contains("a function keeps the variable AWSINVOKER_RESTART") && said.contains("chameleon: Get"),
+        "{said}"
+    );
+    let [restarts] = restarts(&bench).try_into().unwrap();
+    assert!(restarts.not_restored.unwrap().starts_with("chameleon: GetFunctionConfiguration: "));
+}
+
+#[test]
 fn a_command_makes_the_environments_of_another_platform_fresh() {
     let port = functions::start().port();
     let entry = |command: &str| {

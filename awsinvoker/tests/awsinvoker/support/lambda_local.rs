@@ -35,6 +35,12 @@ impl Server {
         Self { process, authority }
     }
 
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
     /// Asks about the configuration of chameleon, or changes it.
     pub(crate) fn configuration(&self, method: &str, body: &str) -> Value {
         let mut stream = TcpStream::connect(&self.authority).unwrap();
