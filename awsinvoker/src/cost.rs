@@ -8,7 +8,7 @@ use run_record::cost::{EndpointPrice, PriceList, PriceListError, Prices};
 use run_record::run_info::{FunctionInfo, PlatformKind};
 
 use crate::plan::endpoints::Endpoint;
-use crate::plan::{Plan, Workload};
+use crate::plan::{ColdLoop, Plan, Workload};
 use crate::platform::{Description, EndpointDescription};
 
 /// A larger file of prices is refused.
@@ -142,14 +142,16 @@ pub(crate) fn check(
     Err(CostError::TooExpensive { limit_usd: limit.usd, estimate_usd, calls, basis, advice })
 }
 
-/// How often each endpoint is called, with the warm-up; `None` for a closed loop, which has no number of calls.
+/// How often each endpoint is called at most, with the warm-up; `None` for a closed loop, which has no number of calls, and
+/// for a loop of cold calls that time alone ends.
 fn calls(plan: &Plan) -> Option<Vec<u64>> {
     let warm_up = plan.warm_up_ns.map(|ns| plan.workload.beginning(ns));
     let mut calls = vec![0; plan.endpoints.list.len()];
     for workload in std::iter::once(&plan.workload).chain(&warm_up) {
-        let Workload::Open(schedule) = workload else { return None };
-        for arrival in schedule.iter() {
-            calls[arrival.endpoint] += 1;
+        match workload {
+            Workload::Open(schedule) => schedule.iter().for_each(|arrival| calls[arrival.endpoint] += 1),
+            Workload::Cold(ColdLoop { calls: Some(most), .. }) => calls.fill(*most),
+            Workload::Closed(_) | Workload::Cold(_) => return None,
         }
     }
     Some(calls)

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use run_record::run_info::{
-    Build, Configuration, EndpointInfo, EndpointsFile, Load, LoadKind, Machine, RunInfo, SCHEMA, StageInfo,
+    Build, ColdAfter, ColdInfo, Configuration, EndpointInfo, EndpointsFile, Load, LoadKind, Machine, RunInfo,
+    SCHEMA, StageInfo,
 };
 use run_record::units;
 use serde_json::value::RawValue;
@@ -13,7 +14,7 @@ use crate::cost;
 use crate::machine;
 use crate::plan::endpoints::Endpoint;
 use crate::plan::schedule::{Generated, Schedule};
-use crate::plan::{ClosedLoop, Plan, Stage, Workload};
+use crate::plan::{ClosedLoop, ColdLoop, ColdStart, Plan, Stage, Workload};
 use crate::platform::{Description, EndpointDescription};
 
 /// The order of more entries than this is cut.
@@ -73,6 +74,7 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         stages: Vec::new(),
         schedule: None,
         concurrency: None,
+        cold: None,
         arrivals: None,
         order: None,
         seed: plan.seed,
@@ -82,6 +84,7 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         timeout_s: plan.timeout.as_secs_f64(),
         max_in_flight: plan.max_in_flight,
         workers: config.workers,
+        restart_every_s: plan.restart_every_ns.map(units::s),
         thresholds: plan.thresholds.iter().map(ToString::to_string).collect(),
         require_idle_percent: config.idle.map(|limit| limit.percent),
     };
@@ -95,6 +98,21 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         Workload::Open(Schedule::Recorded(recording)) => {
             configuration.schedule = Some(recording.file.clone());
             configuration.arrivals = recording.arrivals;
+        }
+        Workload::Cold(ColdLoop { start, calls, walk, .. }) => {
+            configuration.load = LoadKind::Cold;
+            configuration.order = Some(walk.order);
+            configuration.cold = Some(ColdInfo {
+                after: match start {
+                    ColdStart::AfterUpdate => ColdAfter::Update,
+                    ColdStart::AfterIdle { .. } => ColdAfter::Idle,
+                },
+                idle_s: match start {
+                    ColdStart::AfterUpdate => None,
+                    ColdStart::AfterIdle { idle_ns } => Some(units::s(*idle_ns)),
+                },
+                calls_per_endpoint: *calls,
+            });
         }
         Workload::Closed(ClosedLoop { callers, walk, .. }) => {
             configuration.load = LoadKind::Closed;

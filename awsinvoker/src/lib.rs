@@ -37,6 +37,7 @@ mod prewarm;
 mod reading;
 mod recorded;
 mod report;
+mod restarts;
 mod run;
 mod screen;
 mod text;

@@ -27,6 +27,7 @@ use crate::plan::{Plan, schedule_file};
 use crate::platform::{Description, Ended, Local, Platform, StartError, Started};
 use crate::preflight::NotAlike;
 use crate::prewarm::prewarm;
+use crate::restarts::{Boundaries, Restarts, When};
 use crate::warm_up::{WarmedUp, warm_up};
 use crate::{describe, env_vars, idle, preflight, screen};
 
@@ -97,15 +98,28 @@ pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) 
         started = config.platform.start(&config.plan.endpoints.list) => started?,
         interrupt = interrupts.next() => return Ok(Ending::Interrupted(interrupt)),
     };
-    let Started { platform, description, mut local } = started;
+    let Started { platform, description, local, restarters } = started;
+    let mut functions = Functions { local, restarts: Restarts::new(restarts_when(&config.plan), restarters) };
     let start = Start { config, description, command_line, before };
-    let result = match prepare(&start, &platform, &mut interrupts).await {
-        Ok(Prepared::Run(info)) => measure(config, *info, platform, &mut local, &mut interrupts, out).await,
+    let result = match prepare(&start, &platform, &mut functions, &mut interrupts).await {
+        Ok(Prepared::Run(info)) => {
+            measure(config, *info, platform, &mut functions, &mut interrupts, out).await
+        }
         Ok(Prepared::Interrupted(interrupt)) => Ok(Ending::Interrupted(interrupt)),
         Err(error) => Err(error),
     };
-    local.stop().await;
+    functions.restarts.end().await;
+    functions.local.stop().await;
     result
+}
+
+/// When a plan asks for fresh environments.
+fn restarts_when(plan: &Plan) -> When {
+    match plan.restart_every_ns {
+        Some(every_ns) => When::AtBoundaries(Boundaries { every_ns, end_ns: plan.workload.end_ns() }),
+        None if plan.needs_restarts() => When::BeforeCalls,
+        None => When::Never,
+    }
 }
 
 /// What is known of a run before it starts.
@@ -114,6 +128,12 @@ struct Start<'a> {
     description: Description,
     command_line: &'a [String],
     before: Option<Load>,
+}
+
+/// What is to be put in order after a run.
+struct Functions {
+    local: Local,
+    restarts: Restarts,
 }
 
 /// What comes before a run on a platform that is ready.
@@ -129,6 +149,7 @@ enum Prepared {
 async fn prepare(
     start: &Start<'_>,
     platform: &Platform,
+    functions: &mut Functions,
     interrupts: &mut Interrupts,
 ) -> Result<Prepared, RunError> {
     let Start { config, description, command_line, before } = start;
@@ -137,6 +158,10 @@ async fn prepare(
     let configuration = &mut info.configuration;
     let has_preflight = preflight::is_wanted(config.preflight, configuration);
     check_cost(config, description, has_preflight)?;
+    tokio::select! {
+        begun = functions.restarts.begin() => begun?,
+        interrupt = interrupts.next() => return Ok(Prepared::Interrupted(interrupt)),
+    }
     if has_preflight {
         tokio::select! {
             () = preflight::call_each(platform, configuration) => {}
@@ -158,11 +183,12 @@ async fn measure(
     config: &Config,
     mut info: RunInfo,
     platform: Platform,
-    local: &mut Local,
+    functions: &mut Functions,
     interrupts: &mut Interrupts,
     out: &mut dyn Write,
 ) -> Result<Ending, RunError> {
     let Config { plan, display, .. } = config;
+    let Functions { local, restarts } = functions;
     let Files { run_dir, latency_file, latency_sink } = Files::create(plan)?;
     let files = observe::Files::create(plan, &run_dir, latency_sink)?;
     if !display.quiet {
@@ -175,9 +201,20 @@ async fn measure(
     let (before_start, expired_before_ns) = (Snapshot::take(), platform.expired_credentials_ns());
     let clock = start_clock(&run_dir, &mut info, left)?;
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
-    let (observers, interrupted) = match interrupted {
-        Some(Interrupted { by, .. }) => nothing_issued(observers, by),
-        None => load::run(&plan.workload, &gate, Arc::clone(&platform), clock, interrupts, observers).await?,
+    let restarting = restarts.start(clock, &platform);
+    let loaded = match interrupted {
+        Some(Interrupted { by, .. }) => Ok(nothing_issued(observers, by)),
+        None => {
+            load::run(&plan.workload, &gate, Arc::clone(&restarting.platform), clock, interrupts, observers)
+                .await
+        }
+    };
+    let (observers, interrupted) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            restarts.stop(restarting).await;
+            return Err(error.into());
+        }
     };
     let expired_ns = platform.expired_credentials_ns().saturating_sub(expired_before_ns);
     let Ended { lambda: local_ended, instance: instance_ended } = local.ended().await;
@@ -186,8 +223,9 @@ async fn measure(
     let circumstances = Circumstances { generator, local_ended, instance_ended, credentials_expired_s };
     let wall_jump_ns = clock.wall_jump_ns();
     let target_rps = plan.workload.target_rps_until(tally.window_end_ns, tally.issued);
-    info.end = Some(End { circumstances, ..end(&tally, target_rps, interrupted, wall_jump_ns) });
+    let end = end(&tally, target_rps, interrupted, wall_jump_ns);
     info.machine.during = before_start.zip(Snapshot::take()).and_then(|(start, end)| end.load_since(&start));
+    info.end = Some(End { circumstances, restarts: restarts.stop(restarting).await, ..end });
     info.machine.after = idle::after_run().await;
     let endpoints = &plan.endpoints.list;
     let mut summary = tally.summary(endpoints, target_rps, interrupted, wall_jump_ns, &plan.thresholds)?;
@@ -258,6 +296,7 @@ fn end(tally: &Tally, target_rps: Option<f64>, interrupted: Option<Interrupted>,
         sent_in_window: tally.sent_in_window,
         wall_jump_ns,
         circumstances: Circumstances::default(),
+        restarts: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::numbers::{CALLS, LENGTH, RATE, SEED, TIME_SCALE, number};
+use super::numbers::{CALLS, DISTANCE, LENGTH, RATE, SEED, TIME_SCALE, number};
 
 /// When to call. Without any of these flags, once a second for five seconds.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -36,6 +36,19 @@ pub struct LoadArgs {
     /// hide stalls, since a slow function is called less often
     #[arg(long, value_name = "CALLERS", value_parser = number::<u32>(CALLS), conflicts_with_all = ["arrivals", "max_in_flight"])]
     pub concurrency: Option<u32>,
+    /// Make one call at a time, each of which meets a fresh environment: the function is updated before, or, with --idle, left
+    /// alone. What makes it cold is not part of the call
+    #[arg(long, conflicts_with_all = ["rps", "stages", "schedule", "schedule_out", "concurrency", "arrivals", "max_in_flight",
+          "warm_up", "prewarm", "restart_every"])]
+    pub cold_every_call: bool,
+    /// With --cold-every-call, call each function after so many seconds of rest, in which its platform has to take its
+    /// environments away, instead of updating it
+    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true,
+          requires = "cold_every_call")]
+    pub idle: Option<f64>,
+    /// With --cold-every-call, end when each endpoint has had so many calls [default: only --time ends the run]
+    #[arg(long, value_name = "CALLS", value_parser = number::<u32>(CALLS), requires = "cold_every_call")]
+    pub calls: Option<u32>,
     /// Time between requests [default: constant]
     #[arg(long, value_enum)]
     pub arrivals: Option<ArrivalsArg>,
@@ -52,6 +65,10 @@ pub struct LoadArgs {
     /// Make the first seconds of the load once before the run, and do not count them
     #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true)]
     pub warm_up: Option<f64>,
+    /// Give all functions fresh environments each time that so many seconds have passed since the start of the run, while calls
+    /// go on by the schedule
+    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(DISTANCE), allow_negative_numbers = true)]
+    pub restart_every: Option<f64>,
 }
 
 /// Time between requests.

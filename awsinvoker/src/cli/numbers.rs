@@ -6,6 +6,8 @@ use std::str::FromStr;
 pub(super) const RATE: &str = "a number from 0.000001 to 100000";
 /// What `--time` and `--warm-up` take.
 pub(super) const LENGTH: &str = "seconds from 0.001 to 604800";
+/// What `--restart-every` takes.
+pub(super) const DISTANCE: &str = "seconds from 1 to less than the length of the run";
 /// What `--time-scale` takes.
 pub(super) const TIME_SCALE: &str = "a number from 0.000001 to 1000000";
 /// What `--timeout` takes.

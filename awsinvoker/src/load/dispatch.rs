@@ -70,6 +70,11 @@ impl<P: Call> Dispatcher<P> {
         }
     }
 
+    /// Has the next call of this endpoint meet a fresh environment. False if that failed.
+    pub(super) async fn make_cold(&self, endpoint: usize) -> bool {
+        self.calls.platform.make_cold(endpoint, self.calls.clock).await
+    }
+
     /// Waits until no call is in flight.
     pub(super) async fn drained(&self) {
         self.gate.drained().await;
@@ -130,7 +135,7 @@ impl<P: Call> Calls<P> {
     async fn make(&self, arrival: Arrival, issued_ns: u64, abandon: &mut watch::Receiver<bool>) {
         let answer = tokio::select! {
             biased;
-            answer = self.platform.call(arrival.endpoint) => Some(answer),
+            answer = self.platform.call_due(arrival.endpoint, arrival.intended_ns) => Some(answer),
             _ = abandon.wait_for(|abandoned| *abandoned) => None,
         };
         let noticed_ns = self.clock.now_ns();

@@ -8,9 +8,11 @@
 //! a slow function does not slow the load down, and latencies count from the intended time. Every arrival ends as exactly
 //! one sample with exactly one outcome.
 //!
-//! In a closed loop, callers take the place of the pacer: each asks for its next call when its last one has ended.
+//! In a closed loop, callers take the place of the pacer: each asks for its next call when its last one has ended. In a loop
+//! of cold calls, there is one caller, which has the function made cold before each call.
 
 mod closed;
+mod cold;
 mod dispatch;
 mod event;
 mod gate;
@@ -152,6 +154,7 @@ fn spawn_pacer<P: Call>(
                 let turns = Arc::new(Turns::new(&closed));
                 turns.run(&timer, &stop, || dispatcher.call_in_turns(&turns)).await
             }
+            Workload::Cold(cold) => cold::run(&cold, &timer, &stop, &dispatcher).await,
         };
         // The observer's thread is gone only if it panicked, which is noticed when it is joined.
         let _ = events.send(Event::WindowClosed(window));

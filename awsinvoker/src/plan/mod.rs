@@ -31,13 +31,15 @@ pub(crate) use stages::duration_ns;
 pub use stages::{Profile, Stage, StagesError};
 pub(crate) use walk::Steps;
 pub use walk::Walk;
-pub use workload::{ClosedLoop, Workload};
+pub use workload::{ClosedLoop, ColdLoop, ColdStart, Workload};
 
 const DEFAULT_RPS: f64 = 1.0;
 const DEFAULT_TIME_S: f64 = 5.0;
 const MAX_TIME_S: f64 = stages::MAX_TIME_S as f64;
 const MIN_TIME_S: f64 = 1e-3;
 const MAX_TIMEOUT_S: f64 = 3600.0;
+/// Starting environments takes a part of it.
+const MIN_RESTART_EVERY_S: f64 = 1.0;
 const MAX_IN_FLIGHT: u32 = 100_000;
 const TIME_SCALES: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 
@@ -54,6 +56,8 @@ pub struct Plan {
     pub prewarm: Option<NonZeroU32>,
     /// How much of the load is made once before the run and not counted.
     pub warm_up_ns: Option<u64>,
+    /// The distance of the boundaries at which functions get fresh environments.
+    pub restart_every_ns: Option<u64>,
     /// Where to write the schedule.
     pub schedule_out: Option<PathBuf>,
     /// What a call may take altogether.
@@ -114,6 +118,11 @@ pub enum PlanError {
 }
 
 impl Plan {
+    /// Whether functions have to get fresh environments during the run.
+    pub(crate) fn needs_restarts(&self) -> bool {
+        self.restart_every_ns.is_some() || self.workload.needs_updates()
+    }
+
     /// Resolves the command line.
     ///
     /// # Errors
@@ -122,6 +131,7 @@ impl Plan {
         let timeout = Duration::from_secs_f64(seconds_within("--timeout", args.timeout, MAX_TIMEOUT_S)?);
         let max_in_flight = match args.load.concurrency {
             Some(callers) => calls_within("--concurrency", callers)?,
+            None if args.load.cold_every_call => 1,
             None => calls_within("--max-in-flight", args.max_in_flight)?,
         };
         let latency_file = LatencyFile::new(&args.latf)?;
@@ -133,6 +143,7 @@ impl Plan {
             seed: args.load.seed,
             prewarm: prewarm(&args.load, max_in_flight)?,
             warm_up_ns: warm_up_ns(&args.load, &workload)?,
+            restart_every_ns: restart_every_ns(&args.load, &workload)?,
             schedule_out: args.load.schedule_out.clone(),
             workload,
             endpoints,
@@ -178,6 +189,9 @@ fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<
         slots: endpoints.slots.clone(),
     };
     let duration_ns = time_ns.unwrap_or(units::ns_from_s(DEFAULT_TIME_S));
+    if args.cold_every_call {
+        return Ok((Workload::Cold(cold_loop(args, time_ns, walk, endpoints)?), None));
+    }
     if let Some(callers) = args.concurrency {
         return Ok((Workload::Closed(ClosedLoop { callers, duration_ns, walk }), None));
     }
@@ -194,6 +208,27 @@ fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<
     let arrivals = arrivals.unwrap_or(Arrivals::Constant);
     let generated = Generated { profile, arrivals, seed: args.seed, walk };
     Ok((Workload::Open(Schedule::Generated(generated)), None))
+}
+
+/// A loop that ends by its number of calls has as much time as any run.
+fn cold_loop(
+    args: &LoadArgs,
+    time_ns: Option<u64>,
+    walk: Walk,
+    endpoints: &Endpoints,
+) -> Result<ColdLoop, PlanError> {
+    let calls = args.calls.map(|calls| calls_within("--calls", calls)).transpose()?;
+    let default_s = if calls.is_some() { MAX_TIME_S } else { DEFAULT_TIME_S };
+    let idle_s = args.idle.map(|idle| seconds_within("--idle", idle, MAX_TIME_S)).transpose()?;
+    Ok(ColdLoop {
+        start: idle_s.map_or(ColdStart::AfterUpdate, |idle_s| ColdStart::AfterIdle {
+            idle_ns: units::ns_from_s(idle_s),
+        }),
+        calls: calls.map(u64::from),
+        duration_ns: time_ns.unwrap_or(units::ns_from_s(default_s)),
+        walk,
+        functions: endpoints.functions(),
+    })
 }
 
 fn rate(rps: f64) -> Result<Rate, PlanError> {
@@ -228,6 +263,19 @@ fn warm_up_ns(args: &LoadArgs, workload: &Workload) -> Result<Option<u64>, PlanE
         return Err(PlanError::WarmUp { seconds, length: units::s(workload.end_ns()) });
     }
     Ok(Some(ns))
+}
+
+/// Boundaries that never come would leave all environments as they are.
+fn restart_every_ns(args: &LoadArgs, workload: &Workload) -> Result<Option<u64>, PlanError> {
+    let Some(seconds) = args.restart_every else { return Ok(None) };
+    let ns = units::ns_from_s(seconds);
+    if seconds >= MIN_RESTART_EVERY_S && ns < workload.end_ns() {
+        return Ok(Some(ns));
+    }
+    let length = units::s(workload.end_ns());
+    let expected =
+        format!("seconds from {MIN_RESTART_EVERY_S} to less than the length of the run, which is {length} s");
+    Err(PlanError::Value { flag: "--restart-every", value: seconds.to_string(), expected })
 }
 
 impl LatencyFile {
@@ -323,6 +371,10 @@ mod tests {
         insta::assert_snapshot!(message("--stages 5s@1,5s@2 --warm-up 11", ONE), @"--warm-up is 11 s, expected at most the 10 s of the schedule: only a single rate and a closed loop can go on");
         insta::assert_snapshot!(message("-rps 20000 -time 1001 --schedule-out x", ONE), @"--schedule-out: the schedule has 20020000 calls, expected at most 20000000, which is what --schedule can read; shorten --time or lower the rate");
         insta::assert_snapshot!(message("--warm-up 0", ONE), @"--warm-up is 0, expected seconds from 0.001 to 604800");
+        insta::assert_snapshot!(message("--cold-every-call --calls 0", ONE), @"--calls is 0, expected a number from 1 to 100000");
+        insta::assert_snapshot!(message("--cold-every-call --idle 0", ONE), @"--idle is 0, expected seconds from 0.001 to 604800");
+        insta::assert_snapshot!(message("--restart-every 0.5", ONE), @"--restart-every is 0.5, expected seconds from 1 to less than the length of the run, which is 5 s");
+        insta::assert_snapshot!(message("--restart-every 30 -time 30", ONE), @"--restart-every is 30, expected seconds from 1 to less than the length of the run, which is 30 s");
         insta::assert_snapshot!(message("--schedule x --time-scale 0", ONE), @"--time-scale is 0, expected a number from 0.000001 to 1000000");
         insta::assert_snapshot!(message("--schedule missing.csv", ONE), @"--schedule missing.csv: cannot be read: No such file or directory (os error 2)");
         insta::assert_snapshot!(message("", "[]"), @r#"--endpoints-file DIR/e.json: the array is empty, expected at least one entry like {"hostname": "chameleon"}"#);

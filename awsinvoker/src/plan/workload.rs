@@ -14,6 +14,8 @@ pub enum Workload {
     Open(Schedule),
     /// By callers that wait for their answers.
     Closed(ClosedLoop),
+    /// By one caller, each of whose calls meets a function that was made cold.
+    Cold(ColdLoop),
 }
 
 /// Callers that each make their next call when their last one has ended.
@@ -27,12 +29,40 @@ pub struct ClosedLoop {
     pub walk: Walk,
 }
 
+/// One caller, each of whose calls meets a function that was made cold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColdLoop {
+    /// What makes it cold.
+    pub start: ColdStart,
+    /// How many calls each endpoint has at most.
+    pub calls: Option<u64>,
+    /// No call is made from this time on.
+    pub duration_ns: u64,
+    /// Whom it calls.
+    pub walk: Walk,
+    /// For each endpoint the number of its function: those of one function share its environments.
+    pub functions: Vec<usize>,
+}
+
+/// What makes a function cold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColdStart {
+    /// Its environments are made fresh.
+    AfterUpdate,
+    /// It is not called for so long that its platform takes its environments away.
+    AfterIdle {
+        /// For how long, in nanoseconds.
+        idle_ns: u64,
+    },
+}
+
 impl Workload {
     /// The end of the window over which rates are computed, in nanoseconds.
     pub fn end_ns(&self) -> u64 {
         match self {
             Self::Open(schedule) => schedule.end_ns(),
             Self::Closed(closed) => closed.duration_ns,
+            Self::Cold(cold) => cold.duration_ns,
         }
     }
 
@@ -40,7 +70,7 @@ impl Workload {
     pub fn expected(&self) -> Option<u64> {
         match self {
             Self::Open(schedule) => Some(schedule.expected()),
-            Self::Closed(_) => None,
+            Self::Closed(_) | Self::Cold(_) => None,
         }
     }
 
@@ -48,7 +78,7 @@ impl Workload {
     pub fn target_rps(&self) -> Option<f64> {
         match self {
             Self::Open(schedule) => Some(schedule.target_rps()),
-            Self::Closed(_) => None,
+            Self::Closed(_) | Self::Cold(_) => None,
         }
     }
 
@@ -66,8 +96,13 @@ impl Workload {
     pub fn schedule(&self) -> Option<&Schedule> {
         match self {
             Self::Open(schedule) => Some(schedule),
-            Self::Closed(_) => None,
+            Self::Closed(_) | Self::Cold(_) => None,
         }
+    }
+
+    /// Whether its calls need functions whose environments are made fresh before.
+    pub(crate) fn needs_updates(&self) -> bool {
+        matches!(self, Self::Cold(ColdLoop { start: ColdStart::AfterUpdate, .. }))
     }
 
     /// Whether the load goes on unchanged if it is made longer than it is.
@@ -75,7 +110,7 @@ impl Workload {
         match self {
             Self::Open(Schedule::Generated(generated)) => generated.profile.only_rate().is_some(),
             Self::Open(Schedule::Recorded(_)) => false,
-            Self::Closed(_) => true,
+            Self::Closed(_) | Self::Cold(_) => true,
         }
     }
 
@@ -84,6 +119,7 @@ impl Workload {
         match self {
             Self::Open(schedule) => Self::Open(schedule.beginning(duration_ns)),
             Self::Closed(closed) => Self::Closed(ClosedLoop { duration_ns, ..closed.clone() }),
+            Self::Cold(cold) => Self::Cold(ColdLoop { duration_ns, ..cold.clone() }),
         }
     }
 }
@@ -95,6 +131,7 @@ impl fmt::Display for Workload {
             Self::Closed(ClosedLoop { callers, duration_ns, .. }) => {
                 return write!(f, "closed loop of {callers} callers for {} s", units::s(*duration_ns));
             }
+            Self::Cold(cold) => return cold.fmt(f),
             Self::Open(schedule) => schedule,
         };
         let about = if schedule.is_random() { "about " } else { "" };
@@ -121,6 +158,21 @@ impl fmt::Display for Workload {
                 recording.file.path,
                 schedule.target_rps()
             ),
+        }
+    }
+}
+
+impl fmt::Display for ColdLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.start {
+            ColdStart::AfterUpdate => f.write_str("cold calls one after the other, each after an update,")?,
+            ColdStart::AfterIdle { idle_ns } => {
+                write!(f, "cold calls one after the other, each after {} s of rest,", units::s(idle_ns))?;
+            }
+        }
+        match self.calls {
+            Some(calls) => write!(f, " {calls} of each endpoint"),
+            None => write!(f, " for {} s", units::s(self.duration_ns)),
         }
     }
 }
@@ -165,5 +217,18 @@ mod tests {
         assert_eq!(stages("1s@2,1s@4..0").to_string(), "4 requests in 2 s and 2 stages (mean 2.00/s)");
         let closed = Workload::Closed(ClosedLoop { callers: 3, duration_ns: NS_PER_S, walk: walk() });
         assert_eq!(closed.to_string(), "closed loop of 3 callers for 1 s");
+        let cold = |start, calls| {
+            let (duration_ns, functions) = (NS_PER_S, vec![0]);
+            Workload::Cold(ColdLoop { start, calls, duration_ns, walk: walk(), functions }).to_string()
+        };
+        let idle = ColdStart::AfterIdle { idle_ns: 600 * NS_PER_S };
+        assert_eq!(
+            cold(ColdStart::AfterUpdate, None),
+            "cold calls one after the other, each after an update, for 1 s"
+        );
+        assert_eq!(
+            cold(idle, Some(7)),
+            "cold calls one after the other, each after 600 s of rest, 7 of each endpoint"
+        );
     }
 }

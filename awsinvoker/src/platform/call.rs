@@ -4,7 +4,7 @@ use std::future::Future;
 
 use run_record::{Handshake, Reply};
 
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment};
 
 /// An answer with a larger body takes so long to read that it would delay others on the same thread, in bytes.
 pub(super) const LARGE_BYTES: usize = 64 << 10;
@@ -16,6 +16,19 @@ pub trait Call: Send + Sync + 'static {
 
     /// Calls the endpoint of this index and waits for the complete answer.
     fn call(&self, endpoint: usize) -> impl Future<Output = Self::Answer> + Send;
+
+    /// Calls it for an arrival that was due at this time, in nanoseconds since the start of the run: it may depend on the time
+    /// which environments are called.
+    fn call_due(&self, endpoint: usize, due_ns: u64) -> impl Future<Output = Self::Answer> + Send {
+        let _ = due_ns;
+        self.call(endpoint)
+    }
+
+    /// Has the next call of this endpoint meet a fresh environment. False if that failed, or cannot be.
+    fn make_cold(&self, endpoint: usize, clock: Clock) -> impl Future<Output = bool> + Send {
+        let _ = (endpoint, clock);
+        std::future::ready(false)
+    }
 }
 
 /// An answer as it came in, not yet read: the time at which it was complete is taken first.

@@ -36,6 +36,8 @@ pub enum ConfigError {
     EntryProgram { path: String, index: usize, program: String },
     #[error("--endpoints-file {path}: entry {index}: {reason}")]
     Grpc { path: String, index: usize, reason: String },
+    #[error("--endpoints-file {path}: entry {index}: {reason}")]
+    Restart { path: String, index: usize, reason: String },
     #[error("--local: there is no program `{program}` in {folders}; {advice}")]
     NoProgram { program: String, folders: String, advice: String },
 }
@@ -72,4 +74,9 @@ pub enum StartError {
     NotReady { program: PathBuf, reason: String },
     #[error("{function}: no instance is ready: {reason}")]
     NoInstance { function: String, reason: String },
+    #[error(
+        "{0}; fresh environments need Lambda's operations GetFunctionConfiguration and UpdateFunctionConfiguration, and \
+         the permission to use them"
+    )]
+    Restart(String),
 }

@@ -8,6 +8,7 @@
 //! [`PlatformAnswer`], and one line in [`Config::resolve`].
 
 pub mod answer;
+mod boundary;
 mod call;
 mod cause;
 mod description;
@@ -19,23 +20,32 @@ pub mod lambda;
 mod local;
 mod local_functions;
 mod programs;
+mod restart_command;
+mod restarter;
 mod started;
 mod tools;
+
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use run_record::Reply;
 
+pub(crate) use boundary::{Boundary, Renewed, sleep_until};
 pub use call::{Answer, Call, ReadyConnection, SocketTimes};
 use description::TargetDescription;
 pub(crate) use description::{Description, EndpointDescription};
 pub use error::{ConfigError, StartError};
 pub use instances::keep_instance;
+pub use lambda::{SizedVersions, SizedVersionsError};
 pub use programs::Programs;
+pub(crate) use restarter::Restarter;
 pub(crate) use started::{Ended, Local};
 
 use crate::cli::PlatformArgs;
 use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
+use restart_command::Commands;
+use restarter::Way;
 
 /// The configuration of all targets.
 #[derive(Clone, Debug)]
@@ -64,7 +74,7 @@ enum Target {
     /// AWS Lambda, or a server that speaks its Invoke API.
     Lambda(Box<lambda::Lambda>),
     /// See `TargetConfig::Grpc`.
-    Grpc(grpc::Balanced),
+    Grpc(Arc<grpc::Balanced>),
 }
 
 /// Where an endpoint is.
@@ -92,10 +102,12 @@ pub(crate) struct Started {
     pub(crate) description: Description,
     /// To be stopped after the run.
     pub(crate) local: Local,
+    /// What can make environments fresh.
+    pub(crate) restarters: Vec<Restarter>,
 }
 
 /// What a target is when it is ready.
-type Ready = (Target, TargetDescription, Local);
+type Ready = (Target, TargetDescription, Local, Vec<(Vec<usize>, Way)>);
 
 impl Config {
     /// Resolves the command line for the endpoints of a plan. `programs` finds what `--local` starts.
@@ -112,6 +124,7 @@ impl Config {
             }
         }
         check_local(args, plan)?;
+        restarter::check(args, plan)?;
         let lambdas = lambda::Config::resolve(args, plan, programs, &of_lambda)?;
         let servers = grpc::Server::resolve(args, plan, programs, &of_grpc)?;
         let lambdas = lambdas.into_iter().map(TargetConfig::Lambda);
@@ -138,7 +151,7 @@ impl Config {
         match failure {
             None => Ok(Started::new(endpoints.len(), ready)),
             Some(error) => {
-                let started = ready.into_iter().map(|(_, (.., local))| local);
+                let started = ready.into_iter().map(|(_, (_, _, local, _))| local);
                 started.fold(Local::default(), Local::with).stop().await;
                 Err(error)
             }
@@ -182,13 +195,37 @@ impl TargetConfig {
         match self {
             Self::Lambda(config) => {
                 let (lambda, description, local) = config.start(endpoints).await?;
-                Ok((Target::Lambda(Box::new(lambda)), description, Local::lambda(local)))
+                let ways = self.ways(endpoints, |without| {
+                    let names = without.iter().map(|&index| endpoints[index].hostname.as_str());
+                    Some(Way::Update(lambda.updates(names)))
+                });
+                Ok((Target::Lambda(Box::new(lambda)), description, Local::lambda(local), ways))
             }
             Self::Grpc(server) => {
                 let (grpc, description, instances) = server.start(endpoints).await?;
-                Ok((Target::Grpc(grpc), description, Local::instances(instances)))
+                let ways = self.ways(endpoints, |_| {
+                    let replacement = grpc::Replacement::new(server, &grpc, instances.as_ref()?)?;
+                    Some(Way::Replace(Box::new(replacement)))
+                });
+                Ok((Target::Grpc(grpc), description, Local::instances(instances), ways))
             }
         }
+    }
+
+    /// How the environments of its endpoints are made fresh: by the commands that entries name, and for those without one by
+    /// the platform's own way, if it has one.
+    fn ways(
+        &self,
+        endpoints: &[Endpoint],
+        own_way: impl FnOnce(&[usize]) -> Option<Way>,
+    ) -> Vec<(Vec<usize>, Way)> {
+        let command = |index: usize| endpoints[index].place.restart.as_ref().map(|it| it.command.as_slice());
+        let (with, without): (Vec<usize>, Vec<usize>) =
+            self.endpoints().iter().partition(|&&index| command(index).is_some());
+        let commands = Commands::new(with.iter().filter_map(|&index| command(index)));
+        let by_command = (!with.is_empty()).then_some((with, Way::Run(commands)));
+        let own_way = if without.is_empty() { None } else { own_way(&without) };
+        by_command.into_iter().chain(own_way.map(|way| (without, way))).collect()
     }
 }
 
@@ -210,13 +247,19 @@ impl Started {
         let indices: Vec<&[usize]> = ready.iter().map(|(indices, _)| *indices).collect();
         let routes = routes(endpoints, &indices);
         let (mut targets, mut description) = (Vec::new(), Description::of_endpoints(endpoints));
-        let mut started = Local::default();
-        for (indices, (target, described, local)) in ready {
+        let (mut started, mut restarters) = (Local::default(), Vec::new());
+        for (indices, (target, described, local, ways)) in ready {
+            let target_index = targets.len();
+            restarters.extend(ways.into_iter().map(|(endpoints, way)| Restarter {
+                target: target_index,
+                endpoints,
+                way,
+            }));
             targets.push(target);
             description.add(described, indices);
             started = started.with(local);
         }
-        Self { platform: Platform { targets, routes }, description, local: started }
+        Self { platform: Platform { targets, routes }, description, local: started, restarters }
     }
 }
 
@@ -262,6 +305,14 @@ impl Call for Platform {
         match &self.targets[target] {
             Target::Lambda(lambda) => PlatformAnswer::Lambda(lambda.call(endpoint).await),
             Target::Grpc(grpc) => PlatformAnswer::Grpc(grpc.call(endpoint).await),
+        }
+    }
+
+    async fn call_due(&self, endpoint: usize, due_ns: u64) -> PlatformAnswer {
+        let Route { target, endpoint: at_target } = self.routes[endpoint];
+        match &self.targets[target] {
+            Target::Grpc(grpc) => PlatformAnswer::Grpc(grpc.call_due(at_target, due_ns).await),
+            Target::Lambda(_) => self.call(endpoint).await,
         }
     }
 }

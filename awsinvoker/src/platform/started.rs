@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::instances::Instances;
+use super::instances::SharedInstances;
 use super::local::LocalLambda;
 
 /// What was started for a run. All of it ends when this process does.
@@ -10,7 +10,7 @@ use super::local::LocalLambda;
 pub(crate) struct Local {
     lambda: Option<LocalLambda>,
     /// Of each function behind gRPC.
-    instances: Vec<Instances>,
+    instances: Vec<SharedInstances>,
 }
 
 /// How programs ended though nobody stopped them.
@@ -27,7 +27,7 @@ impl Local {
         Self { lambda, instances: Vec::new() }
     }
 
-    pub(super) fn instances(instances: Option<Instances>) -> Self {
+    pub(super) fn instances(instances: Option<SharedInstances>) -> Self {
         Self { lambda: None, instances: instances.into_iter().collect() }
     }
 
@@ -40,8 +40,8 @@ impl Local {
     /// What ended by itself so far.
     pub(crate) async fn ended(&mut self) -> Ended {
         let lambda = self.lambda.as_mut().and_then(LocalLambda::ended);
-        for instances in &mut self.instances {
-            if let Some(instance) = instances.ended().await {
+        for instances in &self.instances {
+            if let Some(instance) = instances.lock().await.ended().await {
                 return Ended { lambda, instance: Some(instance) };
             }
         }
@@ -55,6 +55,7 @@ impl Local {
                 lambda.stop().await;
             }
         };
-        tokio::join!(lambda, join_all(self.instances.into_iter().map(Instances::stop)));
+        let stop = async |instances: &SharedInstances| instances.lock().await.stop().await;
+        tokio::join!(lambda, join_all(self.instances.iter().map(stop)));
     }
 }

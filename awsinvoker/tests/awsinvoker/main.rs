@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod account;
 mod circumstances;
+mod cold;
 mod compare;
 mod connections;
 mod examples;
@@ -17,8 +19,10 @@ mod local_process;
 mod preflight;
 mod report;
 mod report_page;
+mod restart;
 mod run;
 mod support;
 mod targets;
 mod terminal;
 mod tls;
+mod update;

@@ -18,7 +18,8 @@
 //!   on each other.
 //! - [`summary`], [`warning`]: the published result, and why it may mislead. [`verdict`]: whether it may be published at
 //!   all. [`threshold`]: whether it is what a user demanded.
-//! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls.
+//! - [`run_info`]: how the run was made. [`circumstances`]: what happened beside its calls. [`restarts`]: how its
+//!   environments were made fresh.
 //! - [`comparison`]: whether and by how much systems differ, as it is published.
 //! - [`likeness`]: whether endpoints that are compared do the same. [`canonical_json`]: what it compares documents by.
 //! - [`experiment`]: the runs that one comparison is made of.
@@ -47,6 +48,7 @@ pub mod observations;
 mod order_statistics;
 mod outcomes;
 pub mod percentile_interval;
+pub mod restarts;
 pub mod run_dir;
 pub mod run_info;
 pub mod sample;

@@ -15,6 +15,7 @@ pub use self::target_info::{
 };
 use crate::circumstances::Circumstances;
 use crate::cost::Prices;
+use crate::restarts::TargetRestarts;
 use crate::warning::Warning;
 
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
@@ -66,6 +67,9 @@ pub struct End {
     pub wall_jump_ns: i64,
     /// What happened beside the calls.
     pub circumstances: Circumstances,
+    /// What was done about fresh environments at each target; empty if none were asked for.
+    #[serde(default)]
+    pub restarts: Vec<TargetRestarts>,
 }
 
 /// How the load generator was built.
@@ -102,6 +106,8 @@ pub struct Configuration {
     pub schedule: Option<ScheduleFile>,
     /// Callers of a closed loop.
     pub concurrency: Option<u32>,
+    /// What made functions cold before each call; null if nothing did.
+    pub cold: Option<ColdInfo>,
     /// How requests follow one another; null for a closed loop, and if a file has the time of each request.
     pub arrivals: Option<Arrivals>,
     /// The order in which the endpoints were called; null if a file has the endpoint of each request.
@@ -120,6 +126,9 @@ pub struct Configuration {
     pub max_in_flight: u32,
     /// Threads of the load generator that made calls and read answers.
     pub workers: u16,
+    /// The distance of the boundaries at which all functions got fresh environments, in seconds; the first one lies so far
+    /// from the start of the run. Null if they kept theirs.
+    pub restart_every_s: Option<f64>,
     /// What was demanded of the result, as it was written.
     pub thresholds: Vec<String>,
     /// How busy the machine might be before and during the run, in percent; null if that did not matter.
@@ -134,6 +143,31 @@ pub enum LoadKind {
     Open,
     /// It does: each caller makes its next call when its last one has ended, so slow answers make the load smaller.
     Closed,
+    /// It does: one caller makes a call when its last one has ended and the function was made cold. What made it cold is not
+    /// part of a call.
+    Cold,
+}
+
+/// What made functions cold before each call.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ColdInfo {
+    /// What comes before a cold start. Latencies after the one and after the other are not to be mixed.
+    pub after: ColdAfter,
+    /// How long a function was not called before each call, in seconds; null if it was updated.
+    pub idle_s: Option<f64>,
+    /// How many calls each endpoint had at most; null if time alone ended the run.
+    pub calls_per_endpoint: Option<u64>,
+}
+
+/// What comes before a cold start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ColdAfter {
+    /// The function was updated, as by a deployment. `end.restarts` tells how.
+    Update,
+    /// The function was not called for a time. Whether its platform took its environments away is told by each sample.
+    Idle,
 }
 
 /// A time with one rate, or with a rate that changes linearly.
@@ -385,6 +419,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             sent_in_window: 3000,
             wall_jump_ns: -7,
             circumstances: Circumstances::default(),
+            restarts: Vec::new(),
         }),
         command_line: vec!["awsinvoker".to_owned(), "--local".to_owned()],
         configuration: Configuration {
@@ -403,6 +438,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             stages: vec![StageInfo { time_s: 10.0, from_rps: 200.0, to_rps: 400.0 }],
             schedule: None,
             concurrency: None,
+            cold: None,
             arrivals: Some(Arrivals::Poisson),
             order: Some(Order::Shuffled),
             seed: 7,
@@ -412,6 +448,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             timeout_s: 60.0,
             max_in_flight: 1000,
             workers: 1,
+            restart_every_s: None,
             thresholds: vec!["f.response.p99<9ms".to_owned()],
             require_idle_percent: None,
         },

@@ -11,7 +11,7 @@ use crate::histogram::{Histogram, View};
 use crate::latency::{Lag, Latency, Views};
 use crate::likeness;
 use crate::outcomes::Outcomes;
-use crate::run_info::RunInfo;
+use crate::run_info::{ColdAfter, Configuration, Protocol, RunInfo};
 use crate::sample::Outcome;
 use crate::threshold::{Threshold, ThresholdResult};
 use crate::totals::{EndpointTotals, Start, Totals};
@@ -197,10 +197,24 @@ impl Summary {
         self.price(&info.prices.endpoints, totals);
         if let Some(end) = &info.end {
             self.verdict.add_circumstances(&end.circumstances);
+            self.verdict.add_restarts(&end.restarts);
         }
         self.warnings.extend(info.disturbance());
+        self.warnings.extend(self.not_cold(&info.configuration));
         self.warnings.extend(likeness::findings(&info.configuration));
         self.warnings.extend(likeness::unchecked(&info.configuration));
+    }
+
+    /// Calls that were all to be cold and were not. A new instance behind gRPC is ready before its first call.
+    fn not_cold(&self, configuration: &Configuration) -> Vec<Warning> {
+        let Some(cold) = configuration.cold else { return Vec::new() };
+        let endpoints = self.endpoints.iter().zip(&configuration.endpoints);
+        let found = endpoints.filter_map(|(summary, info)| {
+            let is_told = cold.after == ColdAfter::Idle || info.protocol == Protocol::Lambda;
+            let requests = summary.warm.response.count;
+            (is_told && requests > 0).then(|| Warning::NotCold { endpoint: summary.name.clone(), requests })
+        });
+        found.collect()
     }
 
     /// Computes the cost of each endpoint anew, at its price.
@@ -309,7 +323,7 @@ impl EndpointSummary {
 mod tests {
     use super::*;
     use crate::cost::Price;
-    use crate::run_info::test_run_info;
+    use crate::run_info::{ColdInfo, test_run_info};
     use crate::test_data::sample;
 
     /// A run of one endpoint `f` without a fault.
@@ -456,6 +470,31 @@ mod tests {
         assert_eq!(usd, [Some(Some(3.0)), None]);
         assert_eq!(summary.verdict.reasons, [Reason::LocalDied { status: "exit status: 1".to_owned() }]);
         assert!(matches!(summary.warnings.last(), Some(Warning::Disturbed { .. })), "{:?}", summary.warnings);
+    }
+
+    #[test]
+    fn calls_that_were_to_be_cold_and_were_not_are_told() {
+        let mut totals = Totals::new(2);
+        for (endpoint, cold) in [(0, Some(true)), (0, Some(false)), (1, Some(false)), (0, None)] {
+            let mut sample = sample(endpoint, Outcome::Ok, 1_000_000);
+            sample.reply.cold = cold;
+            totals.record(&sample);
+        }
+        let course = Course { endpoints: vec![("f", false), ("g", false)], ..course(4) };
+        let warnings = |cold: Option<ColdAfter>| {
+            let mut info = test_run_info();
+            info.configuration.endpoints[1].protocol = Protocol::Greeter;
+            info.configuration.cold =
+                cold.map(|after| ColdInfo { after, idle_s: None, calls_per_endpoint: None });
+            let mut summary = Summary::new(&course, &totals).unwrap();
+            summary.complete(&info, &totals);
+            let is_told = |warning: &Warning| matches!(warning, Warning::NotCold { .. });
+            summary.warnings.into_iter().filter(is_told).collect::<Vec<_>>()
+        };
+        let not_cold = |endpoint: &str| Warning::NotCold { endpoint: endpoint.to_owned(), requests: 1 };
+        assert_eq!(warnings(None), []);
+        assert_eq!(warnings(Some(ColdAfter::Update)), [not_cold("f")]);
+        assert_eq!(warnings(Some(ColdAfter::Idle)), [not_cold("f"), not_cold("g")]);
     }
 
     #[test]

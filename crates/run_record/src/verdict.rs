@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::circumstances::{Circumstances, GeneratorLoad, ThreadLoad};
 use crate::order_statistics::lower_rank;
+use crate::restarts::TargetRestarts;
 use crate::units::{counted, duration_text};
 
 /// Up to this schedule lag (p99), in microseconds, the load generator is in time.
@@ -80,6 +81,19 @@ pub enum Reason {
         /// Its function, and how it ended.
         status: String,
     },
+    /// Functions did not get fresh environments at every boundary, or got them late.
+    NotFresh {
+        /// Boundaries, those of all targets together.
+        due: u64,
+        /// Restarts that failed.
+        failed: u64,
+        /// Restarts that were late.
+        late: u64,
+        /// From a boundary to the end of its restart, in seconds, the latest one; null if none was complete.
+        latest_s: Option<f64>,
+        /// The first cause of a failure.
+        cause: Option<String>,
+    },
     /// Calls were made with credentials that had expired, because there were no new ones.
     CredentialsStalled {
         /// For how long, in seconds.
@@ -139,6 +153,18 @@ impl Verdict {
         let stalled = (*credentials_expired_s > 0.0)
             .then_some(Reason::CredentialsStalled { for_s: *credentials_expired_s });
         [saturated, died, lost, stalled].into_iter().flatten().for_each(|reason| self.add(reason));
+    }
+
+    /// Adds that environments were not as fresh as they were asked for.
+    pub(crate) fn add_restarts(&mut self, targets: &[TargetRestarts]) {
+        let sum = |count: fn(&TargetRestarts) -> u64| targets.iter().map(count).sum::<u64>();
+        let (due, failed, late) =
+            (sum(|target| target.due), sum(|target| target.failed), sum(|target| target.late));
+        if failed + late > 0 {
+            let latest_s = targets.iter().filter_map(|target| target.latest_s).max_by(f64::total_cmp);
+            let cause = targets.iter().find_map(TargetRestarts::cause).map(str::to_owned);
+            self.add(Reason::NotFresh { due, failed, late, latest_s, cause });
+        }
     }
 
     /// Adds a reason that does not follow from the samples.
@@ -232,6 +258,17 @@ impl fmt::Display for Reason {
             Self::InstanceDied { status } => {
                 write!(f, "an instance that was started for this run ended before the run did ({status})")
             }
+            Self::NotFresh { due, failed, late, latest_s, cause } => {
+                let restarts = counted(*due, "restart");
+                write!(f, "environments were not as fresh as asked for: of {restarts}, {failed} failed")?;
+                if let Some(cause) = cause {
+                    write!(f, " ({cause})")?;
+                }
+                match latest_s.filter(|_| *late > 0) {
+                    Some(latest_s) => write!(f, ", and {late} came late, up to {latest_s:.1} s"),
+                    None => Ok(()),
+                }
+            }
             Self::CredentialsStalled { for_s } => write!(
                 f,
                 "for {for_s:.1} s, calls were made with credentials that had expired and could not be renewed"
@@ -254,6 +291,7 @@ impl fmt::Display for Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::restarts::{Restart, RestartWay};
 
     const GOOD: Facts = Facts {
         lag_p99_us: Some(1_200.0),
@@ -363,6 +401,36 @@ mod tests {
         the lambda-local of this run ended before the run did (signal: 9 (SIGKILL))
         an instance that was started for this run ended before the run did (f: exit status: 1)
         for 0.2 s, calls were made with credentials that had expired and could not be renewed
+        ");
+    }
+
+    #[test]
+    fn a_restart_that_failed_or_came_late_is_found_and_worded() {
+        let reasons = |targets: &[TargetRestarts]| {
+            let mut verdict = Verdict::new(&GOOD);
+            verdict.add_restarts(targets);
+            verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let good = TargetRestarts {
+            due: 4,
+            latest_s: Some(-0.2),
+            ..TargetRestarts::new(0, RestartWay::NewInstances)
+        };
+        assert_eq!(reasons(&[]), [""; 0]);
+        assert_eq!(reasons(&[good.clone(), good.clone()]), [""; 0]);
+        let late = TargetRestarts { late: 2, latest_s: Some(4.0), ..good.clone() };
+        let failure =
+            Restart { due_s: 30.0, begun_s: None, done_s: None, failure: Some("no kubectl".to_owned()) };
+        let failed = TargetRestarts { failed: 1, restarts: vec![failure], ..good.clone() };
+        let words = [
+            reasons(&[good, late.clone()]),
+            reasons(std::slice::from_ref(&failed)),
+            reasons(&[late, failed]),
+        ];
+        insta::assert_snapshot!(words.concat().join("\n"), @"
+        environments were not as fresh as asked for: of 8 restarts, 0 failed, and 2 came late, up to 4.0 s
+        environments were not as fresh as asked for: of 4 restarts, 1 failed (no kubectl)
+        environments were not as fresh as asked for: of 8 restarts, 1 failed (no kubectl), and 2 came late, up to 4.0 s
         ");
     }
 

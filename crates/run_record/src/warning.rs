@@ -49,6 +49,13 @@ pub enum Warning {
         /// How many.
         requests: u64,
     },
+    /// Calls that were all to be cold met environments that were already running.
+    NotCold {
+        /// The name of the endpoint.
+        endpoint: String,
+        /// How many.
+        requests: u64,
+    },
     /// An endpoint was called asynchronously, so `ok` means accepted and not completed.
     Asynchronous {
         /// Its name.
@@ -148,6 +155,10 @@ impl fmt::Display for Warning {
                 let (answers, them) = (counted(*requests, "answer"), if *requests == 1 { "it" } else { "them" });
                 write!(f, "{answers} of {endpoint} had no latency: the view function leaves {them} out")
             }
+            Self::NotCold { endpoint, requests } => {
+                let requests = counted(*requests, "request");
+                write!(f, "{requests} of {endpoint} met a warm environment, though each was to be cold")
+            }
             Self::Asynchronous { endpoint } => {
                 write!(f, "{endpoint} is called asynchronously: ok means accepted, not completed")
             }
@@ -185,6 +196,7 @@ mod tests {
             Warning::Saturated { values: 1 },
             Warning::Disturbed { others_percent: 12.34, limit_percent: 10.0 },
             Warning::NoLatency { endpoint: "f".to_owned(), requests: 1 },
+            Warning::NotCold { endpoint: "f".to_owned(), requests: 3 },
             Warning::Asynchronous { endpoint: "f".to_owned() },
             Warning::Unlike {
                 function: "f".to_owned(),
@@ -207,6 +219,7 @@ mod tests {
         values above an hour that were recorded as an hour: 1
         other processes took 12.3 % of this machine's processors; --require-idle allows 10 %
         1 answer of f had no latency: the view function leaves it out
+        3 requests of f met a warm environment, though each was to be cold
         f is called asynchronously: ok means accepted, not completed
         f: unlike memory: f has 128 MB, f@b has 512 MB
         the call of f before the run failed: throttled: HTTP 429: Rate Exceeded.

@@ -10,7 +10,7 @@ use super::error::ContentError;
 
 const MAX_LINE_CHARS: usize = 100;
 
-const KNOWN_KEYS: [&str; 19] = [
+const KNOWN_KEYS: [&str; 20] = [
     "endpoint_url",
     "eventing",
     "function",
@@ -27,6 +27,7 @@ const KNOWN_KEYS: [&str; 19] = [
     "protocol",
     "qualifier",
     "region",
+    "restart",
     "system",
     "tls",
     "weight",

@@ -13,7 +13,7 @@ use entry::{Entry, ReadPayload, without_bom};
 use error::MAX_SLOTS;
 pub use error::{ContentError, EndpointsError, MAX_ENDPOINTS, MAX_FILE_BYTES};
 use fields::Fields;
-pub use place::{LocalSettings, LocalSource, Place};
+pub use place::{LocalSettings, LocalSource, Place, RestartCommand};
 
 /// What an endpoints file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,14 @@ impl Endpoints {
     /// The position in the file, from 0, of the first entry for the endpoint of this index.
     pub fn entry(&self, endpoint: usize) -> usize {
         self.origins.get(endpoint).map_or(endpoint, |origin| origin.entry)
+    }
+
+    /// For each endpoint the number of its function. Endpoints that differ only in what they send, and in what results say of
+    /// them, call one function.
+    pub(super) fn functions(&self) -> Vec<usize> {
+        let is_same = |a: &Endpoint, b: &Endpoint| a.hostname == b.hostname && a.place == b.place;
+        let number = |endpoint| self.list.iter().position(|other| is_same(other, endpoint));
+        self.list.iter().map(|endpoint| number(endpoint).unwrap_or_default()).collect()
     }
 
     fn note_unknown_keys(&mut self, fields: &Fields<'_>) {
@@ -174,6 +182,7 @@ mod tests {
         .unwrap();
         assert_eq!(names(&endpoints), ["f", "f#2", "f#3", "f#2#2"]);
         assert_eq!(endpoints.slots, [0, 1, 0, 2, 3]);
+        assert_eq!(endpoints.functions(), [0, 0, 0, 3]);
     }
 
     #[test]

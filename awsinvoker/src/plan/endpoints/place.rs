@@ -2,6 +2,7 @@
 
 use http::Uri;
 use run_record::run_info::Protocol;
+use serde::Deserialize;
 
 use super::error::ContentError;
 use super::fields::Fields;
@@ -11,6 +12,10 @@ const MEMORY_MB: std::ops::RangeInclusive<u32> = 128..=10_240;
 
 /// The protocols that an entry can name.
 const PROTOCOLS: &str = r#""lambda", or "greeter" or "executor" for a function behind gRPC"#;
+
+/// What the key `restart` takes.
+const RESTART: &str =
+    r#"an object like {"command": ["kubectl", "patch", "..."]} with the program and its arguments"#;
 
 /// Keys of functions behind gRPC.
 const OF_GRPC: [&str; 2] = ["port", "tls"];
@@ -33,8 +38,18 @@ pub struct Place {
     pub port: Option<u16>,
     /// Whether a function behind gRPC is spoken to through TLS.
     pub tls: bool,
+    /// How its function gets fresh environments, if it is not started for the run and its platform has no way of its own.
+    pub restart: Option<RestartCommand>,
     /// How its function is started, if it is started for the run.
     pub local: LocalSettings,
+}
+
+/// A command of the user that gives a function fresh environments.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestartCommand {
+    /// The program and its arguments. It ends when new calls meet fresh environments.
+    pub command: Vec<String>,
 }
 
 /// How a function is started for the run.
@@ -72,6 +87,7 @@ impl Place {
             endpoint_url: fields.typed(index, "endpoint_url", url, is_url)?,
             region: fields.typed(index, "region", region, is_region)?,
             profile: fields.line(index, "profile")?,
+            restart: fields.typed(index, "restart", RESTART, RestartCommand::is_complete)?,
             local: LocalSettings::read(fields, index)?,
         })
     }
@@ -126,6 +142,13 @@ fn check_keys(fields: &Fields<'_>, index: usize, protocol: Protocol) -> Result<(
     match keys.iter().find(is_given) {
         Some(key) => Err(ContentError::Misplaced { index, key, kind }),
         None => Ok(()),
+    }
+}
+
+impl RestartCommand {
+    fn is_complete(&self) -> bool {
+        let is_word = |word: &String| !word.contains('\0');
+        self.command.first().is_some_and(|program| !program.is_empty()) && self.command.iter().all(is_word)
     }
 }
 

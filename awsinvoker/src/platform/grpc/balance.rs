@@ -4,15 +4,27 @@
 //! if another becomes free first. Knative's activator holds calls back until an instance is free.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::client::{Config, Grpc, GrpcAnswer};
 use super::endpoint::GrpcEndpoint;
 use crate::platform::call::Call;
 use crate::platform::error::StartError;
 
-/// The instances of a function, or a server that stands for them.
+/// The instances of a function, or a server that stands for them. They can be replaced while calls go on.
 #[derive(Debug)]
-pub(in crate::platform) struct Balanced {
+pub(in crate::platform) struct Balanced(RwLock<Generations>);
+
+#[derive(Debug)]
+struct Generations {
+    current: Arc<Generation>,
+    /// Which instances are called for what is due from this time of the run on.
+    next: Option<(u64, Arc<Generation>)>,
+}
+
+/// Instances that are called at the same time.
+#[derive(Debug)]
+pub(super) struct Generation {
     instances: Vec<Instance>,
     /// For each endpoint, which instance is asked first whether it has the fewest calls. With one turn for all of them, two
     /// endpoints that are called alternately would each meet one of two instances only.
@@ -29,6 +41,34 @@ struct Instance {
 struct InFlight<'a>(&'a AtomicU32);
 
 impl Balanced {
+    /// Balances the calls of these instances.
+    pub(super) fn new(generation: Generation) -> Self {
+        Self(RwLock::new(Generations { current: Arc::new(generation), next: None }))
+    }
+
+    /// Calls that are due from this time of the run on go to these instances.
+    pub(super) fn expect(&self, from_ns: u64, next: Generation) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).next = Some((from_ns, Arc::new(next)));
+    }
+
+    /// Lets all calls go to the instances that were expected, and returns those that calls went to before.
+    pub(super) fn switch(&self) -> Option<Arc<Generation>> {
+        let mut generations = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let (_, next) = generations.next.take()?;
+        Some(std::mem::replace(&mut generations.current, next))
+    }
+
+    /// The instances that calls go to which are due at this time, or, without one, now.
+    fn generation(&self, due_ns: Option<u64>) -> Arc<Generation> {
+        let generations = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match &generations.next {
+            Some((from_ns, next)) if due_ns.is_some_and(|due_ns| due_ns >= *from_ns) => Arc::clone(next),
+            _ => Arc::clone(&generations.current),
+        }
+    }
+}
+
+impl Generation {
     /// Makes the clients: for each instance what is called at it.
     pub(super) async fn connect(
         config: &Config,
@@ -48,16 +88,24 @@ impl Balanced {
         let in_flight = self.instances.iter().map(|instance| instance.in_flight.load(Ordering::Relaxed));
         &self.instances[fewest(in_flight, turn)]
     }
-}
-
-impl Call for Balanced {
-    type Answer = GrpcAnswer;
 
     async fn call(&self, endpoint: usize) -> GrpcAnswer {
         let Instance { grpc, in_flight } = self.choose(endpoint);
         in_flight.fetch_add(1, Ordering::Relaxed);
         let _in_flight = InFlight(in_flight);
         grpc.call(endpoint).await
+    }
+}
+
+impl Call for Balanced {
+    type Answer = GrpcAnswer;
+
+    async fn call(&self, endpoint: usize) -> GrpcAnswer {
+        self.generation(None).call(endpoint).await
+    }
+
+    async fn call_due(&self, endpoint: usize, due_ns: u64) -> GrpcAnswer {
+        self.generation(Some(due_ns)).call(endpoint).await
     }
 }
 
@@ -96,13 +144,11 @@ mod tests {
         assert_eq!(chosen(&[], 3), 0);
     }
 
-    #[tokio::test]
-    async fn calls_count_until_they_end_or_are_given_up() {
-        // Its connections are accepted by the system, and nobody answers.
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    /// As many instances, at a server whose connections are accepted by the system and where nobody answers.
+    async fn generation(port: u16, instances: usize) -> Generation {
         let endpoint = GrpcEndpoint {
             hostname: "127.0.0.1".to_owned(),
-            port: listener.local_addr().unwrap().port(),
+            port,
             tls: false,
             service: Service::Greeter,
             payload: "\"x\"".to_owned(),
@@ -110,9 +156,38 @@ mod tests {
         let config =
             Config { timeout: Duration::from_secs(60), pooled: true, warm_connections: 0, ca_bundle: None };
         let endpoints = vec![endpoint.clone(), endpoint];
-        let balanced = Balanced::connect(&config, &[endpoints.clone(), endpoints]).await.unwrap();
+        Generation::connect(&config, &vec![endpoints; instances]).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_due_from_a_time_on_goes_to_the_instances_that_are_expected_for_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let balanced = Balanced::new(generation(port, 1).await);
+        assert!(balanced.switch().is_none(), "nothing is expected");
+        let old = balanced.generation(None);
+        balanced.expect(100, generation(port, 2).await);
+        let has = |due_ns| balanced.generation(due_ns).instances.len();
+        assert_eq!([None, Some(0), Some(99), Some(100), Some(u64::MAX)].map(has), [1, 1, 1, 2, 2]);
+        let mut call = Box::pin(balanced.call_due(0, 99));
+        assert!(call.as_mut().now_or_never().is_none());
+        let retired = balanced.switch().unwrap();
+        assert!(Arc::ptr_eq(&retired, &old));
+        drop(old);
+        assert_eq!((has(None), has(Some(99)), Arc::strong_count(&retired)), (2, 2, 2), "its call holds it");
+        drop(call);
+        assert_eq!(Arc::strong_count(&retired), 1);
+    }
+
+    #[tokio::test]
+    async fn calls_count_until_they_end_or_are_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let generation = generation(listener.local_addr().unwrap().port(), 2).await;
+        let balanced = Balanced::new(generation);
+        let generation = balanced.generation(None);
         let counts = || {
-            let counts = balanced.instances.iter().map(|instance| instance.in_flight.load(Ordering::Relaxed));
+            let counts =
+                generation.instances.iter().map(|instance| instance.in_flight.load(Ordering::Relaxed));
             counts.collect::<Vec<_>>()
         };
         let mut calls: Vec<_> = (0..3).map(|_| Box::pin(balanced.call(0))).collect();
@@ -127,8 +202,8 @@ mod tests {
         assert_eq!(counts(), [0, 0]);
         // Each of two endpoints that are called alternately meets both instances.
         let met = [0, 1, 0, 1].map(|endpoint| {
-            let chosen = balanced.choose(endpoint);
-            balanced.instances.iter().position(|instance| std::ptr::eq(instance, chosen)).unwrap()
+            let chosen = generation.choose(endpoint);
+            generation.instances.iter().position(|instance| std::ptr::eq(instance, chosen)).unwrap()
         });
         assert!(met[0] != met[2] && met[1] != met[3], "{met:?}");
     }

@@ -1,10 +1,13 @@
 //! Which servers of functions to call.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use run_record::run_info::{PlatformKind, TargetInfo};
+use tokio::sync::Mutex;
 
-use super::balance::Balanced;
+use super::balance::{Balanced, Generation};
 use super::client::Config;
 use super::endpoint::{GrpcEndpoint, Service};
 use crate::cli::{ConnectionsArg, PlatformArgs};
@@ -13,7 +16,7 @@ use crate::plan::Plan;
 use crate::plan::endpoints::Endpoint;
 use crate::platform::description::{EndpointDescription, TargetDescription, connection_info};
 use crate::platform::error::{ConfigError, StartError};
-use crate::platform::instances::{Instances, InstancesConfig};
+use crate::platform::instances::{Instances, InstancesConfig, SharedInstances};
 use crate::platform::local_functions::{self, LocalFunction, Program, Wanted, check_not_local};
 use crate::platform::programs::Programs;
 use crate::platform::tools;
@@ -104,17 +107,13 @@ impl Server {
     pub(in crate::platform) async fn start(
         &self,
         endpoints: &[Endpoint],
-    ) -> Result<(Balanced, TargetDescription, Option<Instances>), StartError> {
+    ) -> Result<(Arc<Balanced>, TargetDescription, Option<SharedInstances>), StartError> {
         let instances = match &self.local {
             Some(config) => Some(Instances::start(config).await?),
             None => None,
         };
-        let functions = match &instances {
-            Some(instances) => instances.addresses().into_iter().map(|address| self.at(address)).collect(),
-            None => vec![self.functions.clone()],
-        };
-        match Balanced::connect(&self.config, &functions).await {
-            Ok(balanced) => {
+        match self.connect(instances.as_ref()).await {
+            Ok(generation) => {
                 let described = self.endpoints.iter().map(|&index| described(&endpoints[index])).collect();
                 let description = TargetDescription {
                     target: self.target(instances.as_ref()).await,
@@ -122,15 +121,35 @@ impl Server {
                     endpoints: described,
                     versions: Vec::new(),
                 };
-                Ok((balanced, description, instances))
+                let shared = instances.map(|instances| Arc::new(Mutex::new(instances)));
+                Ok((Arc::new(Balanced::new(generation)), description, shared))
             }
             Err(error) => {
-                if let Some(instances) = instances {
+                if let Some(mut instances) = instances {
                     instances.stop().await;
                 }
                 Err(error)
             }
         }
+    }
+
+    /// Makes the clients of these instances, or, without any, of the server.
+    pub(super) async fn connect(&self, instances: Option<&Instances>) -> Result<Generation, StartError> {
+        let functions = match instances {
+            Some(instances) => instances.addresses().into_iter().map(|address| self.at(address)).collect(),
+            None => vec![self.functions.clone()],
+        };
+        Generation::connect(&self.config, &functions).await
+    }
+
+    /// What a call may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.config.timeout
+    }
+
+    /// What is started of the function.
+    pub(super) fn local(&self) -> Option<&InstancesConfig> {
+        self.local.as_ref()
     }
 
     /// What is called at the instance of this address.

@@ -50,7 +50,9 @@ impl Instance {
         };
         let mut command = command(awsinvoker, function, &container);
         let failed = |source| StartError::Program { program: awsinvoker.to_owned(), source };
-        let mut keeper = command.spawn().map_err(failed)?;
+        // Starting a process takes its thread a millisecond, which calls would wait for.
+        let spawned = tokio::task::spawn_blocking(move || command.spawn()).await;
+        let mut keeper = spawned.map_err(io::Error::other).and_then(|spawned| spawned).map_err(failed)?;
         let stdin = keeper.stdin.take();
         let stdout = keeper.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
         let unspecified = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));

@@ -10,11 +10,13 @@ mod keeper;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use futures_util::future::join_all;
 use run_record::run_info::FunctionInfo;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
 
 use command::ARGUMENTS;
 pub(super) use command::Function;
@@ -47,9 +49,14 @@ pub(super) struct InstancesConfig {
 #[derive(Debug)]
 pub(super) struct Instances {
     instances: Vec<Instance>,
+    /// How an instance before these ended though nobody stopped it.
+    lost: Option<String>,
     /// What `run.json` says of the function.
     pub(super) info: FunctionInfo,
 }
+
+/// The instances of a function that calls go to, for all who need them.
+pub(super) type SharedInstances = Arc<Mutex<Instances>>;
 
 impl InstancesConfig {
     /// Finds what is to be started. Fails if there is no awsinvoker beside this program or in `PATH`.
@@ -70,8 +77,12 @@ impl InstancesConfig {
 impl Instances {
     /// Starts all of them at the same time and waits until they listen. If one fails, the others are stopped.
     pub(super) async fn start(config: &InstancesConfig) -> Result<Self, StartError> {
+        Self::start_as(config, describe(&config.function).await?).await
+    }
+
+    /// The same for a function that was described before.
+    pub(super) async fn start_as(config: &InstancesConfig, info: FunctionInfo) -> Result<Self, StartError> {
         let InstancesConfig { awsinvoker, function, count } = config;
-        let info = describe(function).await?;
         // No other run has both: the name of a container has to be its own.
         let since = wall_now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let run = format!("{}-{}", std::process::id(), since.as_millis());
@@ -83,7 +94,7 @@ impl Instances {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let started = Self { instances, info };
+        let mut started = Self { instances, lost: None, info };
         match failure {
             None => Ok(started),
             Some(error) => {
@@ -98,19 +109,27 @@ impl Instances {
         self.instances.iter().map(|instance| instance.address).collect()
     }
 
+    /// Puts these instances in the place of those, which are returned.
+    pub(super) async fn replace(&mut self, fresh: Self) -> Self {
+        let mut old = std::mem::replace(self, fresh);
+        self.lost = old.ended().await;
+        old
+    }
+
     /// The function and how an instance of it ended, if one did though nobody stopped it.
     pub(super) async fn ended(&mut self) -> Option<String> {
         for instance in &mut self.instances {
-            if let Some(status) = instance.ended().await {
-                return Some(format!("{}: {status}", self.info.name));
+            if self.lost.is_some() {
+                break;
             }
+            self.lost = instance.ended().await.map(|status| format!("{}: {status}", self.info.name));
         }
-        None
+        self.lost.clone()
     }
 
     /// Lets all of them end.
-    pub(super) async fn stop(self) {
-        join_all(self.instances.into_iter().map(Instance::stop)).await;
+    pub(super) async fn stop(&mut self) {
+        join_all(self.instances.drain(..).map(Instance::stop)).await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which Lambdas to call, and as whom.
 
+use std::time::Duration;
+
 use run_record::run_info::{FunctionInfo, PlatformKind, TargetInfo};
 
 use super::client::{Connection, Credentials};
@@ -20,6 +22,9 @@ use crate::text::shortened;
 
 /// A longer host name is cut in messages.
 const MAX_HOSTNAME_CHARS: usize = 100;
+
+/// How long an operation other than a call may take.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The version of HTTP that calls are made with.
 const HTTP_VERSION: &str = "1.1";
@@ -50,7 +55,7 @@ impl Config {
         if indices.is_empty() {
             check_no_flags(args)?;
         }
-        let flag_url = args.endpoint_url.clone().map(checked_url).transpose()?;
+        args.endpoint_url.as_deref().map_or(Ok(()), check_url)?;
         let (mut configs, mut wanted) = (Vec::<Self>::new(), Vec::new());
         for &index in indices {
             let function = function_name(&plan.endpoints, index)?;
@@ -60,7 +65,7 @@ impl Config {
             } else {
                 check_not_local(&plan.endpoints, index)?;
             }
-            let connection = connection(args, plan, &plan.endpoints.list[index], flag_url.as_deref());
+            let connection = connection(args, plan, &plan.endpoints.list[index]);
             match configs.iter_mut().find(|config| config.connection == connection) {
                 Some(config) => config.endpoints.push(index),
                 None => configs.push(Self { connection, local: None, endpoints: vec![index] }),
@@ -222,16 +227,26 @@ fn function_name(endpoints: &Endpoints, index: usize) -> Result<&str, ConfigErro
 }
 
 /// How an endpoint is called. What its entry says counts for more than the flags.
-fn connection(args: &PlatformArgs, plan: &Plan, endpoint: &Endpoint, flag_url: Option<&str>) -> Connection {
-    let Place { endpoint_url, region, profile, .. } = endpoint.place.clone();
+fn connection(args: &PlatformArgs, plan: &Plan, endpoint: &Endpoint) -> Connection {
     Connection {
         credentials: credentials(args, &endpoint.place, args.local && !endpoint.is_elsewhere()),
-        endpoint_url: endpoint_url.or_else(|| flag_url.map(str::to_owned)),
-        region: region.or_else(|| args.region.clone()),
-        profile: profile.or_else(|| args.profile.clone()),
         timeout: plan.timeout,
         pooled: args.connections == ConnectionsArg::Pooled,
         warm_connections: args.warm_connections,
+        ..connection_of(args, &endpoint.place)
+    }
+}
+
+/// How a function at this place is reached, for other operations than calls.
+pub(super) fn connection_of(args: &PlatformArgs, place: &Place) -> Connection {
+    Connection {
+        credentials: credentials(args, place, false),
+        endpoint_url: place.endpoint_url.clone().or_else(|| args.endpoint_url.clone()),
+        region: place.region.clone().or_else(|| args.region.clone()),
+        profile: place.profile.clone().or_else(|| args.profile.clone()),
+        timeout: OPERATION_TIMEOUT,
+        pooled: true,
+        warm_connections: 0,
     }
 }
 
@@ -259,9 +274,9 @@ fn check_no_flags(args: &PlatformArgs) -> Result<(), ConfigError> {
     Err(ConfigError::Value { flag, value: format!("`{value}`"), expected: expected.to_owned() })
 }
 
-fn checked_url(url: String) -> Result<String, ConfigError> {
-    if origin(&url).is_some() {
-        return Ok(url);
+fn check_url(url: &str) -> Result<(), ConfigError> {
+    if origin(url).is_some() {
+        return Ok(());
     }
     let expected = "an address like http://127.0.0.1:9000".to_owned();
     Err(ConfigError::Value { flag: "--endpoint-url", value: format!("`{url}`"), expected })

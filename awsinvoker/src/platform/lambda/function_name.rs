@@ -20,6 +20,18 @@ pub(super) fn bare(hostname: &str) -> Option<&str> {
     }
 }
 
+/// The qualifier of such a name, if it has one.
+pub(in crate::platform) fn qualifier(hostname: &str) -> Option<&str> {
+    let (unqualified, qualifier) = hostname.rsplit_once(':')?;
+    // What stands behind the last colon is the name if nothing before it can be one.
+    bare(unqualified).filter(|_| bare(hostname).is_some()).map(|_| qualifier)
+}
+
+/// Such a name without its qualifier.
+pub(super) fn unqualified(hostname: &str) -> &str {
+    qualifier(hostname).map_or(hostname, |qualifier| &hostname[..hostname.len() - qualifier.len() - 1])
+}
+
 fn is_name(text: &str) -> bool {
     text.len() <= 64 && is_token(text)
 }
@@ -54,6 +66,9 @@ mod tests {
         for form in forms {
             assert_eq!(bare(form), Some("cnn_serving"), "{form}");
         }
+        let qualifiers = [None, Some("prod"), Some("$LATEST"), None, Some("7"), None, Some("$LATEST")];
+        assert_eq!(forms.map(qualifier), qualifiers);
+        assert_eq!((unqualified(forms[4]), unqualified(forms[5])), (forms[3], forms[5]));
     }
 
     #[test]

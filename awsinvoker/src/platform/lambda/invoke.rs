@@ -9,9 +9,11 @@ use run_record::{Outcome, Reply};
 use super::client::{self, Connection, Sdk};
 use super::credentials::Caller;
 use super::failure;
+use super::function_name::unqualified;
 use super::reply;
 use super::signature::{SignatureError, Signer};
 use super::template::Template;
+use super::update::Updates;
 use crate::clock::wall_now;
 use crate::plan::endpoints::Endpoint;
 use crate::platform::answer;
@@ -100,6 +102,12 @@ impl Lambda {
 }
 
 impl Lambda {
+    /// What makes the environments of the functions of these host names fresh.
+    pub(in crate::platform) fn updates<'a>(&self, hostnames: impl Iterator<Item = &'a str>) -> Updates {
+        let names: Vec<&str> = hostnames.map(unqualified).collect();
+        Updates::new(&self.sdk, &names)
+    }
+
     /// For how long calls were signed with credentials that had expired, in nanoseconds.
     pub(in crate::platform) fn expired_credentials_ns(&self) -> u64 {
         self.caller.expired_ns()

@@ -13,7 +13,12 @@ mod invoke;
 pub mod log_tail;
 mod reply;
 mod signature;
+mod sized_versions;
 mod template;
+mod update;
 
 pub use config::Config;
+pub(super) use function_name::qualifier;
 pub use invoke::{Lambda, LambdaAnswer};
+pub use sized_versions::{SizedVersions, SizedVersionsError};
+pub(super) use update::Updates;

@@ -1,5 +1,6 @@
 //! What the integration tests share: the stub server, a folder for each run, and readers of what it leaves.
 pub(crate) mod functions;
+pub(crate) mod lambda_local;
 pub(crate) mod stub;
 #[path = "../../../../crates/lambda_local/tests/support/terminal.rs"]
 pub(crate) mod terminal;

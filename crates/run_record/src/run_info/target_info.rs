@@ -17,7 +17,7 @@ pub struct TargetInfo {
     pub profile: Option<String>,
     /// The lambda-local that was started for the run; null if none was.
     pub local: Option<LocalInfo>,
-    /// The addresses of the instances behind gRPC that were started for the run: `address` is the first of them. Empty if
+    /// The addresses of the instances behind gRPC that were started before the run: `address` is the first of them. Empty if
     /// none was.
     pub instances: Vec<String>,
     /// The Docker that ran its images; null if none did, or it did not answer.
