@@ -185,6 +185,7 @@ pub(crate) fn comparison() -> Comparison {
             requests: 12_000,
             valid: true,
             missing: Vec::new(),
+            warnings: Vec::new(),
         }],
         window_s: Some(30.0),
         windows: 10,

@@ -41,6 +41,9 @@ fn load(configuration: &Configuration, summary: &Summary) -> String {
             "Closed loop for {length}: {} each waited for an answer before the next call, so a slow system was called less.",
             counted(configuration.concurrency.unwrap_or(1).into(), "caller")
         ),
+        LoadKind::Cold => format!(
+            "Cold starts for {length}: one call at a time, and each function was made cold before its call."
+        ),
         LoadKind::Open => format!(
             "Open loop for {length}{}: calls were sent when they were due, whether or not earlier ones had been answered.{}",
             from_file.unwrap_or_default(),
