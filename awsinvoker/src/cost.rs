@@ -27,6 +27,15 @@ pub struct CostLimit {
     pub expected_s: Option<f64>,
 }
 
+/// What a run costs at most.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Estimate {
+    /// US dollars.
+    pub(crate) usd: f64,
+    /// Its calls.
+    pub(crate) calls: u64,
+}
+
 /// Why a file of prices cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each variant is")]
@@ -100,7 +109,7 @@ fn function<'a>(
     platform.functions.iter().find(is_called)
 }
 
-/// Checks that a run cannot cost more than it may, with its warm-up, its prewarming calls and its preflight, if it has them.
+/// Checks that a run cannot cost more than it may.
 pub(crate) fn check(
     limit: CostLimit,
     plan: &Plan,
@@ -108,6 +117,37 @@ pub(crate) fn check(
     platform: &Description,
     has_preflight: bool,
 ) -> Result<(), CostError> {
+    let Estimate { usd, calls } = estimate(limit.expected_s, plan, prices, platform, has_preflight)?;
+    if usd <= limit.usd {
+        return Ok(());
+    }
+    let advice = match limit.expected_s {
+        Some(_) => "",
+        None => ", or say what a call is billed with --expect-duration SECONDS",
+    };
+    let (limit_usd, basis) = (limit.usd, basis(limit.expected_s));
+    Err(CostError::TooExpensive { limit_usd, estimate_usd: usd, calls, basis, advice })
+}
+
+/// What each call is taken to be billed, in words.
+pub(crate) fn basis(expected_s: Option<f64>) -> String {
+    match expected_s {
+        Some(seconds) => format!("{seconds} s"),
+        None => format!(
+            "the time-out of its function and {MAX_INIT_S} s of initialisation, which is the worst case"
+        ),
+    }
+}
+
+/// What a run costs at most, with its warm-up, its prewarming calls and its preflight, if it has them. A call is billed
+/// `expected_s` seconds, or in the worst case what its function may take.
+pub(crate) fn estimate(
+    expected_s: Option<f64>,
+    plan: &Plan,
+    prices: &Prices,
+    platform: &Description,
+    has_preflight: bool,
+) -> Result<Estimate, CostError> {
     let mut calls = calls(plan).ok_or(CostError::ClosedLoop)?;
     if has_preflight {
         calls.iter_mut().for_each(|calls| *calls = calls.saturating_add(1));
@@ -115,31 +155,18 @@ pub(crate) fn check(
     if let Some(prewarm) = plan.prewarm {
         calls.iter_mut().for_each(|calls| *calls = calls.saturating_add(prewarm.get().into()));
     }
-    let mut estimate_usd = 0.0;
+    let mut estimated_usd = 0.0;
     let endpoints = plan.endpoints.list.iter().zip(&platform.endpoints);
     for (((endpoint, described), price), calls) in endpoints.zip(&prices.endpoints).zip(&calls) {
         let Some(price) = price else { continue };
         let timeout_s = function(platform, endpoint, described).and_then(|function| function.timeout_s);
         let attempts = if endpoint.asynchronous { ASYNCHRONOUS_ATTEMPTS } else { 1.0 };
-        let usd = call_usd(limit, price, timeout_s, attempts);
+        let usd = call_usd(expected_s, price, timeout_s, attempts);
         let name = || endpoint.name.clone();
         let usd = usd.map_err(|(reason, advice)| CostError::Unknown { endpoint: name(), reason, advice })?;
-        estimate_usd += usd * *calls as f64;
+        estimated_usd += usd * *calls as f64;
     }
-    let calls = calls.iter().sum();
-    if estimate_usd <= limit.usd {
-        return Ok(());
-    }
-    let (basis, advice) = match limit.expected_s {
-        Some(seconds) => (format!("{seconds} s"), ""),
-        None => (
-            format!(
-                "the time-out of its function and {MAX_INIT_S} s of initialisation, which is the worst case"
-            ),
-            ", or say what a call is billed with --expect-duration SECONDS",
-        ),
-    };
-    Err(CostError::TooExpensive { limit_usd: limit.usd, estimate_usd, calls, basis, advice })
+    Ok(Estimate { usd: estimated_usd, calls: calls.iter().sum() })
 }
 
 /// How often each endpoint is called at most, with the warm-up; `None` for a closed loop, which has no number of calls, and
@@ -159,7 +186,7 @@ fn calls(plan: &Plan) -> Option<Vec<u64>> {
 
 /// The most that a call of an endpoint costs. Otherwise why that is not known, and what to do.
 fn call_usd(
-    limit: CostLimit,
+    expected_s: Option<f64>,
     endpoint: &EndpointPrice,
     timeout_s: Option<u32>,
     attempts: f64,
@@ -168,14 +195,14 @@ fn call_usd(
         .price
         .ok_or_else(|| (endpoint.unknown().unwrap_or_default(), "; give its price with --prices FILE"))?;
     let memory_mib = endpoint.memory_mib.ok_or_else(|| ("its memory is not known".to_owned(), ""))?;
-    let seconds = match (limit.expected_s, timeout_s) {
+    let seconds = match (expected_s, timeout_s) {
         (Some(seconds), _) => seconds,
         (None, Some(timeout_s)) => (f64::from(timeout_s) + MAX_INIT_S) * attempts,
         (None, None) => {
             return Err(("its time-out is not known".to_owned(), "; give --expect-duration SECONDS"));
         }
     };
-    let attempts = if limit.expected_s.is_some() { 1.0 } else { attempts };
+    let attempts = if expected_s.is_some() { 1.0 } else { attempts };
     Ok(price.request_usd(memory_mib, seconds) + price.request_usd(0, 0.0) * (attempts - 1.0))
 }
 

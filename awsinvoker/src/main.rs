@@ -4,9 +4,12 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use awsinvoker::cli::{Args, Command, CompareArgs, ReportArgs};
+use awsinvoker::cli::{Args, Command, CompareArgs, ExperimentArgs, ReportArgs};
 use awsinvoker::platform::{self, Programs};
-use awsinvoker::{CompareError, Config, ConfigError, Ending, ReportError, RunError, env_vars, logging};
+use awsinvoker::{
+    CompareError, Config, ConfigError, Ending, Experiment, ExperimentError, ReportError, RunError, env_vars,
+    logging,
+};
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
@@ -18,6 +21,7 @@ fn main() -> ExitCode {
     logging::start(env_vars::log().as_deref());
     let result = match Command::parse(std::env::args_os()) {
         Ok(Command::Run(args)) => run(&args),
+        Ok(Command::Experiment(args)) => experiment(&args),
         Ok(Command::Report(args)) => report(&args),
         Ok(Command::Compare(args)) => compare(&args),
         Ok(Command::Keep(words)) => {
@@ -38,16 +42,13 @@ fn main() -> ExitCode {
             {
                 eprintln!("error: {}", message(&error));
             }
-            let is_refused = matches!(error.downcast_ref(), Some(RunError::NotAlike(_)))
-                || error.downcast_ref().is_some_and(CompareError::is_usage);
-            ExitCode::from(if is_refused || error.is::<ConfigError>() { EXIT_USAGE } else { EXIT_FAILED })
+            ExitCode::from(if is_usage(&error) { EXIT_USAGE } else { EXIT_FAILED })
         }
     }
 }
 
 fn run(args: &Args) -> anyhow::Result<Ending> {
-    let executable = std::env::current_exe().context("cannot find this executable")?;
-    let config = Config::resolve(args, &Programs::new(&executable, env_vars::path().as_deref()))?;
+    let config = Config::resolve(args, &programs()?)?;
     for key in &config.plan.endpoints.unknown_keys {
         tracing::warn!("--endpoints-file: the key `{key}` means nothing here and is ignored");
     }
@@ -56,12 +57,28 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
     }
     let command_line: Vec<String> =
         std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config.workers.into())
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime = runtime(config.workers)?;
     Ok(runtime.block_on(awsinvoker::run(&config, &command_line, &mut io::stdout()))?)
+}
+
+fn experiment(args: &ExperimentArgs) -> anyhow::Result<Ending> {
+    let programs = programs()?;
+    let experiment = Experiment::prepare(args, &programs)?;
+    let runtime = runtime(experiment.workers())?;
+    let out = &mut io::stdout();
+    Ok(runtime.block_on(async {
+        if args.estimate { experiment.estimate(out).await } else { experiment.run(out).await }
+    })?)
+}
+
+fn programs() -> anyhow::Result<Programs> {
+    let executable = std::env::current_exe().context("cannot find this executable")?;
+    Ok(Programs::new(&executable, env_vars::path().as_deref()))
+}
+
+fn runtime(workers: u16) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(workers.into()).enable_all().build().context("cannot start the runtime")
 }
 
 /// Complete or not, the report is what was asked for.
@@ -84,12 +101,21 @@ fn compare(args: &CompareArgs) -> anyhow::Result<Ending> {
     }
 }
 
+/// Whether what was asked for is wrong, so that nothing was measured.
+fn is_usage(error: &anyhow::Error) -> bool {
+    let is_refused = matches!(error.downcast_ref(), Some(RunError::NotAlike(_)));
+    let is_wrong = error.downcast_ref().is_some_and(CompareError::is_usage)
+        || error.downcast_ref().is_some_and(ExperimentError::is_usage);
+    is_refused || is_wrong || error.is::<ConfigError>()
+}
+
 /// The message with its cause, once: the library's own errors name their causes themselves.
 fn message(error: &anyhow::Error) -> String {
     if error.is::<ConfigError>()
         || error.is::<RunError>()
         || error.is::<ReportError>()
         || error.is::<CompareError>()
+        || error.is::<ExperimentError>()
     {
         error.to_string()
     } else {

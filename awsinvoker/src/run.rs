@@ -263,7 +263,7 @@ fn check_cost(config: &Config, description: &Description, has_preflight: bool) -
 }
 
 /// How a run ended that was not interrupted. What is worse comes first.
-fn ending(summary: &Summary) -> Ending {
+pub(crate) fn ending(summary: &Summary) -> Ending {
     if summary.completed == 0 {
         Ending::NothingSucceeded
     } else if !summary.verdict.valid {
@@ -410,7 +410,7 @@ fn listed(names: &[String]) -> String {
 }
 
 /// Prints a line. A closed pipe must not cost the results that are still to be saved.
-fn say(out: &mut dyn Write, line: &str) {
+pub(crate) fn say(out: &mut dyn Write, line: &str) {
     if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
         tracing::warn!("stdout could not be written: {error}");
     }

@@ -1,6 +1,7 @@
 //! The command line as inert data. Only its form is checked here.
 
 mod compare;
+mod experiment;
 mod go_flags;
 mod load;
 mod numbers;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueEnum};
 
 pub use compare::{CompareArgs, CompareFormatArg};
+pub use experiment::ExperimentArgs;
 pub use load::{ArrivalsArg, LoadArgs, OrderArg};
 pub use preflight::PreflightArgs;
 pub use report::ReportArgs;
@@ -37,6 +39,7 @@ awsinvoker starts, as under nohup, stay ignored.
 `awsinvoker report DIR` prints the result of a run again, also of one that was killed, from what is in its folder. With \
 --html FILE it makes a page of it.
 `awsinvoker compare DIR` tells whether and by how much systems differ that a run loaded in turn.
+`awsinvoker experiment PLAN` makes the runs of a plan, goes on after an interruption, and compares its systems.
 
 Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
 AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (default: info).
@@ -211,6 +214,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Compare systems.
     Compare(CompareArgs),
+    /// Compare systems as a plan says.
+    Experiment(ExperimentArgs),
     /// Run one instance of a function. awsinvoker starts itself so.
     Keep(Vec<OsString>),
 }
@@ -225,6 +230,9 @@ impl Command {
         match args.get(1) {
             Some(word) if word == KEEP_INSTANCE => Ok(Self::Keep(args[2..].to_vec())),
             Some(word) if word == "compare" => CompareArgs::try_parse_from(&args[1..]).map(Self::Compare),
+            Some(word) if word == "experiment" => {
+                ExperimentArgs::try_parse_from(&args[1..]).map(Self::Experiment)
+            }
             Some(word) if word == "report" => ReportArgs::try_parse_from(&args[1..]).map(Self::Report),
             _ => Args::parse_from_go_style(args).map(|args| Self::Run(Box::new(args))),
         }

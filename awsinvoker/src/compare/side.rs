@@ -1,6 +1,7 @@
 //! From the samples of runs to the sides of a comparison.
 
 use run_record::comparison::{Design, Source};
+use run_record::verdict::Reason;
 use run_record::{Warning, units};
 use run_report::compare::{Collected, MAX_WINDOWS, Side};
 
@@ -66,15 +67,19 @@ impl Reader {
             }
         })?;
         let windows = self.complete(parts, index, reading.window_ns)?;
+        // Of each window that counts, all requests are known.
+        let is_counted = part.windows.is_some();
+        let counts = |reason: &&Reason| !(is_counted && matches!(reason, Reason::Incomplete { .. }));
+        let reasons: Vec<_> = reading.summary.verdict.reasons.iter().filter(counts).collect();
         let used_ns = window_ns.saturating_mul(windows as u64).min(reading.window_ns);
         Ok(Read {
-            reasons: reading.summary.verdict.reasons.iter().map(ToString::to_string).collect(),
+            reasons: reasons.iter().map(ToString::to_string).collect(),
             source: Source {
                 folder: part.name(),
                 start: part.info.start.clone(),
                 requests: reading.summary.issued,
-                valid: reading.summary.verdict.valid,
-                missing: reading.missing,
+                valid: reasons.is_empty(),
+                missing: if is_counted { Vec::new() } else { reading.missing },
                 warnings: warnings(reading.summary.warnings),
             },
             windows,

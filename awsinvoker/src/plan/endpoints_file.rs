@@ -45,7 +45,7 @@ pub(super) fn read(given: Option<&Path>, local: bool) -> Result<Endpoints, Endpo
 }
 
 /// The text of a file; of a longer one, no more than is needed to see that.
-fn read_bounded(path: &Path, max_bytes: u64) -> io::Result<String> {
+pub(crate) fn read_bounded(path: &Path, max_bytes: u64) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(max_bytes + 1).read_to_string(&mut text)?;
     Ok(text)

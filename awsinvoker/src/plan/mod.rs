@@ -23,6 +23,7 @@ use run_record::{Threshold, units};
 
 use crate::cli::{Args, ArrivalsArg, FormatArg, LoadArgs, OrderArg};
 use endpoints::{Endpoints, EndpointsError};
+pub(crate) use endpoints_file::read_bounded;
 use recording::MAX_CALLS;
 pub use recording::{Recording, RecordingError};
 use schedule::{Generated, Rate, Schedule};

@@ -138,6 +138,14 @@ impl Config {
         self.0.iter().map(TargetConfig::servers).sum()
     }
 
+    /// Whether no call is billed: each is of a function that is started for the run, or behind gRPC.
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.iter().all(|target| match target {
+            TargetConfig::Lambda(config) => config.is_started(),
+            TargetConfig::Grpc(_) => true,
+        })
+    }
+
     /// Makes all targets ready for calls of these endpoints, at the same time. If one fails, the others are stopped.
     pub(crate) async fn start(&self, endpoints: &[Endpoint]) -> Result<Started, StartError> {
         let all = join_all(self.0.iter().map(|target| target.start(endpoints))).await;

@@ -8,6 +8,7 @@ mod cold;
 mod compare;
 mod connections;
 mod examples;
+mod experiment;
 mod grpc;
 mod grpc_broken;
 mod grpc_local;

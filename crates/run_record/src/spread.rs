@@ -126,6 +126,16 @@ impl Variance {
     }
 }
 
+/// How many times as wide an interval of 95 % from `other` windows is as one from `windows`, if nothing else changes. Both
+/// are at least two.
+pub fn widening(windows: usize, other: usize) -> f64 {
+    let width = |windows: usize| {
+        let windows = windows.max(2) as f64;
+        student(windows - 1.0, 0.95) / windows.sqrt()
+    };
+    width(other) / width(windows)
+}
+
 /// What Student's distribution does not exceed on either side with this confidence.
 pub(crate) fn student(freedom: f64, confidence: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom)

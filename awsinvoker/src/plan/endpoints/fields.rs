@@ -10,7 +10,8 @@ use super::error::ContentError;
 
 const MAX_LINE_CHARS: usize = 100;
 
-const KNOWN_KEYS: [&str; 20] = [
+/// The keys that mean something.
+pub(crate) const KNOWN_KEYS: [&str; 20] = [
     "endpoint_url",
     "eventing",
     "function",

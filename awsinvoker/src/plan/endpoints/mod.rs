@@ -13,6 +13,7 @@ use entry::{Entry, ReadPayload, without_bom};
 use error::MAX_SLOTS;
 pub use error::{ContentError, EndpointsError, MAX_ENDPOINTS, MAX_FILE_BYTES};
 use fields::Fields;
+pub(crate) use fields::KNOWN_KEYS;
 pub use place::{LocalSettings, LocalSource, Place, RestartCommand};
 
 /// What an endpoints file holds.

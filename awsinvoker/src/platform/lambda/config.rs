@@ -80,6 +80,11 @@ impl Config {
         Ok(configs)
     }
 
+    /// Whether it is a lambda-local that is started for the run.
+    pub(in crate::platform) fn is_started(&self) -> bool {
+        self.local.is_some()
+    }
+
     /// What it is called before it is reached.
     pub(in crate::platform) fn name(&self) -> String {
         let Connection { endpoint_url, region, profile, .. } = &self.connection;

@@ -91,6 +91,11 @@ impl SizedVersions {
         }
     }
 
+    /// The alias of the version with this memory in MB.
+    pub fn alias(memory_mb: u32) -> String {
+        format!("{ALIAS}{memory_mb}")
+    }
+
     /// For each size, in MB, the alias by which it is called: the `qualifier` of an endpoint.
     pub fn aliases(&self) -> impl Iterator<Item = (u32, &str)> {
         self.made.iter().filter_map(|made| Some((made.memory_mb, made.alias.as_deref()?)))

@@ -1,0 +1,255 @@
+//! `--estimate`: what an experiment takes, before it begins or before it goes on.
+
+use std::fmt;
+
+use run_record::comparison::{Comparison, Statistic};
+use run_record::experiment::{Mode, Part};
+use run_record::percentile_interval::MIN_BLOCKS;
+use run_record::spread::widening;
+use run_record::units::{self, counted};
+
+use super::outcome;
+use super::parts::{self, NextPart};
+use super::plan::ExperimentPlan;
+use crate::config::Config;
+use crate::cost;
+use crate::plan::Workload;
+
+/// How far the ends of intervals of the p50 were from the ratio, as a share of it, when one warm function was called under two
+/// names on one machine for 400 s, in one run and in interleaved ones.
+const TYPICAL_ROUND_ROBIN: f64 = 0.027;
+const TYPICAL_INTERLEAVED: f64 = 0.043;
+/// How many windows these were.
+const TYPICAL_PAIRS: u32 = 13;
+
+/// What is still to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Estimate {
+    runs: u64,
+    /// Without the start of what is measured, and without waiting for last answers. Absent if that is not known: cold calls
+    /// take as long as it takes to make functions cold.
+    seconds: Option<f64>,
+    /// Requests that are measured.
+    requests: u64,
+    /// Requests before the measurement, which are not counted.
+    before: u64,
+    /// What it costs on AWS, in words.
+    cost: String,
+    widths: Widths,
+}
+
+/// How far the ends of the intervals of ratios will be from the ratios, as a share of these.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Widths {
+    p50: Option<f64>,
+    p99: Option<f64>,
+    /// How many pairs the intervals will come from.
+    pairs: u32,
+    /// How many pairs these are known from; absent if they are those of another experiment.
+    known_from: Option<u32>,
+}
+
+/// One kind of run, and how often it is made.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub(super) part: NextPart,
+    pub(super) count: u64,
+}
+
+/// The runs that are missing, those of one system together.
+pub(super) fn missing(plan: &ExperimentPlan, made: &[Part]) -> Vec<Kind> {
+    let missing = plan.pairs.saturating_sub(parts::done(plan, made));
+    if missing == 0 {
+        return Vec::new();
+    }
+    let part = |system, windows| NextPart { index: 0, system, pair: None, windows };
+    match plan.mode {
+        Mode::RoundRobin => vec![Kind { part: part(None, missing), count: 1 }],
+        Mode::Cold => vec![Kind { part: part(None, 1), count: missing.into() }],
+        Mode::Interleaved => {
+            let kind = |system: &String| Kind { part: part(Some(system.clone()), 1), count: missing.into() };
+            plan.systems.iter().map(kind).collect()
+        }
+    }
+}
+
+impl Widths {
+    /// Those to expect of a plan. `made` holds the comparison of the pairs that are complete, and how many these are.
+    pub(super) fn new(plan: &ExperimentPlan, made: Option<(&Comparison, u32)>) -> Self {
+        let pairs = plan.pairs;
+        let (p50, p99, known_from) = match made {
+            Some((comparison, pairs)) => {
+                let width = |statistic| outcome::width(comparison, statistic);
+                (width(Statistic::P50), width(Statistic::P99), Some(pairs))
+            }
+            None => (typical(plan.mode), None, None),
+        };
+        let factor = widening(known_from.unwrap_or(TYPICAL_PAIRS) as usize, pairs as usize);
+        let [p50, p99] = [p50, p99].map(|width| width.map(|width| width * factor));
+        Self { p50, p99, pairs, known_from }
+    }
+}
+
+/// What is typical of the p50 of warm functions.
+fn typical(mode: Mode) -> Option<f64> {
+    match mode {
+        Mode::RoundRobin => Some(TYPICAL_ROUND_ROBIN),
+        Mode::Interleaved => Some(TYPICAL_INTERLEAVED),
+        Mode::Cold => None,
+    }
+}
+
+impl Estimate {
+    /// Adds up runs of these kinds.
+    pub(super) async fn new(kinds: &[(u64, Config)], widths: Widths) -> Self {
+        let cost = "nothing on AWS".to_owned();
+        let mut estimate = Self { runs: 0, seconds: Some(0.0), requests: 0, before: 0, cost, widths };
+        let mut usd = Some(0.0);
+        for (count, config) in kinds {
+            let plan = &config.plan;
+            estimate.runs += count;
+            let warm_up_ns = plan.warm_up_ns.unwrap_or(0);
+            let length_s = match &plan.workload {
+                Workload::Open(_) => Some(units::s(plan.workload.end_ns().saturating_add(warm_up_ns))),
+                Workload::Closed(_) | Workload::Cold(_) => None,
+            };
+            let total_s = |so_far: f64| Some(so_far + length_s? * *count as f64);
+            estimate.seconds = estimate.seconds.and_then(total_s);
+            let measured = measured(&plan.workload, plan.endpoints.list.len());
+            estimate.requests = estimate.requests.saturating_add(measured.saturating_mul(*count));
+            let before = calls_before(config, warm_up_ns);
+            estimate.before = estimate.before.saturating_add(before.saturating_mul(*count));
+            match cost_usd(config).await {
+                Ok(one) => usd = usd.map(|usd| usd + one * *count as f64),
+                Err(reason) => {
+                    usd = None;
+                    estimate.cost = format!("not known: {reason}");
+                }
+            }
+        }
+        if let Some(usd) = usd.filter(|usd| *usd > 0.0) {
+            estimate.cost = format!("at most {usd:.6} USD if each call is billed {}", basis(kinds));
+        }
+        estimate
+    }
+}
+
+/// How many requests a run measures.
+fn measured(workload: &Workload, endpoints: usize) -> u64 {
+    match workload {
+        Workload::Open(schedule) => schedule.expected(),
+        Workload::Cold(cold) => cold.calls.unwrap_or(0).saturating_mul(endpoints as u64),
+        Workload::Closed(_) => 0,
+    }
+}
+
+/// How many calls a run makes before its measurement.
+fn calls_before(config: &Config, warm_up_ns: u64) -> u64 {
+    let plan = &config.plan;
+    let warm_up = match warm_up_ns {
+        0 => 0,
+        ns => plan.workload.beginning(ns).schedule().map_or(0, |schedule| schedule.expected()),
+    };
+    let per_endpoint = u64::from(plan.prewarm.map_or(0, std::num::NonZeroU32::get))
+        + u64::from(!config.preflight.no_preflight);
+    warm_up + per_endpoint * plan.endpoints.list.len() as u64
+}
+
+/// What a run costs at most. Functions that are started for it cost nothing, and the platform is asked about others.
+async fn cost_usd(config: &Config) -> Result<f64, String> {
+    if config.platform.is_free() {
+        return Ok(0.0);
+    }
+    let started =
+        config.platform.start(&config.plan.endpoints.list).await.map_err(|error| error.to_string())?;
+    let prices = cost::prices(&config.prices, &config.plan, &started.description);
+    let expected_s = config.max_cost.and_then(|limit| limit.expected_s);
+    let has_preflight = !config.preflight.no_preflight;
+    let estimated = cost::estimate(expected_s, &config.plan, &prices, &started.description, has_preflight);
+    started.local.stop().await;
+    estimated.map(|estimated| estimated.usd).map_err(|error| error.to_string())
+}
+
+fn basis(kinds: &[(u64, Config)]) -> String {
+    let expected_s = kinds.iter().find_map(|(_, config)| config.max_cost?.expected_s);
+    cost::basis(expected_s)
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runs, seconds, requests, before, cost, widths } = self;
+        let runs = counted(*runs, "run");
+        match seconds {
+            Some(seconds) => writeln!(
+                f,
+                "time: {} in {runs}, and what their starts and last answers take",
+                worded(*seconds)
+            )?,
+            None => {
+                writeln!(f, "time: not known, since each call of {runs} waits until its function is cold")?
+            }
+        }
+        writeln!(f, "requests: {requests}, and {before} before the measurement")?;
+        writeln!(f, "cost: {cost}")?;
+        write!(f, "intervals: {widths}")
+    }
+}
+
+impl fmt::Display for Widths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { p50, p99, pairs, known_from } = self;
+        if (*pairs as usize) < MIN_BLOCKS {
+            return write!(
+                f,
+                "none from {}, expected at least {MIN_BLOCKS}",
+                counted((*pairs).into(), "pair")
+            );
+        }
+        if p50.is_none() && p99.is_none() {
+            return f.write_str("not known before some runs are complete");
+        }
+        let told = [("p50", p50), ("p99", p99)].map(|(name, width)| match width {
+            Some(width) => format!("{name} ± {:.1} %", 100.0 * width),
+            None => format!("{name} not known"),
+        });
+        write!(f, "ratios of response latencies: {}, ", told.join(", "))?;
+        match known_from {
+            Some(pairs) => write!(f, "from the {} that are complete", counted((*pairs).into(), "pair")),
+            None => f.write_str("which is typical of warm functions, and may be far from those of this plan"),
+        }
+    }
+}
+
+/// A time for people.
+fn worded(seconds: f64) -> String {
+    let whole = units::rounded(seconds.ceil());
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_pairs_make_narrower_intervals() {
+        let widths =
+            |pairs, known_from| Widths { p50: Some(0.0123), p99: None, pairs, known_from }.to_string();
+        assert_eq!(widths(5, None), "none from 5 pairs, expected at least 6");
+        insta::assert_snapshot!(widths(6, Some(7)), @"ratios of response latencies: p50 ± 1.2 %, p99 not known, from the 7 pairs that are complete");
+        insta::assert_snapshot!(widths(6, None), @"ratios of response latencies: p50 ± 1.2 %, p99 not known, which is typical of warm functions, and may be far from those of this plan");
+        assert!(
+            (widening(10, 40) - 0.45).abs() < 0.01,
+            "half, and a little for what Student's distribution adds"
+        );
+    }
+
+    #[test]
+    fn times_for_people() {
+        let worded = [0.2, 59.0, 61.5, 3599.9, 9000.0].map(worded);
+        assert_eq!(worded, ["1 s", "59 s", "1 min 2 s", "1 h 0 min", "2 h 30 min"]);
+    }
+}

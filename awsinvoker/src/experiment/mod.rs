@@ -1,0 +1,343 @@
+//! `awsinvoker experiment`: compares systems as a plan says, in one or more ordinary runs, and goes on after an interruption
+//! where it ended.
+
+mod campaign;
+mod command_line;
+mod costs;
+mod error;
+mod estimate;
+mod folder;
+mod outcome;
+mod parts;
+mod plan;
+mod runs;
+mod scratch;
+mod sizes;
+mod windows;
+
+use std::future::Future as _;
+use std::io::{self, Write};
+use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use run_record::experiment::{Mode, Part, PartState};
+use run_record::run_dir::RUN_JSON;
+use run_record::run_info::End;
+use run_record::units::counted;
+use run_report::comparison::{self, Extent};
+
+use crate::cli::{ExperimentArgs, PlatformArgs, ReportArgs};
+use crate::load::{Interrupt, Interrupts};
+use crate::plan::read_bounded;
+use crate::platform::Programs;
+use crate::report::report;
+use crate::run::{self, Ending, run, say};
+use crate::text::sha256;
+use campaign::Spent;
+pub use error::ExperimentError;
+use estimate::{Estimate, Widths};
+use folder::{Folder, PlanText};
+use parts::NextPart;
+use plan::{ExperimentPlan, MAX_PLAN_BYTES};
+pub use plan::{FieldError, PlanError};
+use runs::{Configured, Runs};
+use scratch::Scratch;
+use sizes::Sizes;
+
+/// An experiment whose plan can be used. Nothing was written yet.
+#[derive(Debug)]
+pub struct Experiment<'a> {
+    args: &'a ExperimentArgs,
+    programs: &'a Programs,
+    text: PlanText,
+    plan: ExperimentPlan,
+    /// Where functions are whose entries do not say it.
+    platform: PlatformArgs,
+    workers: u16,
+}
+
+/// The name of the page.
+const REPORT_HTML: &str = "report.html";
+
+impl<'a> Experiment<'a> {
+    /// Reads the plan, and checks the command line of each kind of run that it makes.
+    ///
+    /// # Errors
+    /// The plan cannot be read or used.
+    pub fn prepare(args: &'a ExperimentArgs, programs: &'a Programs) -> Result<Self, ExperimentError> {
+        let text = read_plan(&args.plan)?;
+        let folder = std::path::absolute(&args.plan)?;
+        let folder = folder.parent().unwrap_or(Path::new("/"));
+        let read = ExperimentPlan::read(&text.text, folder, args.a_a);
+        let plan = read.map_err(|source| ExperimentError::Plan { path: args.plan.clone(), source })?;
+        let platform = PlatformArgs::default();
+        let mut experiment = Self { args, programs, text, plan, platform, workers: 1 };
+        let scratch = Scratch::new()?;
+        for configured in experiment.each_kind(&scratch)? {
+            experiment.workers = experiment.workers.max(configured.config.workers);
+            experiment.platform = configured.platform;
+        }
+        Ok(experiment)
+    }
+
+    /// Threads that make calls and read answers.
+    pub fn workers(&self) -> u16 {
+        self.workers
+    }
+
+    fn runs(&self) -> Runs<'_> {
+        Runs { plan: &self.plan, plan_file: &self.args.plan, programs: self.programs }
+    }
+
+    /// One run of each kind: with each endpoints file.
+    fn each_kind(&self, scratch: &Scratch) -> Result<Vec<Configured>, ExperimentError> {
+        let runs = self.runs();
+        runs.write_endpoints_files(scratch.path())?;
+        let kinds = estimate::missing(&self.plan, &[]);
+        kinds.iter().map(|kind| runs.configure(&kind.part, scratch.path())).collect()
+    }
+
+    /// Tells what the runs take that are missing. Nothing is written.
+    ///
+    /// # Errors
+    /// The folder holds another experiment.
+    pub async fn estimate(&self, out: &mut dyn Write) -> Result<Ending, ExperimentError> {
+        let runs = self.runs();
+        let held = match &self.args.out {
+            Some(folder) => folder::held(folder, &self.text, &runs, self.args.a_a)?,
+            None => None,
+        };
+        let made = held.map(|experiment| experiment.parts).unwrap_or_default();
+        let scratch = Scratch::new()?;
+        runs.write_endpoints_files(scratch.path())?;
+        let mut kinds = Vec::new();
+        for kind in estimate::missing(&self.plan, &made) {
+            kinds.push((kind.count, runs.configure(&kind.part, scratch.path())?.config));
+        }
+        let pairs = parts::done(&self.plan, &made);
+        let folder = self.args.out.as_ref().filter(|_| pairs > 0);
+        let comparison = folder.and_then(|folder| outcome::comparison(&self.plan, folder).ok());
+        let widths = Widths::new(&self.plan, comparison.as_ref().map(|comparison| (comparison, pairs)));
+        say(out, &Estimate::new(&kinds, widths).await.to_string());
+        Ok(Ending::Complete)
+    }
+
+    /// Makes the runs that are missing, and compares. `out` gets what people read.
+    ///
+    /// # Errors
+    /// A run could not be made, or its results not be saved.
+    pub async fn run(&self, out: &mut dyn Write) -> Result<Ending, ExperimentError> {
+        let mut interrupts = Interrupts::new()?;
+        let runs = self.runs();
+        let mut folder = Folder::open(self.args.out.as_deref(), &self.text, &runs, self.args.a_a)?;
+        self.look_again(&mut folder)?;
+        if parts::next(&self.plan, &folder.experiment.parts).is_none() {
+            return self.finish(&mut folder, out);
+        }
+        let sizes = Sizes::make(&self.plan, &self.platform).await?;
+        let made = self.make_all(&mut folder, &mut interrupts, out).await;
+        // What was made on the platform goes, however the runs ended.
+        sizes.remove().await?;
+        match made? {
+            Some(ending) => Ok(ending),
+            None => self.finish(&mut folder, out),
+        }
+    }
+
+    /// Makes the runs that are missing. Returns how it ended if it ended early.
+    async fn make_all(
+        &self,
+        folder: &mut Folder,
+        interrupts: &mut Interrupts,
+        out: &mut dyn Write,
+    ) -> Result<Option<Ending>, ExperimentError> {
+        while let Some(next) = self.next(folder, out) {
+            let ending = match pending(interrupts) {
+                Some(interrupt) => Ending::Interrupted(interrupt),
+                None => {
+                    let ending = self.make(folder, &next, out).await?;
+                    say(out, &self.progress(folder, &next));
+                    ending
+                }
+            };
+            match ending {
+                Ending::Interrupted(_) => {
+                    say(out, &self.how_to_go_on(folder.path()));
+                    return Ok(Some(ending));
+                }
+                Ending::NothingSucceeded => return Ok(Some(ending)),
+                Ending::Complete | Ending::Invalid | Ending::ThresholdBroken => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The run that comes next, unless everything is known or spent.
+    fn next(&self, folder: &Folder, out: &mut dyn Write) -> Option<NextPart> {
+        let next = parts::next(&self.plan, &folder.experiment.parts)?;
+        let Some(cold) = &self.plan.cold else { return Some(next) };
+        let mut spent = Spent::default();
+        folder.experiment.used_parts().for_each(|part| spent.add(&folder.part(&part.folder)));
+        // Without a run that counts, there is nothing to compare.
+        let comparison = cold.until.and_then(|_| outcome::comparison(&self.plan, folder.path()).ok());
+        match campaign::over(cold, spent, comparison.as_ref()) {
+            None => Some(next),
+            Some(over) => {
+                say(out, &format!("experiment: the campaign ends, since {over}"));
+                None
+            }
+        }
+    }
+
+    /// Looks at the runs that were made before, and discards what does not count.
+    fn look_again(&self, folder: &mut Folder) -> Result<(), ExperimentError> {
+        for at in 0..folder.experiment.parts.len() {
+            let part = &folder.experiment.parts[at];
+            if part.state == PartState::Unfinished {
+                let windows = self.windows(folder, &part.folder, self.plan.pairs);
+                let part = &mut folder.experiment.parts[at];
+                (part.windows, part.state) = (Some(windows), PartState::Interrupted);
+            }
+        }
+        parts::discard_incomplete(&self.plan, &mut folder.experiment.parts);
+        folder.write()
+    }
+
+    /// Makes a run.
+    async fn make(
+        &self,
+        folder: &mut Folder,
+        next: &NextPart,
+        out: &mut dyn Write,
+    ) -> Result<Ending, ExperimentError> {
+        let Configured { config, command_line, .. } = self.runs().configure(next, folder.path())?;
+        let name = format!("parts/{}", command_line::part_name(next));
+        std::fs::create_dir_all(folder.path().join("parts"))?;
+        folder.experiment.parts.push(Part {
+            folder: name.clone(),
+            system: next.system.clone(),
+            pair: next.pair,
+            windows: None,
+            state: PartState::Unfinished,
+        });
+        folder.write()?;
+        // A table for each block of half a minute would hide the comparison.
+        let mut nobody = io::sink();
+        let reader = if next.system.is_some() { &mut nobody } else { out };
+        let made = run(&config, &command_line, reader).await;
+        if !folder.path().join(&name).join(RUN_JSON).exists() {
+            // It did not begin, so there is nothing to look at.
+            folder.experiment.parts.pop();
+            folder.write()?;
+            return Ok(made?);
+        }
+        let ending = made?;
+        let windows = self.windows(folder, &name, next.windows);
+        if let Some(part) = folder.experiment.parts.last_mut() {
+            (part.windows, part.state) = (Some(windows), state(ending));
+        }
+        folder.write()?;
+        if windows == 0 && state(ending) == PartState::Complete {
+            return Err(ExperimentError::NoWindow { folder: folder.path().join(name) });
+        }
+        Ok(ending)
+    }
+
+    /// How many windows of a part are complete.
+    fn windows(&self, folder: &Folder, part: &str, max: u32) -> u32 {
+        let run_dir = folder.part(part);
+        let Ok(info) = run_dir.read_info() else { return 0 };
+        match self.plan.mode {
+            Mode::RoundRobin | Mode::Interleaved => {
+                windows::complete(&run_dir, &info, self.plan.window_ns, max)
+            }
+            // The whole run is one, and counts if it ended as planned.
+            Mode::Cold => {
+                let is_whole = |end: End| end.interrupted_ns.is_none() && end.issued > 0;
+                u32::from(info.end.is_some_and(is_whole))
+            }
+        }
+    }
+
+    fn progress(&self, folder: &Folder, next: &NextPart) -> String {
+        let done = parts::done(&self.plan, &folder.experiment.parts);
+        let of = next.system.as_ref().map(|system| format!(" ({system})")).unwrap_or_default();
+        let pairs = counted(self.plan.pairs.into(), "pair");
+        format!("experiment: run {}{of} is over, {done} of {pairs} of windows are complete", next.index + 1)
+    }
+
+    fn how_to_go_on(&self, folder: &Path) -> String {
+        let a_a = if self.args.a_a { " --a-a" } else { "" };
+        let (plan, folder) = (self.args.plan.display(), folder.display());
+        format!("to go on: awsinvoker experiment {plan} --out {folder}{a_a}")
+    }
+
+    /// What comes after the last run.
+    fn finish(&self, folder: &mut Folder, out: &mut dyn Write) -> Result<Ending, ExperimentError> {
+        let comparison = outcome::comparison(&self.plan, folder.path())?;
+        let found = self.args.a_a.then(|| outcome::false_differences(&comparison));
+        folder.experiment.false_differences = found;
+        folder.write()?;
+        let costs = outcome::costs(folder);
+        outcome::write(folder, &comparison, &costs)?;
+        say(out, &format!("\n{}", comparison::text(&comparison, Extent::Short).trim_end()));
+        if !costs.is_empty() {
+            say(out, &costs.to_string());
+        }
+        if let Some(found) = &found {
+            say(out, &outcome::false_differences_worded(found));
+        }
+        let page = folder.path().join(REPORT_HTML);
+        let args =
+            ReportArgs { folders: vec![folder.path().to_owned()], html: Some(page.clone()), svg: None };
+        // What it prints was printed above.
+        report(&args, &mut io::sink())?;
+        say(out, &format!("experiment: {}\npage: {}", folder.path().display(), page.display()));
+        let used = folder.experiment.used_parts();
+        let endings = used.filter_map(|part| {
+            let summary = folder.part(&part.folder).read_summary().ok()?;
+            Some(run::ending(&summary))
+        });
+        let of_comparison = if comparison.valid { Ending::Complete } else { Ending::Invalid };
+        Ok(endings.chain([of_comparison]).max_by_key(|ending| severity(*ending)).unwrap_or(of_comparison))
+    }
+}
+
+fn read_plan(path: &Path) -> Result<PlanText, ExperimentError> {
+    let read = read_bounded(path, MAX_PLAN_BYTES);
+    let text = read.map_err(|source| ExperimentError::Read { path: path.to_owned(), source })?;
+    if text.len() as u64 > MAX_PLAN_BYTES {
+        return Err(ExperimentError::TooLarge(path.to_owned()));
+    }
+    let sha256 = sha256(text.as_bytes());
+    Ok(PlanText { path: path.to_owned(), text, sha256 })
+}
+
+/// A signal that came while no run was there to see it.
+fn pending(interrupts: &mut Interrupts) -> Option<Interrupt> {
+    match pin!(interrupts.next()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(interrupt) => Some(interrupt),
+        Poll::Pending => None,
+    }
+}
+
+fn state(ending: Ending) -> PartState {
+    match ending {
+        Ending::Complete | Ending::Invalid | Ending::ThresholdBroken => PartState::Complete,
+        Ending::Interrupted(_) => PartState::Interrupted,
+        // A system that answers nothing is not measured.
+        Ending::NothingSucceeded => PartState::Discarded,
+    }
+}
+
+/// What is worse is greater.
+fn severity(ending: Ending) -> u8 {
+    match ending {
+        Ending::Complete => 0,
+        Ending::ThresholdBroken => 1,
+        Ending::Invalid => 2,
+        Ending::NothingSucceeded => 3,
+        Ending::Interrupted(_) => 4,
+    }
+}

@@ -1,0 +1,100 @@
+//! What an experiment comes to: its comparison, written beside its runs.
+
+use std::path::Path;
+
+use run_record::comparison::{Claim, Comparison, Figure, Measure, Scope, Statistic};
+use run_record::experiment::FalseDifferences;
+use run_record::format::{FormatError, json};
+use run_record::units::counted;
+use run_report::comparison::{self as written, Extent};
+
+use super::costs::Costs;
+use super::error::ExperimentError;
+use super::folder::Folder;
+use super::plan::ExperimentPlan;
+use crate::compare::{CompareOptions, compare};
+
+/// The names of the files.
+pub(super) const COMPARISON_JSON: &str = "comparison.json";
+const COMPARISON_MD: &str = "comparison.md";
+const COMPARISON_CSV: &str = "comparison.csv";
+
+/// The share of intervals that miss the truth if each holds with 95 %.
+const EXPECTED_FALSE: f64 = 0.05;
+
+/// Compares the systems of the experiment in this folder.
+pub(super) fn comparison(plan: &ExperimentPlan, folder: &Path) -> Result<Comparison, ExperimentError> {
+    let options = CompareOptions {
+        baseline: plan.systems.first().cloned(),
+        margin: Some(plan.margin),
+        allows_unlike: plan.has_flag("--unlike"),
+        ..CompareOptions::default()
+    };
+    compare(&[folder.to_owned()], &options)
+        .map_err(|source| ExperimentError::Compare { folder: folder.to_owned(), source: Box::new(source) })
+}
+
+/// What the calls of the runs that count cost.
+pub(super) fn costs(folder: &Folder) -> Costs {
+    let mut costs = Costs::default();
+    for part in folder.experiment.used_parts() {
+        // A run that was killed has no summary.
+        if let Ok(summary) = folder.part(&part.folder).read_summary() {
+            costs.add(&summary);
+        }
+    }
+    costs
+}
+
+/// Writes the comparison in each form.
+pub(super) fn write(folder: &Folder, comparison: &Comparison, costs: &Costs) -> Result<(), ExperimentError> {
+    folder.write_file(COMPARISON_JSON, &json::write(comparison)?)?;
+    let markdown = written::markdown(comparison, Extent::All) + &costs.markdown();
+    folder.write_file(COMPARISON_MD, markdown.as_bytes())?;
+    let csv = written::csv(comparison).map_err(FormatError::from)?;
+    folder.write_file(COMPARISON_CSV, &csv)
+}
+
+/// What is found in a comparison of a system with itself: of every statistic of every view, since the parts of the time
+/// and the warm requests say much of it again.
+pub(super) fn false_differences(comparison: &Comparison) -> FalseDifferences {
+    let counted = |figure: &&Figure| {
+        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
+        figure.scope == Scope::All && is_view && figure.claim != Claim::Nothing
+    };
+    let figures = || comparison.contrasts.iter().flat_map(|contrast| &contrast.figures).filter(counted);
+    FalseDifferences {
+        intervals: figures().count() as u64,
+        differences: figures().filter(|figure| figure.claim != Claim::NoDifference).count() as u64,
+        expected_share: EXPECTED_FALSE,
+    }
+}
+
+/// The same in words.
+pub(super) fn false_differences_worded(found: &FalseDifferences) -> String {
+    let FalseDifferences { intervals, differences, expected_share } = *found;
+    if intervals == 0 {
+        return "the system was compared with itself: no interval can be told, so nothing is known of false differences"
+            .to_owned();
+    }
+    let percent = 100.0 * differences as f64 / intervals as f64;
+    let of = counted(intervals, "interval");
+    let (expected, differ) = (100.0 * expected_share, if differences == 1 { "differs" } else { "differ" });
+    format!(
+        "the system was compared with itself: {differences} of {of} {differ} from 1, {percent:.1} % (expected: {expected} %)"
+    )
+}
+
+/// How far the ends of the interval of the ratio of a response latency are from the ratio, as a share of it: the greatest of
+/// all that are compared. `None` if there is none.
+pub(super) fn width(comparison: &Comparison, statistic: Statistic) -> Option<f64> {
+    let figures = comparison.contrasts.iter().flat_map(|contrast| &contrast.figures);
+    let wanted = figures.filter(|figure| {
+        figure.scope == Scope::All && figure.measure == Measure::Response && figure.statistic == statistic
+    });
+    let widths = wanted.filter_map(|figure| {
+        let ratio = figure.ratio?;
+        Some((ratio.high? / ratio.low?).sqrt() - 1.0)
+    });
+    widths.max_by(f64::total_cmp)
+}
