@@ -12,10 +12,12 @@
 //! - [`load`]: calls the platform by the schedule, and emits one stream of events. Every invocation that was due ends as
 //!   exactly one sample with exactly one outcome.
 //! - [`observe`]: counts and writes what the events say. None of the observers knows another.
-//! - [`run`]: puts these together. [`report`]: the result again, from what a run left. [`run_record`] owns the form of the results, [`run_report`] words them.
+//! - [`run`]: puts these together. [`report`]: the result again, from what a run left. [`merge`]: one run from
+//!   those of shards. [`run_record`] owns the form of the results, [`run_report`] words them.
 //!
 //! A module uses only modules above it in this list.
 
+mod ask;
 pub mod cli;
 mod clock;
 mod config;
@@ -27,6 +29,7 @@ mod idle;
 pub mod load;
 pub mod logging;
 mod machine;
+mod merge;
 pub mod observe;
 pub mod plan;
 pub mod platform;
@@ -36,13 +39,17 @@ mod recorded;
 mod report;
 mod run;
 mod screen;
+mod start_at;
 mod text;
+mod time_service;
 mod warm_up;
 
 pub use clock::Clock;
 pub use config::{Config, ConfigError, Display};
 pub use cost::{CostError, CostLimit, PricesError};
 pub use idle::{IdleLimit, NotIdle};
+pub use merge::{MergeError, merge};
 pub use preflight::NotAlike;
 pub use report::{ReportError, report};
 pub use run::{Ending, RunError, run};
+pub use start_at::StartAtError;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use awsinvoker::cli::{Args, Command, ReportArgs};
+use awsinvoker::cli::{Args, Command, MergeArgs, ReportArgs};
 use awsinvoker::platform::{self, Programs};
-use awsinvoker::{Config, ConfigError, Ending, ReportError, RunError, env_vars, logging};
+use awsinvoker::{Config, ConfigError, Ending, MergeError, ReportError, RunError, env_vars, logging};
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let result = match Command::parse(std::env::args_os()) {
         Ok(Command::Run(args)) => run(&args),
         Ok(Command::Report(ReportArgs { folder })) => report(&folder),
+        Ok(Command::Merge(args)) => merge(&args),
         Ok(Command::Keep(words)) => {
             return platform::keep_instance(&words)
                 .map_or(ExitCode::from(EXIT_FAILED), |()| ExitCode::SUCCESS);
@@ -73,9 +74,18 @@ fn report(folder: &Path) -> anyhow::Result<Ending> {
     Ok(Ending::Complete)
 }
 
+/// A merged run ends as if it had been made by one load generator.
+fn merge(args: &MergeArgs) -> anyhow::Result<Ending> {
+    Ok(awsinvoker::merge(&args.folders, &args.out, &mut io::stdout())?)
+}
+
 /// The message with its cause, once: the library's own errors name their causes themselves.
 fn message(error: &anyhow::Error) -> String {
-    if error.is::<ConfigError>() || error.is::<RunError>() || error.is::<ReportError>() {
+    if error.is::<ConfigError>()
+        || error.is::<RunError>()
+        || error.is::<ReportError>()
+        || error.is::<MergeError>()
+    {
         error.to_string()
     } else {
         format!("{error:#}")

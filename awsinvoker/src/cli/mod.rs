@@ -2,9 +2,11 @@
 
 mod go_flags;
 mod load;
+mod merge;
 mod numbers;
 mod preflight;
 mod report;
+mod shard;
 mod vswarm_flags;
 
 use std::ffi::OsString;
@@ -13,8 +15,10 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueEnum};
 
 pub use load::{ArrivalsArg, LoadArgs, OrderArg};
+pub use merge::MergeArgs;
 pub use preflight::PreflightArgs;
 pub use report::ReportArgs;
+pub use shard::ShardArg;
 
 use numbers::{CALLS, CONNECTIONS, IDLE_WITHIN, TIMEOUT, billed_seconds, number, percent, usd};
 
@@ -33,6 +37,7 @@ After a signal, calls in flight have 5 seconds to end; a second signal ends the 
 awsinvoker starts, as under nohup, stay ignored.
 
 `awsinvoker report DIR` prints the result of a run again, also of one that was killed, from what is in its folder.
+`awsinvoker merge DIR DIR... --out DIR` joins the runs of --shard.
 
 Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
 AWSINVOKER_LOG sets what is logged to stderr: error, warn, info or debug (default: info).
@@ -195,6 +200,8 @@ pub enum Command {
     Run(Box<Args>),
     /// Print the result of a run again.
     Report(ReportArgs),
+    /// Join the runs of shards.
+    Merge(MergeArgs),
     /// Run one instance of a function. awsinvoker starts itself so.
     Keep(Vec<OsString>),
 }
@@ -209,6 +216,7 @@ impl Command {
         match args.get(1) {
             Some(word) if word == KEEP_INSTANCE => Ok(Self::Keep(args[2..].to_vec())),
             Some(word) if word == "report" => ReportArgs::try_parse_from(&args[1..]).map(Self::Report),
+            Some(word) if word == "merge" => MergeArgs::try_parse_from(&args[1..]).map(Self::Merge),
             _ => Args::parse_from_go_style(args).map(|args| Self::Run(Box::new(args))),
         }
     }

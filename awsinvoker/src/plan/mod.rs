@@ -4,28 +4,33 @@
 mod distances;
 pub mod endpoints;
 mod endpoints_file;
+mod part;
 mod rate;
 mod recording;
 pub mod schedule;
 pub(crate) mod schedule_file;
+mod sharding;
 mod stages;
 mod walk;
 mod workload;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use run_record::run_info::{Arrivals, Order};
 use run_record::threshold::ThresholdError;
-use run_record::{Threshold, units};
+use run_record::{Shard, Threshold, units};
 
 use crate::cli::{Args, ArrivalsArg, FormatArg, LoadArgs, OrderArg};
+use crate::env_vars;
 use endpoints::{Endpoints, EndpointsError};
+pub use part::Part;
 use recording::MAX_CALLS;
 pub use recording::{Recording, RecordingError};
 use schedule::{Generated, Rate, Schedule};
 pub use schedule_file::ScheduleFileError;
+pub use sharding::ShardError;
 pub use stages::{Profile, Stage, StagesError};
 pub(crate) use walk::Steps;
 pub use walk::Walk;
@@ -50,6 +55,8 @@ pub struct Plan {
     pub seed: u64,
     /// How many calls each endpoint gets at once before the run, not counted.
     pub prewarm: Option<NonZeroU32>,
+    /// The time of day at which the run starts.
+    pub start_at: Option<SystemTime>,
     /// How much of the load is made once before the run and not counted.
     pub warm_up_ns: Option<u64>,
     /// Where to write the schedule.
@@ -102,6 +109,8 @@ pub enum PlanError {
     )]
     ScheduleOut { calls: u64 },
     #[error(transparent)]
+    Shard(#[from] ShardError),
+    #[error(transparent)]
     Stages(#[from] StagesError),
     #[error(transparent)]
     ScheduleFile(#[from] ScheduleFileError),
@@ -128,6 +137,7 @@ impl Plan {
         Ok(Self {
             seed: args.load.seed,
             prewarm: prewarm(&args.load, max_in_flight)?,
+            start_at: args.load.start_at,
             warm_up_ns: warm_up_ns(&args.load, &workload)?,
             schedule_out: args.load.schedule_out.clone(),
             workload,
@@ -146,6 +156,7 @@ impl Plan {
 
 /// How to load these endpoints, and what to tell about it.
 fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<String>), PlanError> {
+    let shard = args.shard.map(|shard| sharding::resolve(shard, &env_vars::shard_variables())).transpose()?;
     let time_s = args.time.map(|time| seconds_within("--time", time, MAX_TIME_S)).transpose()?;
     let time_ns = time_s.map(units::ns_from_s);
     let arrivals = args.arrivals.map(|arrivals| match arrivals {
@@ -169,15 +180,34 @@ fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<
         let (time_scale, seed) = (time_scale(args.time_scale)?, args.seed);
         let source = schedule_file::Source { path, time_scale, time_ns, arrivals, seed, endpoints };
         let (recording, note) = schedule_file::read(&source)?;
-        return Ok((Workload::Open(Schedule::Recorded(recording)), note));
+        return Ok((Workload::Open(part(Schedule::Recorded(recording), shard)?), note));
     }
     let profile = match &args.stages {
         Some(stages) => Profile::parse(stages)?,
         None => Profile::constant(rate(args.rps.unwrap_or(DEFAULT_RPS))?, duration_ns),
     };
+    check_peak(args, &profile, shard)?;
     let arrivals = arrivals.unwrap_or(Arrivals::Constant);
     let generated = Generated { profile, arrivals, seed: args.seed, walk };
-    Ok((Workload::Open(Schedule::Generated(generated)), None))
+    Ok((Workload::Open(part(Schedule::Generated(generated), shard)?), None))
+}
+
+/// What this shard sends of the schedule: all of it, if there is no other.
+fn part(whole: Schedule, shard: Option<Shard>) -> Result<Schedule, ShardError> {
+    shard.map_or(Ok(whole.clone()), |shard| sharding::part(whole, shard))
+}
+
+/// A rate is that of all shards together, and each can send so many requests.
+fn check_peak(args: &LoadArgs, profile: &Profile, shard: Option<Shard>) -> Result<(), PlanError> {
+    let shards = shard.map_or(1, Shard::total);
+    let (peak, most) = (profile.peak().rps(), Rate::MAX_RPS * f64::from(shards));
+    if peak <= most {
+        return Ok(());
+    }
+    let flag = if args.stages.is_some() { "--stages" } else { "--rps" };
+    let each = if shards > 1 { format!(", {} for each shard", Rate::MAX_RPS) } else { String::new() };
+    let expected = format!("a number from {} to {most}{each}", Rate::MIN_RPS);
+    Err(PlanError::Value { flag, value: peak.to_string(), expected })
 }
 
 fn rate(rps: f64) -> Result<Rate, PlanError> {
@@ -302,6 +332,9 @@ mod tests {
         insta::assert_snapshot!(message("--max-in-flight 0", ONE), @"--max-in-flight is 0, expected a number from 1 to 100000");
         insta::assert_snapshot!(message("--threshold g.ok>1%", ONE), @"--threshold g.ok>1%: there is no endpoint `g`, expected one of f");
         insta::assert_snapshot!(message("--threshold response.p99<9", ONE), @"--threshold response.p99<9: the bound is `9`, expected a duration from 0 on with its unit: ns, us, ms or s, as in 250ms");
+        insta::assert_snapshot!(message("-rps 2 -time 3 --shard 0/7", ONE), @"--shard: the schedule has 6 whole rounds of its endpoints, expected at least one for each of 7 shards; make it longer, or use fewer shards");
+        insta::assert_snapshot!(message("-rps 200001 --shard 0/2", ONE), @"--rps is 200001, expected a number from 0.000001 to 200000, 100000 for each shard");
+        insta::assert_snapshot!(message("--stages 5s@1..100001", ONE), @"--stages is 100001, expected a number from 0.000001 to 100000");
         insta::assert_snapshot!(message("--concurrency 0", ONE), @"--concurrency is 0, expected a number from 1 to 100000");
         insta::assert_snapshot!(message("--stages 5s@x", ONE), @"--stages: the rate of stage 1 is `x`, expected 0 or a number from 0.000001 to 100000");
         insta::assert_snapshot!(message("--stages 5s@1,5s@2 --warm-up 11", ONE), @"--warm-up is 11 s, expected at most the 10 s of the schedule: only a single rate and a closed loop can go on");
@@ -310,6 +343,15 @@ mod tests {
         insta::assert_snapshot!(message("--schedule x --time-scale 0", ONE), @"--time-scale is 0, expected a number from 0.000001 to 1000000");
         insta::assert_snapshot!(message("--schedule missing.csv", ONE), @"--schedule missing.csv: cannot be read: No such file or directory (os error 2)");
         insta::assert_snapshot!(message("", "[]"), @r#"--endpoints-file DIR/e.json: the array is empty, expected at least one entry like {"hostname": "chameleon"}"#);
+    }
+
+    #[test]
+    fn a_shard_has_its_part_of_the_rate() {
+        let plan = resolve("-rps 200000 -time 3 --shard 1/2", ONE).unwrap();
+        assert_eq!((plan.workload.expected(), plan.workload.target_rps()), (Some(300_000), Some(100_000.0)));
+        assert_eq!(plan.workload.to_string(), "300000 requests in 3 s (100000/s)");
+        // A single rate goes on, also for a part of it.
+        assert!(resolve("-rps 20 -time 3 --shard 1/2 --warm-up 9", ONE).is_ok());
     }
 
     #[test]

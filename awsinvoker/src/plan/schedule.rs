@@ -9,6 +9,7 @@ use run_record::run_info::{Arrivals, Order};
 use run_record::units;
 
 use super::distances::{exponential, first_uniform, uniform};
+use super::part::Part;
 pub use super::rate::Rate;
 use super::recording::Recording;
 use super::stages::{Profile, REQUEST};
@@ -21,6 +22,8 @@ pub enum Schedule {
     Generated(Generated),
     /// Read from a file.
     Recorded(Recording),
+    /// What one of several load generators sends of one of the others.
+    Part(Part),
 }
 
 /// Invocations that are computed from rates.
@@ -55,6 +58,7 @@ impl Schedule {
         match self {
             Self::Generated(generated) => generated.end_ns(),
             Self::Recorded(recording) => recording.end_ns(),
+            Self::Part(part) => part.whole().end_ns(),
         }
     }
 
@@ -63,6 +67,7 @@ impl Schedule {
         match self {
             Self::Generated(generated) => generated.profile.requests(),
             Self::Recorded(recording) => recording.calls(),
+            Self::Part(part) => part.requests(),
         }
     }
 
@@ -77,7 +82,11 @@ impl Schedule {
 
     /// Whether [`Self::expected`] is only the expected number.
     pub fn is_random(&self) -> bool {
-        matches!(self, Self::Generated(generated) if generated.arrivals != Arrivals::Constant)
+        match self {
+            Self::Generated(generated) => generated.arrivals != Arrivals::Constant,
+            Self::Recorded(_) => false,
+            Self::Part(part) => part.whole().is_random(),
+        }
     }
 
     /// The end of the window of a run that was stopped at `now_ns`, when the next arrival would have been due. At a
@@ -97,6 +106,8 @@ impl Schedule {
     pub fn target_rps(&self) -> f64 {
         let mean = || self.expected() as f64 / units::s(self.end_ns());
         match self {
+            // Its share of the rate of the whole, so that those of all parts add up to it.
+            Self::Part(part) => part.whole().target_rps() * part.share(),
             // A mean of whole requests would be another rate, since the window ends at a whole nanosecond.
             Self::Generated(Generated { profile, arrivals, .. })
                 if profile.only_rate().is_some() || *arrivals != Arrivals::Constant =>
@@ -115,17 +126,24 @@ impl Schedule {
                 ..generated.clone()
             }),
             Self::Recorded(recording) => Self::Recorded(recording.beginning(duration_ns)),
+            Self::Part(part) => Self::Part(Part::new(part.whole().beginning(duration_ns), part.shard)),
+        }
+    }
+
+    /// What it is, if it is not a part, or what it is a part of.
+    pub fn whole(&self) -> &Self {
+        match self {
+            Self::Part(part) => part.whole(),
+            whole => whole,
         }
     }
 
     /// All arrivals, in the order of their due times. They are computed one by one.
     pub fn iter(&self) -> Box<dyn Iterator<Item = Arrival> + Send + '_> {
         match self {
-            Self::Generated(generated) => {
-                let calls = generated.times_ns().zip(generated.walk.steps());
-                Box::new(numbered(calls))
-            }
+            Self::Generated(generated) => Box::new(generated.arrivals(|_| true)),
             Self::Recorded(recording) => Box::new(numbered(recording.iter())),
+            Self::Part(part) => part.iter(),
         }
     }
 }
@@ -138,12 +156,24 @@ impl Generated {
         }
     }
 
-    fn times_ns(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
+    /// The arrivals whose numbers are chosen. The times of others are not computed.
+    pub(super) fn arrivals(
+        &self,
+        mut is_chosen: impl FnMut(u64) -> bool + Send,
+    ) -> impl Iterator<Item = Arrival> + Send {
+        let calls = (0..).zip(self.walk.steps()).zip(self.areas());
+        let chosen = calls.filter(move |((sequence, _), _)| is_chosen(*sequence));
+        let times = self.profile.times_ns(chosen.map(|(call, area)| (area, call)));
+        times.map(|(intended_ns, (sequence, endpoint))| Arrival { sequence, endpoint, intended_ns })
+    }
+
+    /// The areas under the rate at which requests are due.
+    fn areas(&self) -> Box<dyn Iterator<Item = u128> + Send> {
         match self.arrivals {
-            Arrivals::Constant => Box::new(self.profile.times_ns((0..).map(|n| n * REQUEST))),
+            Arrivals::Constant => Box::new((0..).map(|n| n * REQUEST)),
             // Where the rate changes, time passes as fast as the rate: distances are drawn in requests.
-            Arrivals::Poisson => Box::new(self.profile.times_ns(self.random_areas(exponential, exponential))),
-            Arrivals::Uniform => Box::new(self.profile.times_ns(self.random_areas(first_uniform, uniform))),
+            Arrivals::Poisson => Box::new(self.random_areas(exponential, exponential)),
+            Arrivals::Uniform => Box::new(self.random_areas(first_uniform, uniform)),
         }
     }
 
@@ -152,7 +182,7 @@ impl Generated {
         &self,
         first: fn(f64) -> f64,
         further: fn(f64) -> f64,
-    ) -> impl Iterator<Item = u128> + Send {
+    ) -> impl Iterator<Item = u128> + Send + use<> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let distances = std::iter::once(first).chain(std::iter::repeat(further));
         distances.scan(0_u128, move |area, distance| {
@@ -165,7 +195,9 @@ impl Generated {
 }
 
 /// Arrivals from their due times and endpoints.
-fn numbered(calls: impl Iterator<Item = (u64, usize)> + Send) -> impl Iterator<Item = Arrival> + Send {
+pub(super) fn numbered(
+    calls: impl Iterator<Item = (u64, usize)> + Send,
+) -> impl Iterator<Item = Arrival> + Send {
     (0..).zip(calls).map(|(sequence, (intended_ns, endpoint))| Arrival { sequence, endpoint, intended_ns })
 }
 

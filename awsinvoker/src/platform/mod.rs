@@ -24,6 +24,7 @@ mod tools;
 
 use futures_util::future::join_all;
 use run_record::Reply;
+use run_record::run_info::ServerClock;
 
 pub use call::{Answer, Call, ReadyConnection, SocketTimes};
 use description::TargetDescription;
@@ -201,6 +202,15 @@ impl Platform {
             Target::Grpc(_) => 0,
         };
         self.targets.iter().map(of).max().unwrap_or(0)
+    }
+
+    /// The clock of the first target that tells its time. Servers behind gRPC do not.
+    pub(crate) async fn server_clock(&self) -> Option<ServerClock> {
+        let lambda = self.targets.iter().find_map(|target| match target {
+            Target::Lambda(lambda) => Some(lambda),
+            Target::Grpc(_) => None,
+        })?;
+        lambda.server_clock().await
     }
 }
 

@@ -1,6 +1,8 @@
 //! How a run was made: what `run.json` holds, so that the run can be made again.
 
+mod clock_info;
 mod preflight_call;
+mod shard_info;
 mod target_info;
 
 use std::collections::BTreeMap;
@@ -9,7 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use self::clock_info::{ClockInfo, ServerClock, TimeService};
 pub use self::preflight_call::PreflightCall;
+pub use self::shard_info::{MergedShard, ShardInfo};
 pub use self::target_info::{
     ConnectionInfo, Connections, DockerInfo, LocalInfo, PlatformKind, Protocol, TargetInfo,
 };
@@ -18,7 +22,7 @@ use crate::cost::Prices;
 use crate::warning::Warning;
 
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// How a run was made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -38,8 +42,12 @@ pub struct RunInfo {
     pub versions: BTreeMap<String, String>,
     /// How the load generator was built.
     pub build: Build,
-    /// The machine of the load generator.
+    /// The machine of the load generator; of a merged run, that of its first shard, without how busy it was.
     pub machine: Machine,
+    /// The clock of the load generator; of a merged run, that of its first shard.
+    pub clock: ClockInfo,
+    /// The runs of shards that were merged into this one, by index; empty if it is no merged run.
+    pub merged_from: Vec<MergedShard>,
     /// What the cost is computed from.
     pub prices: Prices,
 }
@@ -108,6 +116,8 @@ pub struct Configuration {
     pub order: Option<Order>,
     /// What everything random is drawn from.
     pub seed: u64,
+    /// Which part of a common load was sent; null if all of it was. Then `stages` are those of the common load.
+    pub shard: Option<ShardInfo>,
     /// What was called before the run and not counted.
     pub warm_up: Option<WarmUp>,
     /// The calls before the run and before the warm-up that let the platform have environments ready; not counted.
@@ -154,6 +164,8 @@ pub struct StageInfo {
 pub struct ScheduleFile {
     /// Its path.
     pub path: String,
+    /// SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
     /// Its format.
     pub format: ScheduleFormat,
     /// What its times were multiplied by.
@@ -406,6 +418,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             arrivals: Some(Arrivals::Poisson),
             order: Some(Order::Shuffled),
             seed: 7,
+            shard: None,
             warm_up: Some(WarmUp { time_s: 1.0, requests: 200, failed: 1 }),
             prewarm: Some(Prewarm { calls_per_endpoint: 4, failed: 0, environments: Some(4) }),
             expected_requests: Some(3000),
@@ -434,6 +447,8 @@ pub(crate) fn test_run_info() -> RunInfo {
             }),
             after: None,
         },
+        clock: ClockInfo::default(),
+        merged_from: Vec::new(),
         prices: Prices::default(),
     }
 }

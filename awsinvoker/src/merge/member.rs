@@ -1,0 +1,107 @@
+//! The run of one shard, reduced to what merging needs: payloads and preflights of a thousand shards would fill the memory.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use run_record::run_dir::RunDir;
+use run_record::run_info::{End, MergedShard, Prewarm, ShardInfo, WarmUp};
+use run_record::verdict::Verdict;
+use run_record::{RunInfo, wall_clock};
+
+use super::MergeError;
+use super::agreement::{self, Disagreement};
+
+/// The run of one shard.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    /// What is kept of it in the merged run.
+    pub(super) shard: MergedShard,
+    /// Its part of the common load.
+    pub(super) part: ShardInfo,
+    /// Requests of a round; absent if a file has the endpoint of each request.
+    pub(super) round_len: Option<u64>,
+    pub(super) end: End,
+    pub(super) warm_up: Option<WarmUp>,
+    pub(super) prewarm: Option<Prewarm>,
+    /// When it started, by its own clock, to the millisecond.
+    pub(super) started: SystemTime,
+}
+
+/// Reads the runs in these folders, and checks that they are those of all shards of one load at one time. They are in the
+/// order of their indices.
+pub(super) fn read_all(folders: &[PathBuf]) -> Result<Vec<Member>, MergeError> {
+    let mut members = Vec::with_capacity(folders.len());
+    let mut first: Option<agreement::Common> = None;
+    for folder in folders {
+        let info = RunDir::open(folder).read_info()?;
+        let common = agreement::Common::new(folder, &info);
+        match &first {
+            Some(first) => first.check(&common)?,
+            None => first = Some(common),
+        }
+        members.push(Member::new(folder, info)?);
+    }
+    members.sort_by_key(|member| member.shard.index);
+    agreement::check(&members)?;
+    start_together(&mut members);
+    for member in &mut members {
+        let summary = member.run_dir().read_summary()?;
+        (member.shard.verdict, member.shard.warnings) = (summary.verdict, summary.warnings);
+    }
+    Ok(members)
+}
+
+impl Member {
+    fn new(folder: &Path, info: RunInfo) -> Result<Self, Disagreement> {
+        let text = folder.display().to_string();
+        let part = info.configuration.shard.ok_or_else(|| Disagreement::NoShard(text.clone()))?;
+        let end = info.end.ok_or_else(|| Disagreement::NoEnd(text.clone()))?;
+        let started = wall_clock::from_rfc3339(&info.start)
+            .ok_or_else(|| Disagreement::Start { folder: text.clone(), start: info.start.clone() })?;
+        Ok(Self {
+            part,
+            round_len: info.configuration.order.map(|_| info.configuration.endpoints_file.entries),
+            warm_up: info.configuration.warm_up,
+            prewarm: info.configuration.prewarm,
+            started,
+            shard: MergedShard {
+                folder: text,
+                index: part.index,
+                start: info.start,
+                offset_ns: 0,
+                issued: end.issued,
+                clock: info.clock,
+                machine: info.machine,
+                circumstances: end.circumstances.clone(),
+                verdict: Verdict { valid: true, reasons: Vec::new() },
+                warnings: Vec::new(),
+            },
+            end,
+        })
+    }
+
+    /// The folder of its run.
+    pub(super) fn run_dir(&self) -> RunDir {
+        RunDir::open(Path::new(&self.shard.folder))
+    }
+
+    /// The file of this name in its folder, for messages.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        Path::new(&self.shard.folder).join(name)
+    }
+
+    /// How it was made.
+    pub(super) fn info(&self) -> Result<RunInfo, MergeError> {
+        Ok(self.run_dir().read_info()?)
+    }
+}
+
+/// Notes how much later than the merged run each started: than the common `--start-at`, or without one than the first.
+fn start_together(members: &mut [Member]) {
+    let Some(first) = members.iter().map(|member| member.started).min() else { return };
+    for member in members {
+        let late = member.started.duration_since(first).unwrap_or_default();
+        let late_ns = u64::try_from(late.as_nanos()).unwrap_or(u64::MAX);
+        member.shard.offset_ns = member.shard.clock.late_ns.unwrap_or(late_ns);
+    }
+}
