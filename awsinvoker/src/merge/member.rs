@@ -35,11 +35,11 @@ pub(super) fn read_all(folders: &[PathBuf]) -> Result<Vec<Member>, MergeError> {
     for folder in folders {
         let info = RunDir::open(folder).read_info()?;
         let common = agreement::Common::new(folder, &info);
+        members.push(Member::new(folder, info)?);
         match &first {
             Some(first) => first.check(&common)?,
             None => first = Some(common),
         }
-        members.push(Member::new(folder, info)?);
     }
     members.sort_by_key(|member| member.shard.index);
     agreement::check(&members)?;

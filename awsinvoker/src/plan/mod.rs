@@ -129,9 +129,9 @@ impl Plan {
             Some(callers) => calls_within("--concurrency", callers)?,
             None => calls_within("--max-in-flight", args.max_in_flight)?,
         };
-        let latency_file = LatencyFile::new(&args.latf)?;
         let endpoints = endpoints_file::read(args.endpoints_file.as_deref(), args.platform.local)?;
         let (workload, note) = workload(&args.load, &endpoints)?;
+        let latency_file = LatencyFile::new(&args.latf)?.of_shard(&workload);
         check_schedule_out(&args.load, &workload)?;
         let thresholds = thresholds(&args.threshold, &endpoints.names())?;
         Ok(Self {
@@ -260,6 +260,16 @@ impl LatencyFile {
     }
 }
 
+impl LatencyFile {
+    /// With the index of the shard in its name, so that shards that run in one folder do not replace each other's.
+    fn of_shard(mut self, workload: &Workload) -> Self {
+        if let Some(Schedule::Part(part)) = workload.schedule() {
+            self.name = format!("shard{}_{}", part.shard.index(), self.name);
+        }
+        self
+    }
+}
+
 fn seconds_within(flag: &'static str, seconds: f64, max: f64) -> Result<f64, PlanError> {
     if (MIN_TIME_S..=max).contains(&seconds) {
         return Ok(seconds);
@@ -350,6 +360,7 @@ mod tests {
         let plan = resolve("-rps 200000 -time 3 --shard 1/2", ONE).unwrap();
         assert_eq!((plan.workload.expected(), plan.workload.target_rps()), (Some(300_000), Some(100_000.0)));
         assert_eq!(plan.workload.to_string(), "300000 requests in 3 s (100000/s)");
+        assert_eq!(plan.latency_file.name, "shard1_lat.csv");
         // A single rate goes on, also for a part of it.
         assert!(resolve("-rps 20 -time 3 --shard 1/2 --warm-up 9", ONE).is_ok());
     }

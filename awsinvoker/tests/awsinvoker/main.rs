@@ -16,6 +16,7 @@ mod local_process;
 mod preflight;
 mod report;
 mod run;
+mod shards;
 mod support;
 mod targets;
 mod terminal;

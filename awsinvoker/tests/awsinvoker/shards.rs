@@ -1,0 +1,173 @@
+//! Several load generators that send one load, and `awsinvoker merge`, with the real binary.
+
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, SystemTime};
+
+use run_record::run_dir::RunDir;
+use run_record::{Outcome, RunInfo, Sample, View, wall_clock};
+
+use crate::support::{Bench, stderr, stdout};
+
+const TWO: &str = r#"[{"hostname": "string", "weight": 2}, {"hostname": "throttled"}]"#;
+const LOAD: &str = "-rps 100 -time 1.5 --arrivals poisson --order shuffled --seed 7";
+
+/// So long after now that awsinvoker is ready, also on a busy machine.
+fn soon() -> String {
+    at(3.0)
+}
+
+/// The time so many seconds from now, or before it.
+#[expect(clippy::disallowed_methods, reason = "runs start by the time of day")]
+fn at(seconds: f64) -> String {
+    wall_clock::rfc3339(
+        SystemTime::now() + Duration::from_secs_f64(600.0 + seconds) - Duration::from_secs(600),
+    )
+}
+
+fn start(bench: &Bench, line: &str) -> Child {
+    bench.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Makes the runs of all shards at one time, in the folders `0`, `1` and so on.
+fn make_shards(bench: &Bench, load: &str, total: u32) -> Vec<Output> {
+    let start_at = soon();
+    let line = |index| format!("{load} --shard {index}/{total} --start-at {start_at} --out {index}");
+    let runs: Vec<_> = (0..total).map(|index| start(bench, &line(index))).collect();
+    runs.into_iter().map(|run| run.wait_with_output().unwrap()).collect()
+}
+
+fn merge(bench: &Bench, folders: &str) -> Output {
+    bench.bare_command(&format!("merge {folders} --out out")).output().unwrap()
+}
+
+fn info(bench: &Bench, folder: &str) -> RunInfo {
+    RunDir::open(&bench.path(folder)).read_info().unwrap()
+}
+
+/// Number, time and endpoint of each request.
+fn arrivals(samples: &[Sample]) -> Vec<(u64, u64, usize)> {
+    let arrivals = samples.iter().map(|sample| sample.arrival);
+    arrivals.map(|arrival| (arrival.sequence, arrival.intended_ns, arrival.endpoint)).collect()
+}
+
+#[test]
+fn shards_send_together_what_one_load_generator_sends() {
+    let bench = Bench::new(TWO);
+    let single = bench.run(LOAD);
+    let (expected, single_info) = (arrivals(&bench.samples()), info(&bench, "out"));
+    std::fs::rename(bench.path("out"), bench.path("single")).unwrap();
+    let shards = make_shards(&bench, LOAD, 3);
+    let merged = merge(&bench, "2 0 1");
+    assert!(matches!(merged.status.code(), Some(0 | 4)), "{}\n{}", stdout(&merged), stderr(&merged));
+    assert_eq!(stderr(&merged), "", "{}", stdout(&single));
+
+    let (summary, merged_info) = (bench.run_dir().read_summary().unwrap(), info(&bench, "out"));
+    let starts: Vec<_> = merged_info.merged_from.iter().map(|shard| shard.offset_ns).collect();
+    if starts == [0, 0, 0] {
+        assert_eq!(arrivals(&bench.samples()), expected);
+        assert!(!stdout(&merged).contains("invalid: the shards started"), "{}", stdout(&merged));
+    } else {
+        // The machine was so busy that not all were ready in time, which has to be told.
+        assert!(stdout(&merged).contains("later than --start-at asked for"), "{}", stdout(&merged));
+    }
+    assert_eq!(merged_info.end.as_ref().unwrap().target_rps, single_info.end.unwrap().target_rps);
+    assert_eq!(merged_info.configuration.expected_requests, single_info.configuration.expected_requests);
+
+    // What is published of the shards adds up.
+    let of_shards: Vec<_> =
+        (0..3).map(|index| RunDir::open(&bench.path(&index.to_string())).read_summary().unwrap()).collect();
+    let issued: Vec<_> = of_shards.iter().map(|shard| shard.issued).collect();
+    assert_eq!((issued.iter().sum::<u64>(), summary.issued), (expected.len() as u64, expected.len() as u64));
+    assert!(issued.iter().all(|count| *count > 0), "{issued:?}");
+    let throttled =
+        |summary: &run_record::Summary| summary.failures.causes.iter().map(|cause| cause.count).sum::<u64>();
+    assert_eq!(of_shards.iter().map(throttled).sum::<u64>(), throttled(&summary));
+    assert_eq!(throttled(&summary), summary.endpoints[1].outcomes.0[Outcome::Throttled as usize]);
+    let response = run_record::names::Tag::latency("string", View::Response, Outcome::Ok);
+    let intervals = bench.run_dir().read_intervals().unwrap().records;
+    let logged = intervals
+        .iter()
+        .filter(|interval| interval.tag == response)
+        .map(|interval| interval.histogram.count());
+    assert_eq!(logged.sum::<u64>(), summary.completed);
+    assert_eq!(bench.read("out/string.hgrm").matches("Total count").count(), 1);
+
+    // It reads like any other run.
+    let reported = bench.bare_command("report out").output().unwrap();
+    assert_eq!((stdout(&reported), stderr(&reported)), (stdout(&merged), ""));
+    // So does a shard.
+    let reported = bench.bare_command("report 1").output().unwrap();
+    assert_eq!(stdout(&reported), stdout(&shards[1]).split_once('\n').unwrap().1);
+    let server = info(&bench, "1").clock.server.unwrap();
+    assert!((-2_000_000_000..=0).contains(&server.ahead_min_ns), "the same clock, {server:?}");
+    assert!((0..=3_000_000_000).contains(&server.ahead_max_ns), "{server:?}");
+}
+
+#[test]
+fn what_is_not_one_load_is_not_merged_and_leaves_nothing() {
+    let bench = Bench::new(r#"[{"hostname": "string"}, {"hostname": "throttled"}]"#);
+    make_shards(&bench, "-rps 100 -time 0.5", 2);
+    let refused = |folders: &str| {
+        let output = merge(&bench, folders);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{}", stderr(&output));
+        if bench.path("out").exists() {
+            assert_eq!(bench.files("out"), [""; 0]);
+        }
+        stderr(&output).to_owned()
+    };
+    insta::assert_snapshot!(refused("1"), @"error: 1 of 2 shards are there, the first that is missing is shard 0; expected all of them");
+    insta::assert_snapshot!(refused("1 1"), @"error: 1 and 1 are both shard 1; expected each shard once");
+    bench.command("-rps 100 -time 0.5 --shard 1/2 --seed 8 --out other").output().unwrap();
+    insta::assert_snapshot!(refused("0 other"), @"error: configuration.seed is 0 in 0 and 8 in other; expected parts of one load");
+    bench.command("-rps 100 -time 0.1 --out whole").output().unwrap();
+    insta::assert_snapshot!(refused("0 whole"), @"error: whole: the run was made without --shard, so it is no part of a load");
+    let samples = bench.read("1/samples.csv");
+    let (rest, last) = samples.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(bench.path("1/samples.csv"), format!("{rest}\n")).unwrap();
+    insta::assert_snapshot!(refused("0 1"), @"error: 1/samples.csv: it has 23 of 24 requests; make the run of this shard again");
+    let before = rest.rsplit_once('\n').unwrap().1;
+    std::fs::write(bench.path("1/samples.csv"), samples.replace(last, before)).unwrap();
+    assert!(
+        refused("0 1")
+            .contains(" is not of shard 1, or another line has it, too; make the run of this shard again")
+    );
+}
+
+#[test]
+fn loads_one_after_the_other_are_not_merged() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    for index in 0..2 {
+        bench.command(&format!("-rps 100 -time 0.1 --shard {index}/2 --out {index}")).output().unwrap();
+    }
+    let output = merge(&bench, "0 1");
+    assert_eq!(output.status.code(), Some(1));
+    let (error, throttled) =
+        (stderr(&output), "an array that is throttled, as by Slurm's `%`, cannot make one load together");
+    assert!(error.starts_with("error: 0 ended its load 0.") && error.contains(throttled), "{error}");
+}
+
+#[test]
+fn who_comes_late_is_told_and_who_comes_too_late_measures_nothing() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let late =
+        bench.command(&format!("-rps 20 -time 3 --start-at {} --out late", at(-0.5))).output().unwrap();
+    assert_eq!(late.status.code(), Some(4), "{}", stderr(&late));
+    assert!(stdout(&late).contains("s later than --start-at asked for"), "{}", stdout(&late));
+    let late_ns = info(&bench, "late").clock.late_ns.unwrap();
+    assert!(late_ns >= 500_000_000, "{late_ns}");
+    let over =
+        bench.command(&format!("-rps 20 -time 1 --start-at {} --out over", at(-30.0))).output().unwrap();
+    assert_eq!((over.status.code(), stdout(&over), bench.path("over").exists()), (Some(1), "", false));
+    assert!(stderr(&over).contains(": the load would have been over 2"), "{}", stderr(&over));
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_the_start() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let mut run = start(&bench, &format!("-rps 1 --start-at {} --out out", at(600.0)));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(run.try_wait().unwrap().is_none(), "it waits");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::TERM)
+        .unwrap();
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(143));
+}
