@@ -176,7 +176,6 @@ class Slurm(unittest.TestCase):
         array = self.submit("runs", 12).split()[1]
         wait_until(lambda: list(cluster.states().values()).count("R") == NODES, "all tasks run")
         folder = cluster.folder / "runs"
-        wait_until((folder / "latencies").exists, "a task is about to wait for the start")
         cluster.run("scontrol", "requeue", f"{array}_2")
         wait_until(lambda: cluster.states().get("2") == "PD", "the task waits again")
         # Slurm would wait for two minutes.

@@ -8,7 +8,8 @@ use clap::Parser;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "awsinvoker merge", version)]
 pub struct MergeArgs {
-    /// Folders of the shards' runs, in any order
+    /// Folders of the shards' runs in any order, or a folder that holds them. What a shard left that was killed is passed over
+    /// if the shard was made again
     #[arg(value_name = "DIR", required = true)]
     pub folders: Vec<PathBuf>,
     /// Folder for the joined run, new or empty

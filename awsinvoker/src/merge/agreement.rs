@@ -23,11 +23,9 @@ pub enum Disagreement {
     #[error("{0}: the run was made without --shard, so it is no part of a load")]
     NoShard(String),
     #[error(
-        "{0}: the end of the run is missing: it goes on, or was killed; make the run of this shard again"
+        "{folder}: the run of shard {index} goes on, was ended early, or was killed; make the runs of all shards again"
     )]
-    NoEnd(String),
-    #[error("{folder}: the run was ended early, after {seconds} s; make the run of this shard again")]
-    Interrupted { folder: String, seconds: String },
+    NoEnd { folder: String, index: u32 },
     #[error("{folder}: `start` of run.json is `{start}`, expected a time such as 2026-11-30T19:30:00.000Z")]
     Start { folder: String, start: String },
     #[error("{folder}: there is no shard {index} of {total}")]
@@ -132,16 +130,13 @@ fn difference<'a>(one: &'a Value, other: &'a Value, key: &str) -> Option<(String
     }
 }
 
-/// Checks that all shards are there, once each, that they were complete, that they loaded at the same time, and that their
+/// Checks that all shards are there, once each, that they loaded at the same time, and that their
 /// clocks agree. They are in the order of their indices.
 pub(super) fn check(members: &[Member]) -> Result<(), Disagreement> {
     for member in members {
         let (folder, ShardInfo { index, total, .. }) = (member.shard.folder.clone(), member.part);
         if Shard::new(index, total).is_none() {
             return Err(Disagreement::Bounds { folder, index, total });
-        }
-        if let Some(ns) = member.end.interrupted_ns {
-            return Err(Disagreement::Interrupted { folder, seconds: seconds(ns) });
         }
     }
     check_indices(members)?;

@@ -10,7 +10,7 @@ mod member;
 mod samples;
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use run_record::format::{FormatError, hgrm, json};
@@ -34,9 +34,13 @@ pub enum MergeError {
     RunDir(#[from] RunDirError),
     #[error(transparent)]
     Disagreement(#[from] Disagreement),
-    #[error("{}: request {sequence} is not of shard {index}, or another line has it, too; make the run of this shard again", path.display())]
+    #[error("{}: cannot be used as a folder of runs: {source}", path.display())]
+    Folder { path: PathBuf, source: io::Error },
+    #[error("{}: there is no run in it, expected the folder of a run, or of runs", .0.display())]
+    NoRun(PathBuf),
+    #[error("{}: request {sequence} is not of shard {index}, or another line has it, too; make the runs of all shards again", path.display())]
     Stranger { path: PathBuf, sequence: u64, index: u32 },
-    #[error("{}: it has {found} of {expected} requests; make the run of this shard again", path.display())]
+    #[error("{}: it has {found} of {expected} requests; make the runs of all shards again", path.display())]
     Incomplete { path: PathBuf, found: u64, expected: u64 },
     #[error("request {0} is in none of the runs: they are not parts of one schedule")]
     Gap(u64),

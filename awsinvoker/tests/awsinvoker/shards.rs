@@ -3,6 +3,7 @@
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
+use run_record::format::json;
 use run_record::run_dir::RunDir;
 use run_record::{Outcome, RunInfo, Sample, View, wall_clock};
 
@@ -57,9 +58,15 @@ fn shards_send_together_what_one_load_generator_sends() {
     let (expected, single_info) = (arrivals(&bench.samples()), info(&bench, "out"));
     std::fs::rename(bench.path("out"), bench.path("single")).unwrap();
     let shards = make_shards(&bench, LOAD, 3);
-    let merged = merge(&bench, "2 0 1");
+    // What a shard left that was killed, and made again.
+    std::fs::create_dir_all(bench.path("all/killed")).unwrap();
+    let killed = RunInfo { end: None, ..info(&bench, "1") };
+    std::fs::write(bench.path("all/killed/run.json"), json::write(&killed).unwrap()).unwrap();
+    std::fs::rename(bench.path("2"), bench.path("all/2")).unwrap();
+    let merged = merge(&bench, "all 0 1");
     assert!(matches!(merged.status.code(), Some(0 | 4)), "{}\n{}", stdout(&merged), stderr(&merged));
-    assert_eq!(stderr(&merged), "", "{}", stdout(&single));
+    let told = "all/killed is passed over: shard 1 did not end there, and was made again in 1";
+    assert!(stderr(&merged).contains(told), "{}\n{}", stderr(&merged), stdout(&single));
 
     let (summary, merged_info) = (bench.run_dir().read_summary().unwrap(), info(&bench, "out"));
     let starts: Vec<_> = merged_info.merged_from.iter().map(|shard| shard.offset_ns).collect();
@@ -75,7 +82,7 @@ fn shards_send_together_what_one_load_generator_sends() {
 
     // What is published of the shards adds up.
     let of_shards: Vec<_> =
-        (0..3).map(|index| RunDir::open(&bench.path(&index.to_string())).read_summary().unwrap()).collect();
+        ["0", "1", "all/2"].map(|folder| RunDir::open(&bench.path(folder)).read_summary().unwrap()).to_vec();
     let issued: Vec<_> = of_shards.iter().map(|shard| shard.issued).collect();
     assert_eq!((issued.iter().sum::<u64>(), summary.issued), (expected.len() as u64, expected.len() as u64));
     assert!(issued.iter().all(|count| *count > 0), "{issued:?}");
@@ -124,12 +131,12 @@ fn what_is_not_one_load_is_not_merged_and_leaves_nothing() {
     let samples = bench.read("1/samples.csv");
     let (rest, last) = samples.trim_end().rsplit_once('\n').unwrap();
     std::fs::write(bench.path("1/samples.csv"), format!("{rest}\n")).unwrap();
-    insta::assert_snapshot!(refused("0 1"), @"error: 1/samples.csv: it has 23 of 24 requests; make the run of this shard again");
+    insta::assert_snapshot!(refused("0 1"), @"error: 1/samples.csv: it has 23 of 24 requests; make the runs of all shards again");
     let before = rest.rsplit_once('\n').unwrap().1;
     std::fs::write(bench.path("1/samples.csv"), samples.replace(last, before)).unwrap();
     assert!(
         refused("0 1")
-            .contains(" is not of shard 1, or another line has it, too; make the run of this shard again")
+            .contains(" is not of shard 1, or another line has it, too; make the runs of all shards again")
     );
 }
 
@@ -159,6 +166,31 @@ fn who_comes_late_is_told_and_who_comes_too_late_measures_nothing() {
         bench.command(&format!("-rps 20 -time 1 --start-at {} --out over", at(-30.0))).output().unwrap();
     assert_eq!((over.status.code(), stdout(&over), bench.path("over").exists()), (Some(1), "", false));
     assert!(stderr(&over).contains(": the load would have been over 2"), "{}", stderr(&over));
+}
+
+#[test]
+fn a_shard_that_comes_late_makes_no_valid_load() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let start_at = soon();
+    let line = |index| format!("-rps 50 -time 4 --shard {index}/2 --start-at {start_at} --out {index}");
+    let first = start(&bench, &line(0));
+    std::thread::sleep(Duration::from_secs(4));
+    bench.command(&line(1)).output().unwrap();
+    first.wait_with_output().unwrap();
+    let merged = merge(&bench, "0 1");
+    assert_eq!(merged.status.code(), Some(4), "{}", stderr(&merged));
+    let text = stdout(&merged);
+    assert!(text.contains("\ninvalid: the shards started up to "), "{text}");
+    assert!(text.starts_with("Issued / completed requests: 200, 200\n"), "{text}");
+    let info = info(&bench, "out");
+    let [in_time, late] = &info.merged_from[..] else { panic!("{:?}", info.merged_from) };
+    assert_eq!(Some(late.offset_ns), late.clock.late_ns);
+    assert!(late.offset_ns > in_time.offset_ns && !late.verdict.valid);
+    // The times of the late one are by the clock of the other.
+    let mut samples = bench.samples();
+    samples.retain(|sample| sample.arrival.sequence % 2 == 1);
+    assert_eq!(samples[0].arrival.intended_ns, late.offset_ns + 20_000_000);
+    assert_eq!(info.end.unwrap().window_ns, late.offset_ns + 4_000_000_000);
 }
 
 #[test]
