@@ -193,3 +193,34 @@ fn check_clocks(members: &[Member]) -> Result<(), Disagreement> {
 fn seconds(ns: u64) -> String {
     format!("{:.3}", units::s(ns))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_named_by_its_place() {
+        let one = json!({ "a": [1, { "b": null }], "c": 1 });
+        let found = |other: Value| difference(&one, &other, "").map(|(key, ..)| key);
+        assert_eq!(found(one.clone()), None);
+        assert_eq!(found(json!({ "a": [1, { "b": 2 }], "c": 2 })).as_deref(), Some("a.1.b"));
+        assert_eq!(found(json!({ "a": [1, { "b": null }] })).as_deref(), Some("c"));
+        assert_eq!(found(json!({ "a": [1], "c": 1 })).as_deref(), Some("a"));
+        assert_eq!(found(json!({ "a": [1, { "b": null }], "c": 1, "d": 1 })).as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn what_is_each_shards_own_is_not_compared() {
+        let configuration = |index: u32, failed: u64, seed: u64| {
+            let mut value = json!({
+                "shard": { "index": index, "total": 2 }, "seed": seed, "rps": f64::from(index), "prewarm": null,
+                "warm_up": { "time_s": 1.0, "requests": index, "failed": failed },
+                "endpoints": [{ "name": "f", "preflight": { "cold": index == 0 } }],
+            });
+            forget_own(&mut value);
+            value
+        };
+        assert_eq!(configuration(0, 0, 7), configuration(1, 3, 7));
+        assert_ne!(configuration(0, 0, 7), configuration(0, 0, 8));
+    }
+}

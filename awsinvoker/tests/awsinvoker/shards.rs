@@ -1,11 +1,18 @@
 //! Several load generators that send one load, and `awsinvoker merge`, with the real binary.
 
+use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
-use run_record::format::json;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use run_record::format::{hlog, json, samples_csv};
 use run_record::run_dir::RunDir;
-use run_record::{Outcome, RunInfo, Sample, View, wall_clock};
+use run_record::run_info::{ClockInfo, LoadKind, ShardInfo};
+use run_record::summary::Course;
+use run_record::{
+    Arrival, Outcome, Reply, RunInfo, Sample, Shard, Summary, Timing, Totals, View, wall_clock,
+};
 
 use crate::support::{Bench, stderr, stdout};
 
@@ -86,8 +93,7 @@ fn shards_send_together_what_one_load_generator_sends() {
     let issued: Vec<_> = of_shards.iter().map(|shard| shard.issued).collect();
     assert_eq!((issued.iter().sum::<u64>(), summary.issued), (expected.len() as u64, expected.len() as u64));
     assert!(issued.iter().all(|count| *count > 0), "{issued:?}");
-    let throttled =
-        |summary: &run_record::Summary| summary.failures.causes.iter().map(|cause| cause.count).sum::<u64>();
+    let throttled = |summary: &Summary| summary.failures.causes.iter().map(|cause| cause.count).sum::<u64>();
     assert_eq!(of_shards.iter().map(throttled).sum::<u64>(), throttled(&summary));
     assert_eq!(throttled(&summary), summary.endpoints[1].outcomes.0[Outcome::Throttled as usize]);
     let response = run_record::names::Tag::latency("string", View::Response, Outcome::Ok);
@@ -202,4 +208,100 @@ fn a_signal_ends_the_wait_for_the_start() {
     rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::TERM)
         .unwrap();
     assert_eq!(run.wait_with_output().unwrap().status.code(), Some(143));
+}
+
+/// Writes the run of a shard that made these of all samples, as `info` describes all of them.
+fn write_shard(folder: &Path, info: &RunInfo, index: u32, total: u32, samples: &[Sample]) {
+    let shard = Shard::new(index, total).unwrap();
+    let own: Vec<_> =
+        samples.iter().filter(|it| shard.has_request(it.arrival.sequence, 3)).cloned().collect();
+    let together = samples.len() as u64;
+    let mut info = info.clone();
+    info.configuration.shard =
+        Some(ShardInfo { index, total, rps_together: 100.0, requests_together: together });
+    let end = info.end.as_mut().unwrap();
+    (end.issued, end.sent_in_window) = (own.len() as u64, own.len() as u64);
+    end.finished_ns = u64::MAX / 2;
+    let run_dir = RunDir::create(Some(folder), SystemTime::UNIX_EPOCH).unwrap();
+    run_dir.write("run.json", &json::write(&info).unwrap()).unwrap();
+    let (names, mut csv, mut log) = (info.endpoint_names(), Vec::from(samples_csv::HEADER), Vec::new());
+    own.iter().for_each(|it| samples_csv::write(&mut csv, it, &names[it.arrival.endpoint]).unwrap());
+    hlog::write_header(&mut log, SystemTime::UNIX_EPOCH).unwrap();
+    run_dir.write("samples.csv", &csv).unwrap();
+    run_dir.write("latency.hlog", &log).unwrap();
+    run_dir.write("summary.json", &json::write(&summary(&info, &totals(&own))).unwrap()).unwrap();
+}
+
+fn totals(samples: &[Sample]) -> Totals {
+    let mut totals = Totals::new(2);
+    samples.iter().for_each(|sample| totals.record(sample));
+    totals
+}
+
+fn summary(info: &RunInfo, totals: &Totals) -> Summary {
+    let course = Course {
+        endpoints: vec![("string", false), ("throttled", false)],
+        target_rps: Some(100.0),
+        issued: totals.samples(),
+        window_ns: info.end.as_ref().unwrap().window_ns,
+        interrupted_ns: None,
+        sent_in_window: totals.samples(),
+        wall_jump_ns: 0,
+        thresholds: &[],
+    };
+    let mut summary = Summary::new(&course, totals).unwrap();
+    summary.price(&info.prices.endpoints, totals);
+    summary
+}
+
+/// What a request may come to: its endpoint, its outcome, how late it was, and how long it took, in microseconds.
+fn made() -> impl Strategy<Value = Vec<(usize, Outcome, u64, u64, Option<bool>)>> {
+    let outcome = prop::sample::select(vec![Outcome::Ok, Outcome::Ok, Outcome::Throttled, Outcome::Dropped]);
+    prop::collection::vec((0..2_usize, outcome, 0..5_000_u64, 1..9_000_000_u64, any::<Option<bool>>()), 9..90)
+}
+
+/// The samples in the order in which they ended.
+fn samples(made: &[(usize, Outcome, u64, u64, Option<bool>)]) -> Vec<Sample> {
+    let sample = |(sequence, (endpoint, outcome, lag_us, service_us, cold)): (u64, &_)| {
+        let (intended_ns, outcome): (u64, Outcome) = (sequence * 10_000_000, *outcome);
+        let issued_ns = intended_ns + lag_us * 1_000;
+        let timing =
+            (outcome != Outcome::Dropped).then(|| Timing::new(issued_ns, issued_ns + service_us * 1_000));
+        let arrival = Arrival { sequence, endpoint: *endpoint, intended_ns };
+        let environment = timing.map(|_| (sequence % 5).to_string());
+        Sample { arrival, timing, reply: Reply { cold: *cold, environment, ..Reply::with_outcome(outcome) } }
+    };
+    let mut samples: Vec<_> = (0..).zip(made).map(sample).collect();
+    samples.sort_by_key(|it: &Sample| it.timing.map_or(it.arrival.intended_ns, |timing| timing.done_ns));
+    samples
+}
+
+#[test]
+fn the_totals_of_any_shards_are_those_of_all_samples() {
+    let bench = Bench::new(r#"[{"hostname": "string", "weight": 2}, {"hostname": "throttled"}]"#);
+    bench.run("-rps 100 -time 0.05");
+    let mut info = info(&bench, "out");
+    info.clock = ClockInfo { start_at: Some(info.start.clone()), late_ns: Some(0), ..ClockInfo::default() };
+    info.configuration.load = LoadKind::Open;
+    let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let result = runner.run(&(made(), 1..=3_u32), |(made, total)| {
+        let (all, parent) = (samples(&made), tempfile::tempdir().unwrap());
+        (0..total)
+            .for_each(|index| write_shard(&parent.path().join(index.to_string()), &info, index, total, &all));
+        let out = parent.path().join("out");
+        awsinvoker::merge(&[parent.path().to_owned()], &out, &mut Vec::new()).unwrap();
+        let (run_dir, mut expected) = (RunDir::open(&out), summary(&info, &totals(&all)));
+        let merged_info = run_dir.read_info().unwrap();
+        prop_assert_eq!(run_dir.read_samples(&merged_info).unwrap().records, all);
+        let mut merged = run_dir.read_summary().unwrap();
+        // Causes that are equally frequent come in any order.
+        for summary in [&mut merged, &mut expected] {
+            summary.failures.causes.sort_by_key(|it| (it.endpoint.clone(), it.outcome));
+        }
+        // What is said of the shards does not follow from the samples.
+        (expected.verdict, expected.warnings) = (merged.verdict.clone(), merged.warnings.clone());
+        prop_assert_eq!(merged, expected);
+        Ok(())
+    });
+    result.unwrap();
 }
