@@ -88,7 +88,7 @@ pub enum Ending {
 /// # Errors
 /// The run could not be made, or not all of it could be saved.
 pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) -> Result<Ending, RunError> {
-    start_at::check(&config.plan)?;
+    start_at::check(config)?;
     // Before signals are taken over: a signal ends this at once.
     write_schedule(&config.plan)?;
     let mut interrupts = Interrupts::new()?;
@@ -148,7 +148,7 @@ async fn prepare(
         }
     }
     preflight::check(config.preflight, configuration)?;
-    info.clock = clock_info(&config.plan, platform).await;
+    info.clock = clock_info(config, platform).await;
     if let Some(calls) = config.plan.prewarm {
         tokio::select! {
             made = prewarm(platform, configuration.endpoints.len(), calls) => configuration.prewarm = Some(made),
@@ -156,17 +156,17 @@ async fn prepare(
         }
     }
     tokio::select! {
-        () = start_at::wait_for_warm_up(&config.plan) => Ok(Prepared::Run(info)),
+        () = start_at::wait_for_warm_up(config) => Ok(Prepared::Run(info)),
         interrupt = interrupts.next() => Ok(Prepared::Interrupted(interrupt)),
     }
 }
 
 /// What is known of the clock. A server is asked only if several load generators have to agree on the time.
-async fn clock_info(plan: &Plan, platform: &Platform) -> ClockInfo {
-    let is_one_of_several =
-        plan.start_at.is_some() || matches!(plan.workload.schedule(), Some(Schedule::Part(_)));
+async fn clock_info(config: &Config, platform: &Platform) -> ClockInfo {
+    let Config { plan, start_at, .. } = config;
+    let is_one_of_several = start_at.is_some() || matches!(plan.workload.schedule(), Some(Schedule::Part(_)));
     let server = if is_one_of_several { platform.server_clock().await } else { None };
-    let start_at = plan.start_at.map(wall_clock::rfc3339);
+    let start_at = start_at.map(wall_clock::rfc3339);
     ClockInfo { start_at, late_ns: None, time_service: time_service::ask().await, server }
 }
 
@@ -192,13 +192,13 @@ async fn measure(
     let interrupted = match interrupted {
         Some(interrupted) => Some(interrupted),
         None => tokio::select! {
-            () = start_at::wait_for_start(plan) => None,
+            () = start_at::wait_for_start(config) => None,
             by = interrupts.next() => Some(Interrupted { by, at_ns: 0 }),
         },
     };
-    start_at::check(plan)?;
+    start_at::check(config)?;
     let (before_start, expired_before_ns) = (Snapshot::take(), platform.expired_credentials_ns());
-    let clock = start_clock(&run_dir, &mut info, left, plan.start_at)?;
+    let clock = start_clock(&run_dir, &mut info, left, config.start_at)?;
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
     let (observers, interrupted) = match interrupted {
         Some(Interrupted { by, .. }) => nothing_issued(observers, by),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use run_record::wall_clock;
 
 use crate::clock::wall_now;
-use crate::plan::Plan;
+use crate::config::Config;
 
 /// Before the start, so that the files of the run can be made.
 const LEAD: Duration = Duration::from_secs(1);
@@ -33,9 +33,9 @@ pub enum StartAtError {
 ///
 /// # Errors
 /// The time is more than a day ahead, or the load would be over.
-pub(crate) fn check(plan: &Plan) -> Result<(), StartAtError> {
-    let Some(at) = plan.start_at else { return Ok(()) };
-    check_at(at, Duration::from_nanos(plan.workload.end_ns()), wall_now())
+pub(crate) fn check(config: &Config) -> Result<(), StartAtError> {
+    let Some(at) = config.start_at else { return Ok(()) };
+    check_at(at, Duration::from_nanos(config.plan.workload.end_ns()), wall_now())
 }
 
 fn check_at(at: SystemTime, window: Duration, now: SystemTime) -> Result<(), StartAtError> {
@@ -52,14 +52,14 @@ fn check_at(at: SystemTime, window: Duration, now: SystemTime) -> Result<(), Sta
 }
 
 /// Waits until the warm-up has to begin, or without one until shortly before the start.
-pub(crate) async fn wait_for_warm_up(plan: &Plan) {
-    let warm_up = plan.warm_up_ns.map(|ns| Duration::from_nanos(ns) + FOR_LAST_ANSWERS);
-    wait_until(plan.start_at, LEAD + warm_up.unwrap_or_default()).await;
+pub(crate) async fn wait_for_warm_up(config: &Config) {
+    let warm_up = config.plan.warm_up_ns.map(|ns| Duration::from_nanos(ns) + FOR_LAST_ANSWERS);
+    wait_until(config.start_at, LEAD + warm_up.unwrap_or_default()).await;
 }
 
 /// Waits until shortly before the start.
-pub(crate) async fn wait_for_start(plan: &Plan) {
-    wait_until(plan.start_at, LEAD).await;
+pub(crate) async fn wait_for_start(config: &Config) {
+    wait_until(config.start_at, LEAD).await;
 }
 
 async fn wait_until(at: Option<SystemTime>, before: Duration) {

@@ -4,8 +4,8 @@ use run_record::RunInfo;
 use run_record::circumstances::Circumstances;
 use run_record::run_info::{End, Machine, Prewarm, WarmUp};
 
-use super::MergeError;
-use super::agreement::Disagreement;
+use super::disagreement::Disagreement;
+use super::error::MergeError;
 use super::member::Member;
 
 /// Describes the run that these are merged to. What all have in common is that of the first, which is read again.

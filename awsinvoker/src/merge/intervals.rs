@@ -15,7 +15,7 @@ use run_record::run_dir::{LATENCY_HLOG, RunDir, RunDirError};
 use run_record::sink::Sink;
 use run_record::units::NS_PER_S;
 
-use super::MergeError;
+use super::error::MergeError;
 use super::member::Member;
 use crate::observe::warn;
 

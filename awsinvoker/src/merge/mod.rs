@@ -4,53 +4,30 @@
 //! checked before anything is written.
 
 mod agreement;
+mod common;
 mod description;
+mod disagreement;
+mod error;
 mod intervals;
 mod member;
+mod members;
 mod samples;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use run_record::format::{FormatError, hgrm, json};
+use run_record::format::{hgrm, json};
 use run_record::names::file_names;
-use run_record::run_dir::{LATENCY_HLOG, RUN_JSON, RunDir, RunDirError, SAMPLES_CSV, SUMMARY_JSON};
-use run_record::sink::SinkError;
+use run_record::run_dir::{LATENCY_HLOG, RUN_JSON, RunDir, SAMPLES_CSV, SUMMARY_JSON};
 use run_record::summary::{Course, SumError};
 use run_record::{RunInfo, Summary, Threshold, Totals, View};
 
 use crate::clock::wall_now;
 use crate::load::allow_files;
 use crate::run::{Ending, ending, say};
-use agreement::Disagreement;
+pub use error::MergeError;
 use member::Member;
-
-/// Why runs cannot be merged.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
-pub enum MergeError {
-    #[error(transparent)]
-    RunDir(#[from] RunDirError),
-    #[error(transparent)]
-    Disagreement(#[from] Disagreement),
-    #[error("{}: cannot be used as a folder of runs: {source}", path.display())]
-    Folder { path: PathBuf, source: io::Error },
-    #[error("{}: there is no run in it, expected the folder of a run, or of runs", .0.display())]
-    NoRun(PathBuf),
-    #[error("{}: request {sequence} is not of shard {index}, or another line has it, too; make the runs of all shards again", path.display())]
-    Stranger { path: PathBuf, sequence: u64, index: u32 },
-    #[error("{}: it has {found} of {expected} requests; make the runs of all shards again", path.display())]
-    Incomplete { path: PathBuf, found: u64, expected: u64 },
-    #[error("request {0} is in none of the runs: they are not parts of one schedule")]
-    Gap(u64),
-    #[error(transparent)]
-    Sum(#[from] SumError),
-    #[error(transparent)]
-    Format(#[from] FormatError),
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-}
 
 /// Merges the runs in these folders to one in the folder `out`, and prints its result to `printed`. Returns how the run
 /// ended, as if it had been made by one load generator.
@@ -59,7 +36,7 @@ pub enum MergeError {
 /// The runs are not those of all shards of one load at one time, they are damaged, or a file cannot be read or written.
 /// Nothing is left in `out` then.
 pub fn merge(folders: &[PathBuf], out: &Path, printed: &mut dyn Write) -> Result<Ending, MergeError> {
-    let members = member::read_all(folders)?;
+    let members = members::read_all(folders)?;
     let info = description::merged(&members)?;
     allow_files(members.len());
     let run_dir = RunDir::create(Some(out), wall_now())?;

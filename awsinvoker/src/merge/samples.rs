@@ -13,7 +13,7 @@ use run_record::number_set::{Inserted, NumberSet};
 use run_record::run_dir::{RunDir, RunDirError, SAMPLES_CSV};
 use run_record::{RunInfo, Sample, Totals};
 
-use super::MergeError;
+use super::error::MergeError;
 use super::member::Member;
 use crate::observe::warn;
 

@@ -4,7 +4,6 @@
 mod distances;
 pub mod endpoints;
 mod endpoints_file;
-mod part;
 mod rate;
 mod recording;
 pub mod schedule;
@@ -16,7 +15,7 @@ mod workload;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use run_record::run_info::{Arrivals, Order};
 use run_record::threshold::ThresholdError;
@@ -25,9 +24,9 @@ use run_record::{Shard, Threshold, units};
 use crate::cli::{Args, ArrivalsArg, FormatArg, LoadArgs, OrderArg};
 use crate::env_vars;
 use endpoints::{Endpoints, EndpointsError};
-pub use part::Part;
 use recording::MAX_CALLS;
 pub use recording::{Recording, RecordingError};
+pub use schedule::Part;
 use schedule::{Generated, Rate, Schedule};
 pub use schedule_file::ScheduleFileError;
 pub use sharding::ShardError;
@@ -55,8 +54,6 @@ pub struct Plan {
     pub seed: u64,
     /// How many calls each endpoint gets at once before the run, not counted.
     pub prewarm: Option<NonZeroU32>,
-    /// The time of day at which the run starts.
-    pub start_at: Option<SystemTime>,
     /// How much of the load is made once before the run and not counted.
     pub warm_up_ns: Option<u64>,
     /// Where to write the schedule.
@@ -137,7 +134,6 @@ impl Plan {
         Ok(Self {
             seed: args.load.seed,
             prewarm: prewarm(&args.load, max_in_flight)?,
-            start_at: args.load.start_at,
             warm_up_ns: warm_up_ns(&args.load, &workload)?,
             schedule_out: args.load.schedule_out.clone(),
             workload,

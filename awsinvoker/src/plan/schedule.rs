@@ -1,15 +1,19 @@
 //! When each invocation is due and whom it calls: pure arithmetic, no clock.
+//!
+//! Several load generators may each send a part of one schedule. A part consists of whole rounds, so that each of them loads
+//! every system equally. In a schedule that is computed, a round is each entry of the endpoints file as often as its weight
+//! says. A file with a schedule has no such rounds. There, round *r* has the call number *r* of each endpoint, so the calls
+//! of each endpoint are dealt out in turn.
 
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use run_record::Arrival;
 use run_record::run_info::{Arrivals, Order};
-use run_record::units;
+use run_record::{Arrival, Shard, units};
 
 use super::distances::{exponential, first_uniform, uniform};
-use super::part::Part;
+use super::endpoints::MAX_ENDPOINTS;
 pub use super::rate::Rate;
 use super::recording::Recording;
 use super::stages::{Profile, REQUEST};
@@ -130,6 +134,22 @@ impl Schedule {
         }
     }
 
+    /// What the shard sends of it.
+    pub(super) fn part(self, shard: Shard) -> Self {
+        Self::Part(Part::new(self, shard))
+    }
+
+    /// How many rounds it has: with random arrivals only the expected number. Each shard needs one.
+    pub(super) fn rounds(&self) -> u64 {
+        match self {
+            Self::Generated(generated) => self.expected() / generated.walk.slots.len().max(1) as u64,
+            Self::Recorded(recording) => {
+                recording.calls_by_endpoint().into_iter().filter(|calls| *calls > 0).min().unwrap_or(0)
+            }
+            Self::Part(part) => part.whole().rounds(),
+        }
+    }
+
     /// What it is, if it is not a part, or what it is a part of.
     pub fn whole(&self) -> &Self {
         match self {
@@ -157,7 +177,7 @@ impl Generated {
     }
 
     /// The arrivals whose numbers are chosen. The times of others are not computed.
-    pub(super) fn arrivals(
+    fn arrivals(
         &self,
         mut is_chosen: impl FnMut(u64) -> bool + Send,
     ) -> impl Iterator<Item = Arrival> + Send {
@@ -194,12 +214,81 @@ impl Generated {
     }
 }
 
+/// What one of several load generators sends of a common schedule. Its arrivals have the numbers and the times that they
+/// have there.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The common schedule, which is no part itself.
+    whole: Box<Schedule>,
+    /// Whose part it is.
+    pub shard: Shard,
+    requests: u64,
+}
+
+impl Part {
+    /// The part of this schedule that the shard sends.
+    fn new(whole: Schedule, shard: Shard) -> Self {
+        let requests = match &whole {
+            Schedule::Generated(generated) => {
+                shard.requests_before(whole.expected(), generated.walk.slots.len() as u64)
+            }
+            Schedule::Recorded(recording) => {
+                recording.calls_by_endpoint().into_iter().map(|calls| shard.rounds_before(calls)).sum()
+            }
+            Schedule::Part(part) => return Self::new((*part.whole).clone(), shard),
+        };
+        Self { whole: Box::new(whole), shard, requests }
+    }
+
+    /// The common schedule.
+    pub(crate) fn whole(&self) -> &Schedule {
+        &self.whole
+    }
+
+    /// Its arrivals; only their expected number when they are random.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// The share of the requests of the common schedule.
+    pub(super) fn share(&self) -> f64 {
+        if self.whole.is_random() {
+            return 1.0 / f64::from(self.shard.total());
+        }
+        self.requests as f64 / self.whole.expected().max(1) as f64
+    }
+
+    /// The arrivals, in the order of their due times.
+    pub(super) fn iter(&self) -> Box<dyn Iterator<Item = Arrival> + Send + '_> {
+        let shard = self.shard;
+        match &*self.whole {
+            Schedule::Generated(generated) => {
+                let round_len = generated.walk.slots.len() as u64;
+                Box::new(generated.arrivals(move |sequence| shard.has_request(sequence, round_len)))
+            }
+            Schedule::Recorded(recording) => Box::new(dealt_out(recording, shard)),
+            Schedule::Part(part) => part.iter(),
+        }
+    }
+}
+
+/// The calls of a file that the shard sends.
+fn dealt_out(recording: &Recording, shard: Shard) -> impl Iterator<Item = Arrival> + Send + '_ {
+    let mut rounds = [0_u64; MAX_ENDPOINTS];
+    numbered(recording.iter()).filter(move |arrival| {
+        let round = &mut rounds[arrival.endpoint];
+        *round += 1;
+        shard.has_round(*round - 1)
+    })
+}
+
 /// Arrivals from their due times and endpoints.
-pub(super) fn numbered(
-    calls: impl Iterator<Item = (u64, usize)> + Send,
-) -> impl Iterator<Item = Arrival> + Send {
+fn numbered(calls: impl Iterator<Item = (u64, usize)> + Send) -> impl Iterator<Item = Arrival> + Send {
     (0..).zip(calls).map(|(sequence, (intended_ns, endpoint))| Arrival { sequence, endpoint, intended_ns })
 }
+
+#[cfg(test)]
+mod part_tests;
 
 #[cfg(test)]
 mod tests {

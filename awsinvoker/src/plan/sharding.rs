@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use run_record::Shard;
 
-use super::part::{Part, rounds};
 use super::schedule::Schedule;
 use crate::cli::ShardArg;
 use crate::env_vars::{
@@ -52,18 +51,17 @@ pub(super) fn resolve(arg: ShardArg, variables: &Variables) -> Result<Shard, Sha
 
 /// What the shard sends of this schedule.
 pub(super) fn part(whole: Schedule, shard: Shard) -> Result<Schedule, ShardError> {
-    match rounds(&whole) {
+    match whole.rounds() {
         rounds if rounds < u64::from(shard.total()) => {
             Err(ShardError::TooShort { rounds, shards: shard.total() })
         }
-        _ => Ok(Schedule::Part(Part::new(whole, shard))),
+        _ => Ok(whole.part(shard)),
     }
 }
 
 fn of_environment(told: &Told<'_>) -> Result<Shard, ShardError> {
-    let readers: [fn(&Told<'_>) -> Option<Result<Shard, ShardError>>; 4] =
-        [kubernetes, aws_batch, slurm_array, slurm_step];
-    let mut found = readers.into_iter().filter_map(|read| read(told));
+    let engines = [kubernetes(told), aws_batch(told), slurm_array(told), slurm_step(told)];
+    let mut found = engines.into_iter().flatten();
     match (found.next(), found.next()) {
         (None, _) => Err(ShardError::Nothing),
         (Some(shard), None) => shard,

@@ -116,10 +116,11 @@ impl<R: BufRead> Reader<R> {
 
     /// The next interval, if it starts before this time; `None` if the next one does not, and at the end of the log.
     pub fn next_before(&mut self, time: Duration) -> Option<Result<Interval, FormatError>> {
-        if self.next_start().is_none() && !self.has_ended {
-            if let Err(error) = self.hold() {
-                return Some(Err(error));
-            }
+        if self.held.is_none()
+            && !self.has_ended
+            && let Err(error) = self.hold()
+        {
+            return Some(Err(error));
         }
         self.next_start().is_some_and(|start| start < time).then(|| self.next()).flatten()
     }
