@@ -155,6 +155,8 @@ async fn prepare(
             interrupt = interrupts.next() => return Ok(Prepared::Interrupted(interrupt)),
         }
     }
+    // What comes before a run takes its time.
+    start_at::check(config)?;
     tokio::select! {
         () = start_at::wait_for_warm_up(config) => Ok(Prepared::Run(info)),
         interrupt = interrupts.next() => Ok(Prepared::Interrupted(interrupt)),
@@ -196,7 +198,6 @@ async fn measure(
             by = interrupts.next() => Some(Interrupted { by, at_ns: 0 }),
         },
     };
-    start_at::check(config)?;
     let (before_start, expired_before_ns) = (Snapshot::take(), platform.expired_credentials_ns());
     let clock = start_clock(&run_dir, &mut info, left, config.start_at)?;
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;

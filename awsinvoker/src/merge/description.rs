@@ -37,16 +37,17 @@ fn start(members: &[Member]) -> String {
 fn end(members: &[Member]) -> End {
     let ends = || members.iter().map(|member| (&member.end, member.shard.offset_ns));
     let latest = |ns: fn(&End) -> u64| ends().map(|(end, offset_ns)| ns(end).saturating_add(offset_ns)).max();
+    let sum = |count: fn(&End) -> u64| ends().map(|(end, _)| count(end)).fold(0, u64::saturating_add);
     let targets_are_known = ends().all(|(end, _)| end.target_rps.is_some());
     let together = members.first().map(|member| member.part.rps_together);
     End {
         time: ends().map(|(end, _)| end.time.clone()).max().unwrap_or_default(),
-        issued: ends().map(|(end, _)| end.issued).sum(),
+        issued: sum(|end| end.issued),
         target_rps: together.filter(|_| targets_are_known),
         window_ns: latest(|end| end.window_ns).unwrap_or(0),
         finished_ns: latest(|end| end.finished_ns).unwrap_or(0),
         interrupted_ns: None,
-        sent_in_window: ends().map(|(end, _)| end.sent_in_window).sum(),
+        sent_in_window: sum(|end| end.sent_in_window),
         wall_jump_ns: ends().map(|(end, _)| end.wall_jump_ns).max_by_key(|ns| ns.unsigned_abs()).unwrap_or(0),
         circumstances: Circumstances::default(),
     }
@@ -55,8 +56,8 @@ fn end(members: &[Member]) -> End {
 fn warm_up(one: WarmUp, other: WarmUp) -> WarmUp {
     WarmUp {
         time_s: one.time_s.max(other.time_s),
-        requests: one.requests + other.requests,
-        failed: one.failed + other.failed,
+        requests: one.requests.saturating_add(other.requests),
+        failed: one.failed.saturating_add(other.failed),
     }
 }
 
@@ -64,7 +65,7 @@ fn warm_up(one: WarmUp, other: WarmUp) -> WarmUp {
 fn prewarm(one: Prewarm, other: Prewarm) -> Prewarm {
     Prewarm {
         calls_per_endpoint: one.calls_per_endpoint.saturating_add(other.calls_per_endpoint),
-        failed: one.failed + other.failed,
+        failed: one.failed.saturating_add(other.failed),
         environments: None,
     }
 }

@@ -14,6 +14,7 @@ use super::error::MergeError;
 /// The run of one shard.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
+    folder: PathBuf,
     /// What is kept of it in the merged run.
     pub(super) shard: MergedShard,
     /// Its part of the common load.
@@ -28,6 +29,10 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// The run in this folder.
+    ///
+    /// # Errors
+    /// It is not that of a shard, or did not end.
     pub(super) fn new(folder: &Path, info: RunInfo) -> Result<Self, Disagreement> {
         let text = folder.display().to_string();
         let part = info.configuration.shard.ok_or_else(|| Disagreement::NoShard(text.clone()))?;
@@ -36,6 +41,7 @@ impl Member {
         let started = wall_clock::from_rfc3339(&info.start)
             .ok_or_else(|| Disagreement::Start { folder: text.clone(), start: info.start.clone() })?;
         Ok(Self {
+            folder: folder.to_owned(),
             part,
             round_len: info.configuration.order.map(|_| info.configuration.endpoints_file.entries),
             warm_up: info.configuration.warm_up,
@@ -59,12 +65,12 @@ impl Member {
 
     /// The folder of its run.
     pub(super) fn run_dir(&self) -> RunDir {
-        RunDir::open(Path::new(&self.shard.folder))
+        RunDir::open(&self.folder)
     }
 
     /// The file of this name in its folder, for messages.
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        Path::new(&self.shard.folder).join(name)
+        self.folder.join(name)
     }
 
     /// How it was made.

@@ -130,10 +130,10 @@ impl FailuresSummary {
             match self.causes.iter_mut().find(|known| known.is_like(&moved)) {
                 Some(known) => known.add(&moved),
                 None if has_room => self.causes.push(moved),
-                None => self.other += moved.count,
+                None => self.other = self.other.saturating_add(moved.count),
             }
         }
-        self.other += other.other;
+        self.other = self.other.saturating_add(other.other);
         self.causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
     }
 }
@@ -144,7 +144,7 @@ impl FailureSummary {
     }
 
     fn add(&mut self, other: &Self) {
-        self.count += other.count;
+        self.count = self.count.saturating_add(other.count);
         self.first_s = self.first_s.min(other.first_s);
         self.last_s = self.last_s.max(other.last_s);
     }
