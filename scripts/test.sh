@@ -14,7 +14,7 @@ Lambda that runs them, and deploys them to stand-ins for AWS. It stops at the fi
 image or process behind.
 
 These tools are used only where they are installed: Docker, docker-compose, docker-registry, Debian's awscli, Chromium,
-kubectl, shellcheck, cargo-deny, cargo-fuzz. What was left out is printed at the end. With CI=true, leaving anything out
+kubectl, Slurm, shellcheck, cargo-deny, cargo-fuzz. What was left out is printed at the end. With CI=true, leaving anything out
 is a failure.
 
   --quick         only formatting, lints and unit tests
@@ -72,6 +72,7 @@ test_thoroughly() {
     step cargo test --locked --release -p run_record --test simulation
     step ./scripts/tests/pictures.sh
     step test_grpc
+    test_jobs
     step test_commands
     fuzz
     test_web_pages
@@ -122,6 +123,15 @@ test_grpc() {
 test_knative() {
     is_there kubectl 'the deployment on Knative with kubectl (apt-get install kubernetes-client)' || true
     (cd scripts/tests && "$OLDPWD/assets/venv/bin/python" -B -m unittest --quiet test_knative)
+}
+
+# The jobs that send one load from several machines.
+test_jobs() {
+    (cd scripts/tests && "$OLDPWD/assets/venv/bin/python" -B -m unittest --quiet test_jobs)
+    is_there slurmctld 'the array job on a Slurm of four nodes (apt-get install slurm-wlm)' || return 0
+    # shellcheck source=lib/cargo.sh
+    source scripts/lib/cargo.sh
+    step python3 -B scripts/tests/test_slurm.py "$(target_directory)/debug"
 }
 
 # The commands of README.md and docs/.

@@ -29,6 +29,13 @@ impl Clock {
         Self { origin_ns: monotonic_ns().saturating_add(delay_ns), start: wall_now() + delay }
     }
 
+    /// A clock whose zero is at this time of day, which may have passed.
+    pub fn starting_at(start: SystemTime) -> Self {
+        let ns = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        let ahead_ns = start.duration_since(wall_now()).map_or_else(|error| -ns(error.duration()), ns);
+        Self { origin_ns: monotonic_ns().saturating_add(ahead_ns), start }
+    }
+
     /// The wall clock's time at zero.
     pub fn start(&self) -> SystemTime {
         self.start
@@ -212,6 +219,15 @@ mod tests {
         assert!(timer.has_reached(1_000_000) && !timer.has_reached(3_600_000_000_000));
         // A deadline that has passed is no reason to wait.
         timer.sleep_until(0).await;
+    }
+
+    #[test]
+    fn a_clock_starts_at_a_time_of_day() {
+        let ahead = Clock::starting_at(wall_now() + Duration::from_secs(60));
+        assert!((59..=60).contains(&ahead.until_start().as_secs()), "{ahead:?}");
+        let passed = Clock::starting_at(wall_now() - Duration::from_secs(60));
+        assert!((60..62).contains(&(passed.now_ns() / NS_PER_S)), "{passed:?}");
+        assert!(passed.wall_jump_ns().unsigned_abs() < NS_PER_S);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A run that can be made: the plan and the platform, resolved from the command line.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use run_record::cost::PriceList;
 
@@ -18,6 +18,8 @@ const IDLE_WITHIN_S: std::ops::RangeInclusive<f64> = 1.0..=3600.0;
 pub struct Config {
     /// What the run will do.
     pub plan: Plan,
+    /// The time of day at which the run starts.
+    pub start_at: Option<SystemTime>,
     /// Where the functions are.
     pub platform: platform::Config,
     /// How idle the machine has to be.
@@ -69,8 +71,8 @@ impl Config {
         let display = Display { quiet: args.quiet, progress: args.progress };
         let prices = cost::price_list(args.prices.as_deref())?;
         let max_cost = cost::limit(args.max_cost, args.expect_duration);
-        let (preflight, workers) = (args.preflight, args.workers);
-        Ok(Self { plan, platform, idle, preflight, workers, prices, max_cost, display })
+        let (start_at, preflight, workers) = (args.load.start_at, args.preflight, args.workers);
+        Ok(Self { plan, start_at, platform, idle, preflight, workers, prices, max_cost, display })
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use run_record::run_info::{
-    Build, ColdAfter, ColdInfo, Configuration, EndpointInfo, EndpointsFile, Load, LoadKind, Machine, RunInfo,
-    SCHEMA, StageInfo,
+    Build, ClockInfo, ColdAfter, ColdInfo, Configuration, EndpointInfo, EndpointsFile, Load, LoadKind,
+    Machine, RunInfo, SCHEMA, ShardInfo, StageInfo,
 };
 use run_record::units;
 use serde_json::value::RawValue;
@@ -41,6 +41,8 @@ pub(crate) fn run_info(
         versions: BTreeMap::from_iter(platform.versions.iter().cloned().chain([own_version])),
         build: build(),
         machine: Machine { before, ..machine::describe() },
+        clock: ClockInfo::default(),
+        merged_from: Vec::new(),
     })
 }
 
@@ -78,6 +80,7 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         arrivals: None,
         order: None,
         seed: plan.seed,
+        shard: workload.schedule().and_then(shard),
         prewarm: None,
         warm_up: None,
         expected_requests: workload.expected(),
@@ -89,16 +92,7 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         require_idle_percent: config.idle.map(|limit| limit.percent),
     };
     match workload {
-        Workload::Open(Schedule::Generated(Generated { profile, arrivals, walk, .. })) => {
-            configuration.time_s = units::s(profile.duration_ns());
-            configuration.stages = profile.stages().iter().map(stage).collect();
-            configuration.arrivals = Some(*arrivals);
-            configuration.order = Some(walk.order);
-        }
-        Workload::Open(Schedule::Recorded(recording)) => {
-            configuration.schedule = Some(recording.file.clone());
-            configuration.arrivals = recording.arrivals;
-        }
+        Workload::Open(schedule) => describe_schedule(&mut configuration, schedule.whole()),
         Workload::Cold(ColdLoop { start, calls, walk, .. }) => {
             configuration.load = LoadKind::Cold;
             configuration.order = Some(walk.order);
@@ -121,6 +115,33 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         }
     }
     Ok(configuration)
+}
+
+fn describe_schedule(configuration: &mut Configuration, whole: &Schedule) {
+    match whole {
+        Schedule::Generated(Generated { profile, arrivals, walk, .. }) => {
+            configuration.time_s = units::s(profile.duration_ns());
+            configuration.stages = profile.stages().iter().map(stage).collect();
+            configuration.arrivals = Some(*arrivals);
+            configuration.order = Some(walk.order);
+        }
+        Schedule::Recorded(recording) => {
+            configuration.schedule = Some(recording.file.clone());
+            configuration.arrivals = recording.arrivals;
+        }
+        Schedule::Part(part) => describe_schedule(configuration, part.whole()),
+    }
+}
+
+/// Which part of a common load the schedule is.
+fn shard(schedule: &Schedule) -> Option<ShardInfo> {
+    let Schedule::Part(part) = schedule else { return None };
+    Some(ShardInfo {
+        index: part.shard.index(),
+        total: part.shard.total(),
+        rps_together: part.whole().target_rps(),
+        requests_together: part.whole().expected(),
+    })
 }
 
 fn stage(stage: &Stage) -> StageInfo {

@@ -13,10 +13,12 @@
 //!   exactly one sample with exactly one outcome.
 //! - [`observe`]: counts and writes what the events say. None of the observers knows another.
 //! - [`run`]: puts these together. [`report`]: the result again, from what a run left. [`compare()`]: whether
-//!   systems differ. [`run_record`] owns the form of the results, [`run_report`] words them.
+//!   systems differ. [`merge`]: one run from those of shards. [`run_record`] owns the form of the results, [`run_report`]
+//!   words them.
 //!
 //! A module uses only modules above it in this list.
 
+mod ask;
 pub mod cli;
 mod clock;
 mod compare;
@@ -30,6 +32,7 @@ mod idle;
 pub mod load;
 pub mod logging;
 mod machine;
+mod merge;
 pub mod observe;
 pub mod plan;
 pub mod platform;
@@ -41,7 +44,9 @@ mod report;
 mod restarts;
 mod run;
 mod screen;
+mod start_at;
 mod text;
+mod time_service;
 mod warm_up;
 
 pub use clock::Clock;
@@ -50,6 +55,8 @@ pub use config::{Config, ConfigError, Display};
 pub use cost::{CostError, CostLimit, PricesError};
 pub use experiment::{Experiment, ExperimentError, FieldError, PlanError as ExperimentPlanError};
 pub use idle::{IdleLimit, NotIdle};
+pub use merge::{MergeError, merge};
 pub use preflight::NotAlike;
 pub use report::{ReportError, report};
 pub use run::{Ending, RunError, run};
+pub use start_at::StartAtError;

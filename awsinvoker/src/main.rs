@@ -4,11 +4,11 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use awsinvoker::cli::{Args, Command, CompareArgs, ExperimentArgs, ReportArgs};
+use awsinvoker::cli::{Args, Command, CompareArgs, ExperimentArgs, MergeArgs, ReportArgs};
 use awsinvoker::platform::{self, Programs};
 use awsinvoker::{
-    CompareError, Config, ConfigError, Ending, Experiment, ExperimentError, ReportError, RunError, env_vars,
-    logging,
+    CompareError, Config, ConfigError, Ending, Experiment, ExperimentError, MergeError, ReportError, RunError,
+    env_vars, logging,
 };
 
 const EXIT_FAILED: u8 = 1;
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Ok(Command::Experiment(args)) => experiment(&args),
         Ok(Command::Report(args)) => report(&args),
         Ok(Command::Compare(args)) => compare(&args),
+        Ok(Command::Merge(args)) => merge(&args),
         Ok(Command::Keep(words)) => {
             return platform::keep_instance(&words)
                 .map_or(ExitCode::from(EXIT_FAILED), |()| ExitCode::SUCCESS);
@@ -91,6 +92,11 @@ fn report(args: &ReportArgs) -> anyhow::Result<Ending> {
     Ok(Ending::Complete)
 }
 
+/// A merged run ends as if it had been made by one load generator.
+fn merge(args: &MergeArgs) -> anyhow::Result<Ending> {
+    Ok(awsinvoker::merge(&args.folders, &args.out, &mut io::stdout())?)
+}
+
 /// Complete or not, and whatever it says: an invalid comparison has an exit code of its own.
 fn compare(args: &CompareArgs) -> anyhow::Result<Ending> {
     match awsinvoker::compare_and_write(args, &mut io::stdout()) {
@@ -114,6 +120,7 @@ fn message(error: &anyhow::Error) -> String {
     if error.is::<ConfigError>()
         || error.is::<RunError>()
         || error.is::<ReportError>()
+        || error.is::<MergeError>()
         || error.is::<CompareError>()
         || error.is::<ExperimentError>()
     {

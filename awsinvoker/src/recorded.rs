@@ -10,13 +10,13 @@ use run_record::run_info::{Arrivals, LoadKind};
 use run_record::summary::Course;
 use run_record::units::counted;
 use run_record::verdict::Reason;
-use run_record::{RunInfo, Sample, Threshold, Totals, units};
+use run_record::{RunInfo, Sample, Shard, Threshold, Totals, units};
 
 /// What the samples of a run come to.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     pub(crate) totals: Totals,
-    /// One more than the greatest number of a request.
+    /// One more than the greatest number of a request, among those that the run makes.
     pub(crate) numbers: u64,
     last_done_ns: u64,
     /// The length of the time in which requests were due, as far as it is known.
@@ -43,6 +43,40 @@ struct Damage {
 struct Bounds {
     requests: Option<u64>,
     finished_ns: Option<u64>,
+    part: Part,
+}
+
+/// Which requests of a schedule a run makes.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// All of them.
+    All,
+    /// Those of this shard, with so many requests in a round.
+    Rounds(Shard, u64),
+    /// Those that a shard has of a schedule in a file, which only the file tells.
+    Unknown,
+}
+
+impl Part {
+    fn new(info: &RunInfo) -> Self {
+        let configuration = &info.configuration;
+        match configuration.shard.map(|shard| shard.shard()) {
+            None => Self::All,
+            Some(shard) => match shard.zip(configuration.order) {
+                Some((shard, _)) => Self::Rounds(shard, configuration.endpoints_file.entries),
+                None => Self::Unknown,
+            },
+        }
+    }
+
+    /// The number of a request among those of the run; `None` if that is not known.
+    fn own_number(self, sequence: u64) -> Option<u64> {
+        match self {
+            Self::All => Some(sequence),
+            Self::Rounds(shard, round_len) => Some(shard.requests_before(sequence, round_len)),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// Lines that are left out, and what is wrong with the first.
@@ -54,7 +88,8 @@ struct Lines {
 
 impl Bounds {
     fn new(info: &RunInfo) -> Self {
-        Self { requests: requests(info), finished_ns: info.end.as_ref().map(|end| end.finished_ns) }
+        let finished_ns = info.end.as_ref().map(|end| end.finished_ns);
+        Self { requests: requests(info), finished_ns, part: Part::new(info) }
     }
 
     /// Why a sample cannot be of this run.
@@ -62,6 +97,12 @@ impl Bounds {
         let number = sample.arrival.sequence;
         if let Some(requests) = self.requests.filter(|requests| number >= *requests) {
             return Some(format!("sequence is {number}; expected a number below {requests}"));
+        }
+        if let Part::Rounds(shard, round_len) = self.part
+            && !shard.has_request(number, round_len)
+        {
+            let (index, total) = (shard.index(), shard.total());
+            return Some(format!("sequence is {number}; expected a number of shard {index}/{total}"));
         }
         let done_ns = sample.timing?.done_ns;
         let finished_ns = self.finished_ns.filter(|finished_ns| done_ns > *finished_ns)?;
@@ -124,7 +165,8 @@ impl Recorded {
             self.damage.damaged.add(|| format!("line {line}: {problem}"));
             return false;
         }
-        match self.seen.insert(number) {
+        let own_number = bounds.part.own_number(number);
+        match self.seen.insert(own_number.unwrap_or(number)) {
             Inserted::New => {}
             Inserted::Known => {
                 self.damage.repeated.add(|| format!("line {line}: request {number} had a line before"));
@@ -133,12 +175,13 @@ impl Recorded {
             Inserted::NoRoom => self.damage.unchecked += 1,
         }
         self.record(sample);
+        let numbers = own_number.map_or(self.totals.samples(), |number| number.saturating_add(1));
+        self.numbers = self.numbers.max(numbers);
         true
     }
 
     fn record(&mut self, sample: &Sample) {
         self.totals.record(sample);
-        self.numbers = self.numbers.max(sample.arrival.sequence.saturating_add(1));
         if let Some(timing) = sample.timing {
             self.last_done_ns = self.last_done_ns.max(timing.done_ns);
             self.sent_in_window += u64::from(timing.issued_ns < self.window_ns);
@@ -214,10 +257,16 @@ impl Lines {
     }
 }
 
-/// How many requests there were, if that is known: of a run without an end, only if nothing of its load was random.
+/// How many requests the schedule has, if that is known: of a run without an end, and of a part, only if nothing of its load
+/// is random.
 fn requests(info: &RunInfo) -> Option<u64> {
     let configuration = &info.configuration;
     let is_exact = configuration.load == LoadKind::Open
         && configuration.arrivals.is_none_or(|arrivals| arrivals == Arrivals::Constant);
-    info.end.as_ref().map(|end| end.issued).or(configuration.expected_requests.filter(|_| is_exact))
+    match configuration.shard {
+        Some(shard) => is_exact.then_some(shard.requests_together),
+        None => {
+            info.end.as_ref().map(|end| end.issued).or(configuration.expected_requests.filter(|_| is_exact))
+        }
+    }
 }

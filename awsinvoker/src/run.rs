@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use run_record::circumstances::Circumstances;
 use run_record::format::tools::{FinishedRun, ToolFormat};
 use run_record::format::{FormatError, hgrm, json};
 use run_record::names::file_names;
 use run_record::run_dir::{RUN_JSON, RunDir, RunDirError, SUMMARY_JSON};
-use run_record::run_info::{End, Load, RunInfo, TargetInfo};
+use run_record::run_info::{ClockInfo, End, Load, RunInfo, TargetInfo};
 use run_record::sink::{Sink, SinkError};
 use run_record::summary::SumError;
 use run_record::{Summary, View, units, wall_clock};
@@ -23,13 +23,15 @@ use crate::load::{self, Event, Gate, Interrupt, Interrupted, Interrupts, LoadErr
 use crate::machine::Snapshot;
 use crate::observe::{self, Form, Observed, Observers, PartialFile, Tally};
 use crate::plan::endpoints::DEFAULT_PAYLOAD;
+use crate::plan::schedule::Schedule;
 use crate::plan::{Plan, schedule_file};
 use crate::platform::{Description, Ended, Local, Platform, StartError, Started};
 use crate::preflight::NotAlike;
 use crate::prewarm::prewarm;
 use crate::restarts::{Boundaries, Restarts, When};
+use crate::start_at::StartAtError;
 use crate::warm_up::{WarmedUp, warm_up};
-use crate::{describe, env_vars, idle, preflight, screen};
+use crate::{describe, env_vars, idle, preflight, screen, start_at, time_service};
 
 /// Between the making of the clock and its zero, so that all threads wait for the first arrival.
 const LEAD: Duration = Duration::from_millis(20);
@@ -44,6 +46,8 @@ pub enum RunError {
     NotIdle(#[from] NotIdle),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    StartAt(#[from] StartAtError),
     #[error(transparent)]
     Cost(#[from] CostError),
     #[error(transparent)]
@@ -86,6 +90,7 @@ pub enum Ending {
 /// # Errors
 /// The run could not be made, or not all of it could be saved.
 pub async fn run(config: &Config, command_line: &[String], out: &mut dyn Write) -> Result<Ending, RunError> {
+    start_at::check(config)?;
     // Before signals are taken over: a signal ends this at once.
     write_schedule(&config.plan)?;
     let mut interrupts = Interrupts::new()?;
@@ -169,13 +174,28 @@ async fn prepare(
         }
     }
     preflight::check(config.preflight, configuration)?;
+    info.clock = clock_info(config, platform).await;
     if let Some(calls) = config.plan.prewarm {
         tokio::select! {
             made = prewarm(platform, configuration.endpoints.len(), calls) => configuration.prewarm = Some(made),
             interrupt = interrupts.next() => return Ok(Prepared::Interrupted(interrupt)),
         }
     }
-    Ok(Prepared::Run(info))
+    // What comes before a run takes its time.
+    start_at::check(config)?;
+    tokio::select! {
+        () = start_at::wait_for_warm_up(config) => Ok(Prepared::Run(info)),
+        interrupt = interrupts.next() => Ok(Prepared::Interrupted(interrupt)),
+    }
+}
+
+/// What is known of the clock. A server is asked only if several load generators have to agree on the time.
+async fn clock_info(config: &Config, platform: &Platform) -> ClockInfo {
+    let Config { plan, start_at, .. } = config;
+    let is_one_of_several = start_at.is_some() || matches!(plan.workload.schedule(), Some(Schedule::Part(_)));
+    let server = if is_one_of_several { platform.server_clock().await } else { None };
+    let start_at = start_at.map(wall_clock::rfc3339);
+    ClockInfo { start_at, late_ns: None, time_service: time_service::ask().await, server }
 }
 
 /// The run itself.
@@ -198,8 +218,15 @@ async fn measure(
     let warmed_up = warm_up(plan, &gate, &platform, Clock::starting_in(LEAD), interrupts).await?;
     let WarmedUp { info: warm_up, left, interrupted } = warmed_up;
     info.configuration.warm_up = warm_up;
+    let interrupted = match interrupted {
+        Some(interrupted) => Some(interrupted),
+        None => tokio::select! {
+            () = start_at::wait_for_start(config) => None,
+            by = interrupts.next() => Some(Interrupted { by, at_ns: 0 }),
+        },
+    };
     let (before_start, expired_before_ns) = (Snapshot::take(), platform.expired_credentials_ns());
-    let clock = start_clock(&run_dir, &mut info, left)?;
+    let clock = start_clock(&run_dir, &mut info, left, config.start_at)?;
     let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
     let restarting = restarts.start(clock, &platform);
     let loaded = match interrupted {
@@ -240,13 +267,21 @@ async fn measure(
     Ok(interrupted.map_or_else(|| ending(&summary), |interrupted| Ending::Interrupted(interrupted.by)))
 }
 
-/// Writes `run.json`, which holds when the run starts, and returns the clock that starts then. A disk may take longer
-/// to write it than there is time until then. Then the run starts later.
-fn start_clock(run_dir: &RunDir, info: &mut RunInfo, left: Duration) -> Result<Clock, RunError> {
+/// Writes `run.json`, which holds when the run starts, and returns the clock that starts then: at the time that was asked
+/// for, if there is one and it is still ahead. A disk may take longer to write it than there is time until then. Then the
+/// run starts later.
+fn start_clock(
+    run_dir: &RunDir,
+    info: &mut RunInfo,
+    left: Duration,
+    start_at: Option<SystemTime>,
+) -> Result<Clock, RunError> {
+    let mut in_time = start_at.map(Clock::starting_at).filter(|clock| clock.until_start() >= LEAD);
     let mut lead = left.max(LEAD);
     loop {
-        let clock = Clock::starting_in(lead);
+        let clock = in_time.take().unwrap_or_else(|| Clock::starting_in(lead));
         info.start = wall_clock::rfc3339(clock.start());
+        info.clock.late_ns = start_at.map(|at| start_at::late_ns(at, clock.start()));
         run_dir.write(RUN_JSON, &json::write(info)?)?;
         if clock.until_start() >= LEAD / 2 || lead > MAX_LEAD {
             return Ok(clock);

@@ -1,10 +1,12 @@
 //! The flags that say when to call.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::ValueEnum;
 
 use super::numbers::{CALLS, DISTANCE, LENGTH, RATE, SEED, TIME_SCALE, number};
+use super::shard::{ShardArg, shard, time_of_day};
 
 /// When to call. Without any of these flags, once a second for five seconds.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -58,6 +60,14 @@ pub struct LoadArgs {
     /// Seed that everything random is drawn from
     #[arg(long, default_value_t = 0, value_parser = number::<u64>(SEED))]
     pub seed: u64,
+    /// Send only this part of the load, as in 0/4: the first of four. The parts are whole rounds of the endpoints file, in turn.
+    /// Rates are those of all parts together. With auto, an array job of Kubernetes, AWS Batch or Slurm says which part it is
+    #[arg(long, value_name = "INDEX/TOTAL", value_parser = shard, conflicts_with_all = ["concurrency", "schedule_out",
+          "restart_every", "cold_every_call"])]
+    pub shard: Option<ShardArg>,
+    /// Start at this time of day, as in 2026-11-30T19:30:00Z, so that several awsinvokers start together. A warm-up ends before
+    #[arg(long, value_name = "TIME", value_parser = time_of_day)]
+    pub start_at: Option<SystemTime>,
     /// Make so many calls of each endpoint at once before the run, and before --warm-up, so that the platform has environments
     /// ready. They are not counted
     #[arg(long, value_name = "CALLS")]

@@ -4,9 +4,11 @@ mod compare;
 mod experiment;
 mod go_flags;
 mod load;
+mod merge;
 mod numbers;
 mod preflight;
 mod report;
+mod shard;
 mod vswarm_flags;
 
 use std::ffi::OsString;
@@ -17,8 +19,10 @@ use clap::{ArgAction, Parser, ValueEnum};
 pub use compare::{CompareArgs, CompareFormatArg};
 pub use experiment::ExperimentArgs;
 pub use load::{ArrivalsArg, LoadArgs, OrderArg};
+pub use merge::MergeArgs;
 pub use preflight::PreflightArgs;
 pub use report::ReportArgs;
+pub use shard::ShardArg;
 
 use numbers::{CALLS, CONNECTIONS, IDLE_WITHIN, TIMEOUT, billed_seconds, number, percent, usd};
 
@@ -39,6 +43,7 @@ awsinvoker starts, as under nohup, stay ignored.
 `awsinvoker report DIR` prints the result of a run again, also of one that was killed, from what is in its folder. With \
 --html FILE it makes a page of it.
 `awsinvoker compare DIR` tells whether and by how much systems differ that a run loaded in turn.
+`awsinvoker merge DIR DIR... --out DIR` joins the runs of --shard.
 `awsinvoker experiment PLAN` makes the runs of a plan, goes on after an interruption, and compares its systems.
 
 Flags may be written with one dash or two, and with a space or `=` before the value. The last one counts.
@@ -212,6 +217,8 @@ pub enum Command {
     Run(Box<Args>),
     /// Print the results of runs again.
     Report(ReportArgs),
+    /// Join the runs of shards.
+    Merge(MergeArgs),
     /// Compare systems.
     Compare(CompareArgs),
     /// Compare systems as a plan says.
@@ -234,6 +241,7 @@ impl Command {
                 ExperimentArgs::try_parse_from(&args[1..]).map(Self::Experiment)
             }
             Some(word) if word == "report" => ReportArgs::try_parse_from(&args[1..]).map(Self::Report),
+            Some(word) if word == "merge" => MergeArgs::try_parse_from(&args[1..]).map(Self::Merge),
             _ => Args::parse_from_go_style(args).map(|args| Self::Run(Box::new(args))),
         }
     }

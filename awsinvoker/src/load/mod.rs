@@ -32,7 +32,7 @@ pub(crate) use event::TICK_NS;
 pub use event::{Event, Observer, Window};
 pub use gate::Gate;
 pub use interrupt::{Interrupt, Interrupts};
-pub(crate) use open_files::allow_connections;
+pub(crate) use open_files::{allow_connections, allow_files};
 
 use crate::clock::{Clock, Timer};
 use crate::plan::Workload;

@@ -34,6 +34,18 @@ pub(crate) fn allow_connections(connections: u32, targets: usize) -> io::Result<
     }
 }
 
+/// Lets the process have so many files open beside those that it has, as far as the system's hard limit allows it: what does
+/// not fit fails with its own message.
+pub(crate) fn allow_files(files: usize) {
+    let needed = u64::try_from(files).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_some_and(|current| current < needed) {
+        let current = Some(maximum.map_or(needed, |maximum| maximum.min(needed)));
+        // A limit that cannot be raised is noticed when a file is opened.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,9 +26,10 @@ use crate::load::{Event, Gate, Observer};
 use crate::plan::Plan;
 use crate::{machine, screen};
 use latencies::Latencies;
-use output::{Output, warn};
+use output::Output;
 
 pub(crate) use latencies::PartialFile;
+pub(crate) use output::warn;
 pub(crate) use progress::Form;
 
 /// The files that grow during a run.

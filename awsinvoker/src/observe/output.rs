@@ -14,6 +14,6 @@ pub(super) trait Output: Observer + Send + std::fmt::Debug {
 }
 
 /// Tells that a file can no longer be written, when it happens.
-pub(super) fn warn(message: &str) {
+pub(crate) fn warn(message: &str) {
     tracing::warn!("{message}");
 }

@@ -8,6 +8,7 @@ mod rate;
 mod recording;
 pub mod schedule;
 pub(crate) mod schedule_file;
+mod sharding;
 mod stages;
 mod walk;
 mod workload;
@@ -19,15 +20,18 @@ use std::time::Duration;
 use run_record::format::tools::ToolFormat;
 use run_record::run_info::{Arrivals, Order};
 use run_record::threshold::ThresholdError;
-use run_record::{Threshold, units};
+use run_record::{Shard, Threshold, units};
 
 use crate::cli::{Args, ArrivalsArg, FormatArg, LoadArgs, OrderArg};
+use crate::env_vars;
 use endpoints::{Endpoints, EndpointsError};
 pub(crate) use endpoints_file::read_bounded;
 use recording::MAX_CALLS;
 pub use recording::{Recording, RecordingError};
+pub use schedule::Part;
 use schedule::{Generated, Rate, Schedule};
 pub use schedule_file::ScheduleFileError;
+pub use sharding::ShardError;
 pub(crate) use stages::duration_ns;
 pub use stages::{Profile, Stage, StagesError};
 pub(crate) use walk::Steps;
@@ -111,6 +115,8 @@ pub enum PlanError {
     )]
     ScheduleOut { calls: u64 },
     #[error(transparent)]
+    Shard(#[from] ShardError),
+    #[error(transparent)]
     Stages(#[from] StagesError),
     #[error(transparent)]
     ScheduleFile(#[from] ScheduleFileError),
@@ -135,9 +141,9 @@ impl Plan {
             None if args.load.cold_every_call => 1,
             None => calls_within("--max-in-flight", args.max_in_flight)?,
         };
-        let latency_file = LatencyFile::new(&args.latf)?;
         let endpoints = endpoints_file::read(args.endpoints_file.as_deref(), args.platform.local)?;
         let (workload, note) = workload(&args.load, &endpoints)?;
+        let latency_file = LatencyFile::new(&args.latf)?.of_shard(&workload);
         check_schedule_out(&args.load, &workload)?;
         let thresholds = thresholds(&args.threshold, &endpoints.names())?;
         Ok(Self {
@@ -174,6 +180,7 @@ fn tool_format(format: FormatArg) -> Option<ToolFormat> {
 
 /// How to load these endpoints, and what to tell about it.
 fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<String>), PlanError> {
+    let shard = args.shard.map(|shard| sharding::resolve(shard, &env_vars::shard_variables())).transpose()?;
     let time_s = args.time.map(|time| seconds_within("--time", time, MAX_TIME_S)).transpose()?;
     let time_ns = time_s.map(units::ns_from_s);
     let arrivals = args.arrivals.map(|arrivals| match arrivals {
@@ -200,15 +207,34 @@ fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<
         let (time_scale, seed) = (time_scale(args.time_scale)?, args.seed);
         let source = schedule_file::Source { path, time_scale, time_ns, arrivals, seed, endpoints };
         let (recording, note) = schedule_file::read(&source)?;
-        return Ok((Workload::Open(Schedule::Recorded(recording)), note));
+        return Ok((Workload::Open(part(Schedule::Recorded(recording), shard)?), note));
     }
     let profile = match &args.stages {
         Some(stages) => Profile::parse(stages)?,
         None => Profile::constant(rate(args.rps.unwrap_or(DEFAULT_RPS))?, duration_ns),
     };
+    check_peak(args, &profile, shard)?;
     let arrivals = arrivals.unwrap_or(Arrivals::Constant);
     let generated = Generated { profile, arrivals, seed: args.seed, walk };
-    Ok((Workload::Open(Schedule::Generated(generated)), None))
+    Ok((Workload::Open(part(Schedule::Generated(generated), shard)?), None))
+}
+
+/// What this shard sends of the schedule: all of it, if there is no other.
+fn part(whole: Schedule, shard: Option<Shard>) -> Result<Schedule, ShardError> {
+    shard.map_or(Ok(whole.clone()), |shard| sharding::part(whole, shard))
+}
+
+/// A rate is that of all shards together, and each can send so many requests.
+fn check_peak(args: &LoadArgs, profile: &Profile, shard: Option<Shard>) -> Result<(), PlanError> {
+    let shards = shard.map_or(1, Shard::total);
+    let (peak, most) = (profile.peak().rps(), Rate::MAX_RPS * f64::from(shards));
+    if peak <= most {
+        return Ok(());
+    }
+    let flag = if args.stages.is_some() { "--stages" } else { "--rps" };
+    let each = if shards > 1 { format!(", {} for each shard", Rate::MAX_RPS) } else { String::new() };
+    let expected = format!("a number from {} to {most}{each}", Rate::MIN_RPS);
+    Err(PlanError::Value { flag, value: peak.to_string(), expected })
 }
 
 /// A loop that ends by its number of calls has as much time as any run.
@@ -295,6 +321,16 @@ impl LatencyFile {
     }
 }
 
+impl LatencyFile {
+    /// With the index of the shard in its name, so that shards that run in one folder do not replace each other's.
+    fn of_shard(mut self, workload: &Workload) -> Self {
+        if let Some(Schedule::Part(part)) = workload.schedule() {
+            self.name = format!("shard{}_{}", part.shard.index(), self.name);
+        }
+        self
+    }
+}
+
 fn seconds_within(flag: &'static str, seconds: f64, max: f64) -> Result<f64, PlanError> {
     if (MIN_TIME_S..=max).contains(&seconds) {
         return Ok(seconds);
@@ -367,6 +403,9 @@ mod tests {
         insta::assert_snapshot!(message("--max-in-flight 0", ONE), @"--max-in-flight is 0, expected a number from 1 to 100000");
         insta::assert_snapshot!(message("--threshold g.ok>1%", ONE), @"--threshold g.ok>1%: there is no endpoint `g`, expected one of f");
         insta::assert_snapshot!(message("--threshold response.p99<9", ONE), @"--threshold response.p99<9: the bound is `9`, expected a duration from 0 on with its unit: ns, us, ms or s, as in 250ms");
+        insta::assert_snapshot!(message("-rps 2 -time 3 --shard 0/7", ONE), @"--shard: the schedule has 6 whole rounds of its endpoints, expected at least one for each of 7 shards; make it longer, or use fewer shards");
+        insta::assert_snapshot!(message("-rps 200001 --shard 0/2", ONE), @"--rps is 200001, expected a number from 0.000001 to 200000, 100000 for each shard");
+        insta::assert_snapshot!(message("--stages 5s@1..100001", ONE), @"--stages is 100001, expected a number from 0.000001 to 100000");
         insta::assert_snapshot!(message("--concurrency 0", ONE), @"--concurrency is 0, expected a number from 1 to 100000");
         insta::assert_snapshot!(message("--stages 5s@x", ONE), @"--stages: the rate of stage 1 is `x`, expected 0 or a number from 0.000001 to 100000");
         insta::assert_snapshot!(message("--stages 5s@1,5s@2 --warm-up 11", ONE), @"--warm-up is 11 s, expected at most the 10 s of the schedule: only a single rate and a closed loop can go on");
@@ -379,6 +418,16 @@ mod tests {
         insta::assert_snapshot!(message("--schedule x --time-scale 0", ONE), @"--time-scale is 0, expected a number from 0.000001 to 1000000");
         insta::assert_snapshot!(message("--schedule missing.csv", ONE), @"--schedule missing.csv: cannot be read: No such file or directory (os error 2)");
         insta::assert_snapshot!(message("", "[]"), @r#"--endpoints-file DIR/e.json: the array is empty, expected at least one entry like {"hostname": "chameleon"}"#);
+    }
+
+    #[test]
+    fn a_shard_has_its_part_of_the_rate() {
+        let plan = resolve("-rps 200000 -time 3 --shard 1/2", ONE).unwrap();
+        assert_eq!((plan.workload.expected(), plan.workload.target_rps()), (Some(300_000), Some(100_000.0)));
+        assert_eq!(plan.workload.to_string(), "300000 requests in 3 s (100000/s)");
+        assert_eq!(plan.latency_file.name, "shard1_lat.csv");
+        // A single rate goes on, also for a part of it.
+        assert!(resolve("-rps 20 -time 3 --shard 1/2 --warm-up 9", ONE).is_ok());
     }
 
     #[test]

@@ -14,14 +14,17 @@ pub struct Rate {
 impl Rate {
     /// No requests at all.
     pub const ZERO: Self = Self { nano_rps: 0 };
-    /// The greatest rate, in requests per second.
+    /// The greatest rate of one load generator, in requests per second.
     pub const MAX_RPS: f64 = 100_000.0;
+    /// The greatest rate of all shards together, in requests per second.
+    const MAX_TOGETHER_RPS: f64 = 100_000_000.0;
     /// The smallest rate that is not zero, in requests per second.
     pub const MIN_RPS: f64 = 1e-6;
 
-    /// A rate in requests per second, rounded to the ninth decimal; `None` outside the bounds.
+    /// A rate in requests per second, rounded to the ninth decimal; `None` if it is below [`Self::MIN_RPS`], or more
+    /// than all shards together may send.
     pub fn from_rps(rps: f64) -> Option<Self> {
-        let bounds = Self::MIN_RPS..=Self::MAX_RPS;
+        let bounds = Self::MIN_RPS..=Self::MAX_TOGETHER_RPS;
         bounds.contains(&rps).then(|| Self { nano_rps: units::rounded(rps * NANO) })
     }
 
@@ -42,7 +45,7 @@ mod tests {
 
     #[test]
     fn refuses_rates_out_of_bounds() {
-        for rps in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-7, 100_001.0] {
+        for rps in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-7, 100_000_001.0] {
             assert_eq!(Rate::from_rps(rps), None, "{rps}");
         }
     }

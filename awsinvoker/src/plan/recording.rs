@@ -117,6 +117,13 @@ impl Recording {
         self.calls.len() as u64
     }
 
+    /// How many calls of each endpoint there are, by its index.
+    pub(super) fn calls_by_endpoint(&self) -> [u64; MAX_ENDPOINTS] {
+        let mut calls = [0; MAX_ENDPOINTS];
+        self.iter().for_each(|(_, endpoint)| calls[endpoint] += 1);
+        calls
+    }
+
     /// The end of the window.
     pub(super) fn end_ns(&self) -> u64 {
         self.end_ns
@@ -174,7 +181,12 @@ mod tests {
     ) -> Result<Recording, RecordingError> {
         let mut read = Calls::default();
         calls.iter().for_each(|(ns, endpoint)| read.push(*ns, *endpoint).unwrap());
-        let file = ScheduleFile { path: "f.csv".to_owned(), format: ScheduleFormat::Schedule, time_scale };
+        let file = ScheduleFile {
+            path: "f.csv".to_owned(),
+            sha256: String::new(),
+            format: ScheduleFormat::Schedule,
+            time_scale,
+        };
         read.finish(None, time_ns, file, None)
     }
 

@@ -1,14 +1,19 @@
 //! When each invocation is due and whom it calls: pure arithmetic, no clock.
+//!
+//! Several load generators may each send a part of one schedule. A part consists of whole rounds, so that each of them loads
+//! every system equally. In a schedule that is computed, a round is each entry of the endpoints file as often as its weight
+//! says. A file with a schedule has no such rounds. There, round *r* has the call number *r* of each endpoint, so the calls
+//! of each endpoint are dealt out in turn.
 
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use run_record::Arrival;
 use run_record::run_info::{Arrivals, Order};
-use run_record::units;
+use run_record::{Arrival, Shard, units};
 
 use super::distances::{exponential, first_uniform, uniform};
+use super::endpoints::MAX_ENDPOINTS;
 pub use super::rate::Rate;
 use super::recording::Recording;
 use super::stages::{Profile, REQUEST};
@@ -21,6 +26,8 @@ pub enum Schedule {
     Generated(Generated),
     /// Read from a file.
     Recorded(Recording),
+    /// What one of several load generators sends of one of the others.
+    Part(Part),
 }
 
 /// Invocations that are computed from rates.
@@ -55,6 +62,7 @@ impl Schedule {
         match self {
             Self::Generated(generated) => generated.end_ns(),
             Self::Recorded(recording) => recording.end_ns(),
+            Self::Part(part) => part.whole().end_ns(),
         }
     }
 
@@ -63,6 +71,7 @@ impl Schedule {
         match self {
             Self::Generated(generated) => generated.profile.requests(),
             Self::Recorded(recording) => recording.calls(),
+            Self::Part(part) => part.requests(),
         }
     }
 
@@ -77,7 +86,11 @@ impl Schedule {
 
     /// Whether [`Self::expected`] is only the expected number.
     pub fn is_random(&self) -> bool {
-        matches!(self, Self::Generated(generated) if generated.arrivals != Arrivals::Constant)
+        match self {
+            Self::Generated(generated) => generated.arrivals != Arrivals::Constant,
+            Self::Recorded(_) => false,
+            Self::Part(part) => part.whole().is_random(),
+        }
     }
 
     /// The end of the window of a run that was stopped at `now_ns`, when the next arrival would have been due. At a
@@ -97,6 +110,8 @@ impl Schedule {
     pub fn target_rps(&self) -> f64 {
         let mean = || self.expected() as f64 / units::s(self.end_ns());
         match self {
+            // Its share of the rate of the whole, so that those of all parts add up to it.
+            Self::Part(part) => part.whole().target_rps() * part.share(),
             // A mean of whole requests would be another rate, since the window ends at a whole nanosecond.
             Self::Generated(Generated { profile, arrivals, .. })
                 if profile.only_rate().is_some() || *arrivals != Arrivals::Constant =>
@@ -115,17 +130,40 @@ impl Schedule {
                 ..generated.clone()
             }),
             Self::Recorded(recording) => Self::Recorded(recording.beginning(duration_ns)),
+            Self::Part(part) => Self::Part(Part::new(part.whole().beginning(duration_ns), part.shard)),
+        }
+    }
+
+    /// What the shard sends of it.
+    pub(super) fn part(self, shard: Shard) -> Self {
+        Self::Part(Part::new(self, shard))
+    }
+
+    /// How many rounds it has: with random arrivals only the expected number. Each shard needs one.
+    pub(super) fn rounds(&self) -> u64 {
+        match self {
+            Self::Generated(generated) => self.expected() / generated.walk.slots.len().max(1) as u64,
+            Self::Recorded(recording) => {
+                recording.calls_by_endpoint().into_iter().filter(|calls| *calls > 0).min().unwrap_or(0)
+            }
+            Self::Part(part) => part.whole().rounds(),
+        }
+    }
+
+    /// What it is, if it is not a part, or what it is a part of.
+    pub fn whole(&self) -> &Self {
+        match self {
+            Self::Part(part) => part.whole(),
+            whole => whole,
         }
     }
 
     /// All arrivals, in the order of their due times. They are computed one by one.
     pub fn iter(&self) -> Box<dyn Iterator<Item = Arrival> + Send + '_> {
         match self {
-            Self::Generated(generated) => {
-                let calls = generated.times_ns().zip(generated.walk.steps());
-                Box::new(numbered(calls))
-            }
+            Self::Generated(generated) => Box::new(generated.arrivals(|_| true)),
             Self::Recorded(recording) => Box::new(numbered(recording.iter())),
+            Self::Part(part) => part.iter(),
         }
     }
 }
@@ -138,12 +176,24 @@ impl Generated {
         }
     }
 
-    fn times_ns(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
+    /// The arrivals whose numbers are chosen. The times of others are not computed.
+    fn arrivals(
+        &self,
+        mut is_chosen: impl FnMut(u64) -> bool + Send,
+    ) -> impl Iterator<Item = Arrival> + Send {
+        let calls = (0..).zip(self.walk.steps()).zip(self.areas());
+        let chosen = calls.filter(move |((sequence, _), _)| is_chosen(*sequence));
+        let times = self.profile.times_ns(chosen.map(|(call, area)| (area, call)));
+        times.map(|(intended_ns, (sequence, endpoint))| Arrival { sequence, endpoint, intended_ns })
+    }
+
+    /// The areas under the rate at which requests are due.
+    fn areas(&self) -> Box<dyn Iterator<Item = u128> + Send> {
         match self.arrivals {
-            Arrivals::Constant => Box::new(self.profile.times_ns((0..).map(|n| n * REQUEST))),
+            Arrivals::Constant => Box::new((0..).map(|n| n * REQUEST)),
             // Where the rate changes, time passes as fast as the rate: distances are drawn in requests.
-            Arrivals::Poisson => Box::new(self.profile.times_ns(self.random_areas(exponential, exponential))),
-            Arrivals::Uniform => Box::new(self.profile.times_ns(self.random_areas(first_uniform, uniform))),
+            Arrivals::Poisson => Box::new(self.random_areas(exponential, exponential)),
+            Arrivals::Uniform => Box::new(self.random_areas(first_uniform, uniform)),
         }
     }
 
@@ -152,7 +202,7 @@ impl Generated {
         &self,
         first: fn(f64) -> f64,
         further: fn(f64) -> f64,
-    ) -> impl Iterator<Item = u128> + Send {
+    ) -> impl Iterator<Item = u128> + Send + use<> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let distances = std::iter::once(first).chain(std::iter::repeat(further));
         distances.scan(0_u128, move |area, distance| {
@@ -164,10 +214,81 @@ impl Generated {
     }
 }
 
+/// What one of several load generators sends of a common schedule. Its arrivals have the numbers and the times that they
+/// have there.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The common schedule, which is no part itself.
+    whole: Box<Schedule>,
+    /// Whose part it is.
+    pub shard: Shard,
+    requests: u64,
+}
+
+impl Part {
+    /// The part of this schedule that the shard sends.
+    fn new(whole: Schedule, shard: Shard) -> Self {
+        let requests = match &whole {
+            Schedule::Generated(generated) => {
+                shard.requests_before(whole.expected(), generated.walk.slots.len() as u64)
+            }
+            Schedule::Recorded(recording) => {
+                recording.calls_by_endpoint().into_iter().map(|calls| shard.rounds_before(calls)).sum()
+            }
+            Schedule::Part(part) => return Self::new((*part.whole).clone(), shard),
+        };
+        Self { whole: Box::new(whole), shard, requests }
+    }
+
+    /// The common schedule.
+    pub(crate) fn whole(&self) -> &Schedule {
+        &self.whole
+    }
+
+    /// Its arrivals; only their expected number when they are random.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// The share of the requests of the common schedule.
+    pub(super) fn share(&self) -> f64 {
+        if self.whole.is_random() {
+            return 1.0 / f64::from(self.shard.total());
+        }
+        self.requests as f64 / self.whole.expected().max(1) as f64
+    }
+
+    /// The arrivals, in the order of their due times.
+    pub(super) fn iter(&self) -> Box<dyn Iterator<Item = Arrival> + Send + '_> {
+        let shard = self.shard;
+        match &*self.whole {
+            Schedule::Generated(generated) => {
+                let round_len = generated.walk.slots.len() as u64;
+                Box::new(generated.arrivals(move |sequence| shard.has_request(sequence, round_len)))
+            }
+            Schedule::Recorded(recording) => Box::new(dealt_out(recording, shard)),
+            Schedule::Part(part) => part.iter(),
+        }
+    }
+}
+
+/// The calls of a file that the shard sends.
+fn dealt_out(recording: &Recording, shard: Shard) -> impl Iterator<Item = Arrival> + Send + '_ {
+    let mut rounds = [0_u64; MAX_ENDPOINTS];
+    numbered(recording.iter()).filter(move |arrival| {
+        let round = &mut rounds[arrival.endpoint];
+        *round += 1;
+        shard.has_round(*round - 1)
+    })
+}
+
 /// Arrivals from their due times and endpoints.
 fn numbered(calls: impl Iterator<Item = (u64, usize)> + Send) -> impl Iterator<Item = Arrival> + Send {
     (0..).zip(calls).map(|(sequence, (intended_ns, endpoint))| Arrival { sequence, endpoint, intended_ns })
 }
+
+#[cfg(test)]
+mod part_tests;
 
 #[cfg(test)]
 mod tests {

@@ -176,6 +176,12 @@ impl Profile {
         Self { stages }
     }
 
+    /// The greatest rate.
+    pub(super) fn peak(&self) -> Rate {
+        let rates = self.stages.iter().flat_map(|stage| [stage.from, stage.to]);
+        rates.max_by_key(|rate| rate.nano_rps()).unwrap_or(Rate::ZERO)
+    }
+
     /// All stages together, in nanoseconds.
     pub fn duration_ns(&self) -> u64 {
         self.stages.iter().map(|stage| stage.duration_ns).sum()
@@ -201,21 +207,21 @@ impl Profile {
         self.duration_ns().saturating_add(u64::try_from(further_ns).unwrap_or(u64::MAX))
     }
 
-    /// The times at which the areas are reached, in nanoseconds. The areas do not decrease; the first one beyond the
-    /// stages ends the times.
-    pub(super) fn times_ns(
+    /// The times at which the areas are reached, in nanoseconds, each with what belongs to its area. The areas do not
+    /// decrease; the first one beyond the stages ends the times.
+    pub(super) fn times_ns<T: Send>(
         &self,
-        mut areas: impl Iterator<Item = u128> + Send,
-    ) -> impl Iterator<Item = u64> + Send {
+        mut areas: impl Iterator<Item = (u128, T)> + Send,
+    ) -> impl Iterator<Item = (u64, T)> + Send {
         let mut stages = self.stages.iter();
         let mut current = stages.next();
         let (mut start_area, mut start_ns) = (0_u128, 0_u64);
         std::iter::from_fn(move || {
-            let area = areas.next()?;
+            let (area, at) = areas.next()?;
             loop {
                 let stage = current?;
                 if area - start_area < stage.area() {
-                    return Some(start_ns + stage.ns_at(area - start_area));
+                    return Some((start_ns + stage.ns_at(area - start_area), at));
                 }
                 start_area += stage.area();
                 start_ns += stage.duration_ns;
@@ -256,7 +262,7 @@ mod tests {
     use super::*;
 
     fn constant_times(profile: &Profile) -> Vec<u64> {
-        profile.times_ns((0..).map(|n| n * REQUEST)).collect()
+        profile.times_ns((0..).map(|n| (n * REQUEST, ()))).map(|(ns, ())| ns).collect()
     }
 
     #[test]

@@ -107,11 +107,8 @@ impl Workload {
 
     /// Whether the load goes on unchanged if it is made longer than it is.
     pub(super) fn can_go_on(&self) -> bool {
-        match self {
-            Self::Open(Schedule::Generated(generated)) => generated.profile.only_rate().is_some(),
-            Self::Open(Schedule::Recorded(_)) => false,
-            Self::Closed(_) | Self::Cold(_) => true,
-        }
+        let Self::Open(schedule) = self else { return true };
+        matches!(schedule.whole(), Schedule::Generated(generated) if generated.profile.only_rate().is_some())
     }
 
     /// The beginning of the load, of this length.
@@ -136,11 +133,11 @@ impl fmt::Display for Workload {
         };
         let about = if schedule.is_random() { "about " } else { "" };
         write!(f, "{about}{} requests in ", schedule.expected())?;
-        match schedule {
+        match schedule.whole() {
             Schedule::Generated(Generated { profile, .. }) => {
                 write!(f, "{} s ", units::s(profile.duration_ns()))?;
                 match profile.only_rate() {
-                    Some(rate) => write!(f, "({}/s)", rate.rps()),
+                    Some(_) => write!(f, "({}/s)", schedule.target_rps()),
                     None => {
                         write!(
                             f,
@@ -151,6 +148,7 @@ impl fmt::Display for Workload {
                     }
                 }
             }
+            Schedule::Part(_) => Ok(()),
             Schedule::Recorded(recording) => write!(
                 f,
                 "{:.3} s from {} (mean {:.2}/s)",

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use run_record::Reply;
+use run_record::run_info::ServerClock;
 
 pub(crate) use boundary::{Boundary, Renewed, sleep_until};
 pub use call::{Answer, Call, ReadyConnection, SocketTimes};
@@ -246,6 +247,15 @@ impl Platform {
             Target::Grpc(_) => 0,
         };
         self.targets.iter().map(of).max().unwrap_or(0)
+    }
+
+    /// The clock of the first target that tells its time. Servers behind gRPC do not.
+    pub(crate) async fn server_clock(&self) -> Option<ServerClock> {
+        let lambda = self.targets.iter().find_map(|target| match target {
+            Target::Lambda(lambda) => Some(lambda),
+            Target::Grpc(_) => None,
+        })?;
+        lambda.server_clock().await
     }
 }
 

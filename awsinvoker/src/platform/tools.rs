@@ -1,14 +1,11 @@
 //! What other programs say of themselves, for `run.json`.
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
 use run_record::run_info::DockerInfo;
-use tokio::process::Command;
 
-/// How long a program may take to answer: the run waits for it.
-const WITHIN: Duration = Duration::from_secs(5);
+use crate::ask::first_line;
+
 /// What Docker is asked for.
 const DOCKER: [&str; 3] = ["info", "--format", "{{.ServerVersion}} {{.Driver}}"];
 
@@ -34,13 +31,4 @@ pub(super) async fn image_id(image: &str) -> Option<String> {
 /// The address at which this port of a container can be reached.
 pub(super) async fn published_port(container: &str, port: u16) -> Option<String> {
     first_line(Path::new("docker"), &["port", container, &format!("{port}/tcp")]).await
-}
-
-/// The first line that a program prints, if it succeeds in time.
-async fn first_line(program: &Path, arguments: &[&str]) -> Option<String> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(WITHIN, command.output()).await.ok()?.ok()?;
-    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
-    text.lines().next().map(str::to_owned)
 }

@@ -115,11 +115,13 @@ fn the_samples_of_a_run_are_a_schedule() {
         let text = run(&again, "--schedule s.csv");
         assert!(text.starts_with(&format!("{} requests in ", expected.len())), "{text}");
         assert_eq!(calls(&again.samples()), expected, "{file}");
-        let configuration = configuration(&again);
+        let mut configuration = configuration(&again);
+        let sha256 = configuration["schedule"]["sha256"].take();
+        assert_eq!(sha256.as_str().map(str::len), Some(64));
         let format = if file == "calls.csv" { "schedule" } else { "samples" };
         assert_eq!(
             configuration["schedule"],
-            json!({ "path": "s.csv", "format": format, "time_scale": 1.0 })
+            json!({ "path": "s.csv", "sha256": null, "format": format, "time_scale": 1.0 })
         );
         assert_eq!((&configuration["arrivals"], &configuration["order"]), (&Value::Null, &Value::Null));
         std::fs::remove_dir_all(again.path("out")).unwrap();

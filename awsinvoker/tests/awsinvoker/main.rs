@@ -22,6 +22,7 @@ mod report;
 mod report_page;
 mod restart;
 mod run;
+mod shards;
 mod support;
 mod targets;
 mod terminal;

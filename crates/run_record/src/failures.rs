@@ -116,6 +116,40 @@ impl Failures {
     }
 }
 
+impl FailuresSummary {
+    /// Adds the failures of another part of the same run, whose times count from `offset_ns` after the start of this one.
+    pub fn merge(&mut self, other: Self, offset_ns: u64) {
+        let offset_s = units::s(offset_ns);
+        for cause in other.causes {
+            let moved = FailureSummary {
+                first_s: cause.first_s + offset_s,
+                last_s: cause.last_s + offset_s,
+                ..cause
+            };
+            let has_room = self.causes.len() < MAX_CAUSES;
+            match self.causes.iter_mut().find(|known| known.is_like(&moved)) {
+                Some(known) => known.add(&moved),
+                None if has_room => self.causes.push(moved),
+                None => self.other = self.other.saturating_add(moved.count),
+            }
+        }
+        self.other = self.other.saturating_add(other.other);
+        self.causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
+    }
+}
+
+impl FailureSummary {
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.endpoint, self.outcome, &self.cause) == (&other.endpoint, other.outcome, &other.cause)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.first_s = self.first_s.min(other.first_s);
+        self.last_s = self.last_s.max(other.last_s);
+    }
+}
+
 impl Count {
     fn with(self, other: Self) -> Self {
         Self {
@@ -220,6 +254,20 @@ mod tests {
         let (one, two, three) = (1_f64.to_bits(), 2_f64.to_bits(), 3_f64.to_bits());
         assert_eq!(causes, [("id ID", 2, one, two), ("something else", 1, three, three)]);
         assert_eq!((summary.causes[0].endpoint.as_str(), summary.other), ("f", 0));
+    }
+
+    #[test]
+    fn published_failures_of_parts_add_up() {
+        let summary = |at_ns: u64, messages: &[&str]| {
+            let mut failures = Failures::default();
+            messages.iter().for_each(|message| failures.record(&failure(at_ns, message)));
+            failures.summary(&["f"])
+        };
+        let mut merged = summary(2_000_000_000, &["a", "b"]);
+        merged.merge(FailuresSummary { other: 5, ..summary(1_000_000_000, &["b", "c"]) }, 3_000_000_000);
+        let causes: Vec<_> = merged.causes.iter().map(|it| (it.count, it.first_s, it.last_s)).collect();
+        assert_eq!(causes, [(2, 2.0, 4.0), (1, 2.0, 2.0), (1, 4.0, 4.0)]);
+        assert_eq!(merged.other, 5);
     }
 
     #[test]

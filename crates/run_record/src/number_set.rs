@@ -42,6 +42,11 @@ impl NumberSet {
         self.ranges.insert(first, after.unwrap_or(number));
         Inserted::New
     }
+
+    /// The smallest number that is not in the set.
+    pub fn first_missing(&self) -> u64 {
+        self.ranges.get(&0).map_or(0, |last| last.saturating_add(1))
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +77,7 @@ mod tests {
                 let is_new = expected.insert(number);
                 prop_assert_eq!(set.insert(number), if is_new { Inserted::New } else { Inserted::Known });
             }
+            prop_assert_eq!(Some(set.first_missing()), (0..=80).find(|number| !expected.contains(number)));
             let starts = expected.iter().filter(|number| number.checked_sub(1).is_none_or(|it| !expected.contains(&it)));
             prop_assert_eq!(set.ranges.keys().collect::<Vec<_>>(), starts.collect::<Vec<_>>());
         }

@@ -1,6 +1,9 @@
 //! How a run was made: what `run.json` holds, so that the run can be made again.
 
+mod clock_info;
+mod machine_info;
 mod preflight_call;
+mod shard_info;
 mod target_info;
 
 use std::collections::BTreeMap;
@@ -9,17 +12,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use self::clock_info::{ClockInfo, ServerClock, TimeService};
+pub use self::machine_info::{Load, Machine};
 pub use self::preflight_call::PreflightCall;
+pub use self::shard_info::{MergedShard, ShardInfo};
+use self::shard_info::{invalid_shards, started_apart};
 pub use self::target_info::{
     ConnectionInfo, Connections, DockerInfo, LocalInfo, PlatformKind, Protocol, TargetInfo,
 };
 use crate::circumstances::Circumstances;
 use crate::cost::Prices;
 use crate::restarts::TargetRestarts;
+use crate::units;
+use crate::verdict::Reason;
 use crate::warning::Warning;
 
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// How a run was made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -39,8 +48,12 @@ pub struct RunInfo {
     pub versions: BTreeMap<String, String>,
     /// How the load generator was built.
     pub build: Build,
-    /// The machine of the load generator.
+    /// The machine of the load generator; of a merged run, that of its first shard, without how busy it was.
     pub machine: Machine,
+    /// The clock of the load generator; of a merged run, that of its first shard.
+    pub clock: ClockInfo,
+    /// The runs of shards that were merged into this one, by index; empty if it is no merged run.
+    pub merged_from: Vec<MergedShard>,
     /// What the cost is computed from.
     pub prices: Prices,
 }
@@ -114,6 +127,8 @@ pub struct Configuration {
     pub order: Option<Order>,
     /// What everything random is drawn from.
     pub seed: u64,
+    /// Which part of a common load was sent; null if all of it was. Then `stages` are those of the common load.
+    pub shard: Option<ShardInfo>,
     /// What was called before the run and not counted.
     pub warm_up: Option<WarmUp>,
     /// The calls before the run and before the warm-up that let the platform have environments ready; not counted.
@@ -188,6 +203,8 @@ pub struct StageInfo {
 pub struct ScheduleFile {
     /// Its path.
     pub path: String,
+    /// SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
     /// Its format.
     pub format: ScheduleFormat,
     /// What its times were multiplied by.
@@ -330,59 +347,30 @@ pub struct EndpointInfo {
     pub preflight: Option<PreflightCall>,
 }
 
-/// What the numbers of a run depend on. What the system does not tell is null.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Machine {
-    /// The processor's name, with its family, model and stepping.
-    pub cpu: Option<String>,
-    /// Whether the processor says that it is a virtual one.
-    pub is_virtual: Option<bool>,
-    /// Maker and product of the machine, or of its hypervisor.
-    pub product: Option<String>,
-    /// Cores that the load generator may use.
-    pub cores: Option<usize>,
-    /// Memory in KiB.
-    pub memory_kib: Option<u64>,
-    /// Kernel name, release and architecture.
-    pub kernel: String,
-    /// How busy it was before the run.
-    pub before: Option<Load>,
-    /// How busy it was during the run; null of a run that was killed.
-    pub during: Option<Load>,
-    /// How busy it was after the run; null of a run that was killed.
-    pub after: Option<Load>,
-}
-
-/// How busy a machine was for some time, in percent of all its cores.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct Load {
-    /// For how long it was watched, in seconds.
-    pub seconds: f64,
-    /// Processors that worked.
-    pub busy_percent: f64,
-    /// Processors that worked for the load generator and the processes that it started. Those in containers are others.
-    pub own_percent: f64,
-    /// Processors that the hypervisor gave to other machines.
-    pub steal_percent: f64,
-    /// Processes that ran or waited for a processor, on average over 1, 5 and 15 minutes.
-    pub load_average: Option<[f64; 3]>,
-}
-
-impl Load {
-    /// Processors that worked for others, or that others were given, in percent.
-    pub fn others_percent(&self) -> f64 {
-        (self.busy_percent - self.own_percent).max(0.0) + self.steal_percent
-    }
-}
-
 impl RunInfo {
     /// That the machine was busier with other things than it might be.
     pub fn disturbance(&self) -> Option<Warning> {
         let limit_percent = self.configuration.require_idle_percent?;
         let others_percent = self.machine.during.as_ref()?.others_percent();
         (others_percent > limit_percent).then_some(Warning::Disturbed { others_percent, limit_percent })
+    }
+
+    /// That the run started late, or what is wrong with the shards that it was merged from.
+    pub(crate) fn start_reasons(&self) -> Vec<Reason> {
+        let shards = &self.merged_from;
+        if shards.is_empty() {
+            let late_ns = self.clock.late_ns.filter(|late_ns| *late_ns > 0);
+            return late_ns.map(|ns| Reason::StartedLate { by_s: units::s(ns) }).into_iter().collect();
+        }
+        started_apart(shards).into_iter().chain(invalid_shards(shards)).collect()
+    }
+
+    /// That it is not known of the shards of a merged run how close together they started.
+    pub(crate) fn clocks_not_kept(&self) -> Option<Warning> {
+        let is_kept = |shard: &&MergedShard| shard.clock.time_service.synchronised == Some(true);
+        let of = self.merged_from.len() as u64;
+        let shards = of - self.merged_from.iter().filter(is_kept).count() as u64;
+        (shards > 0).then_some(Warning::ClocksNotKept { shards, of })
     }
 
     /// The names of the endpoints, in order.
@@ -442,6 +430,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             arrivals: Some(Arrivals::Poisson),
             order: Some(Order::Shuffled),
             seed: 7,
+            shard: None,
             warm_up: Some(WarmUp { time_s: 1.0, requests: 200, failed: 1 }),
             prewarm: Some(Prewarm { calls_per_endpoint: 4, failed: 0, environments: Some(4) }),
             expected_requests: Some(3000),
@@ -471,6 +460,8 @@ pub(crate) fn test_run_info() -> RunInfo {
             }),
             after: None,
         },
+        clock: ClockInfo::default(),
+        merged_from: Vec::new(),
         prices: Prices::default(),
     }
 }
@@ -494,6 +485,9 @@ fn test_target_info() -> TargetInfo {
         },
     }
 }
+
+#[cfg(test)]
+mod start_tests;
 
 #[cfg(test)]
 mod tests {

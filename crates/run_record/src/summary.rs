@@ -22,6 +22,9 @@ use crate::warning::Warning;
 /// The version of the layout of `summary.json`. It changes when a key changes its meaning or goes.
 pub const SCHEMA: u32 = 2;
 
+/// Of a merged run, further warnings of its shards are in `run.json` only.
+const MAX_WARNINGS: usize = 20;
+
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Summary of an awsinvoker run", deny_unknown_fields)]
@@ -199,10 +202,25 @@ impl Summary {
             self.verdict.add_circumstances(&end.circumstances);
             self.verdict.add_restarts(&end.restarts);
         }
+        info.start_reasons().into_iter().for_each(|reason| self.verdict.add(reason));
         self.warnings.extend(info.disturbance());
         self.warnings.extend(self.not_cold(&info.configuration));
         self.warnings.extend(likeness::findings(&info.configuration));
         self.warnings.extend(likeness::unchecked(&info.configuration));
+        self.add_warnings_of_shards(info);
+    }
+
+    /// Adds what shards were warned of and what does not follow from their samples, each once.
+    fn add_warnings_of_shards(&mut self, info: &RunInfo) {
+        for warning in info.merged_from.iter().flat_map(|shard| &shard.warnings) {
+            if !warning.follows_from_samples()
+                && !self.warnings.contains(warning)
+                && self.warnings.len() < MAX_WARNINGS
+            {
+                self.warnings.push(warning.clone());
+            }
+        }
+        self.warnings.extend(info.clocks_not_kept());
     }
 
     /// Calls that were all to be cold and were not. A new instance behind gRPC is ready before its first call.

@@ -109,6 +109,25 @@ pub enum Reason {
         /// The share that was sent within the window, in percent.
         sent_percent: f64,
     },
+    /// The run started later than `--start-at` says, so its load was not a part of the common one at the right time.
+    StartedLate {
+        /// How much later, in seconds.
+        by_s: f64,
+    },
+    /// The shards of a merged run did not start together, so their loads together are not the one that was asked for.
+    StartedApart {
+        /// From the first start to the last, in seconds.
+        by_s: f64,
+    },
+    /// Shards of a merged run are not valid by themselves.
+    InvalidShards {
+        /// How many.
+        shards: u64,
+        /// The index of the first of them.
+        first: u32,
+        /// Why that one is not.
+        reason: String,
+    },
     /// The wall clock was set, or the machine slept, during the run.
     ClockJumped {
         /// How far the wall clock moved against the monotonic one, in seconds.
@@ -280,6 +299,18 @@ impl fmt::Display for Reason {
             }
             Self::SentLate { sent_percent } => {
                 write!(f, "only {sent_percent:.2} % of the requests were sent in time")
+            }
+            Self::StartedLate { by_s } => {
+                write!(f, "the run started {by_s:.3} s later than --start-at asked for")
+            }
+            Self::StartedApart { by_s } => write!(
+                f,
+                "the shards started up to {by_s:.3} s apart: their loads together are not the one that was asked for"
+            ),
+            Self::InvalidShards { shards, first, reason } => {
+                let verb = if *shards == 1 { "is" } else { "are" };
+                let shards = counted(*shards, "shard");
+                write!(f, "{shards} {verb} not valid, the first of them shard {first}: {reason}")
             }
             Self::ClockJumped { by_s } => {
                 write!(f, "the clock was set or the machine slept ({by_s:+.3} s)")

@@ -4,11 +4,17 @@ use std::time::SystemTime;
 
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 /// For people and programs, with milliseconds: `2023-11-14T22:13:20.000Z`.
 pub fn rfc3339(at: SystemTime) -> String {
     format(at, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"))
+}
+
+/// The time that a text such as `2023-11-14T22:13:20.5Z` or `2023-11-14T23:13:20+01:00` means; `None` if it means none.
+pub fn from_rfc3339(text: &str) -> Option<SystemTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)
 }
 
 /// For the name of a folder: `2023-11-14T22-13-20Z`.
@@ -47,5 +53,8 @@ mod tests {
         assert_eq!(rfc3339(at), "2023-11-14T22:13:20.250Z");
         assert_eq!(file_name(at), "2023-11-14T22-13-20Z");
         assert_eq!(unix_date(at), "Tue Nov 14 22:13:20 UTC 2023");
+        assert_eq!(from_rfc3339(&rfc3339(at)), Some(at));
+        assert_eq!(from_rfc3339("2023-11-14T23:13:20.25+01:00"), Some(at));
+        assert_eq!(["", "2023-11-14", "2023-11-14 22:13"].map(from_rfc3339), [None; 3]);
     }
 }

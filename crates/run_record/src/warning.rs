@@ -81,6 +81,14 @@ pub enum Warning {
         /// Why.
         cause: String,
     },
+    /// Clocks of the shards of a merged run are not known to follow a time server, so that it is not known how close together
+    /// the shards started.
+    ClocksNotKept {
+        /// How many shards.
+        shards: u64,
+        /// How many there are.
+        of: u64,
+    },
     /// A function stands at several systems, but their answers were not compared before the run.
     NoPreflight {
         /// The function.
@@ -112,6 +120,27 @@ pub struct Side {
     pub endpoint: String,
     /// The value, for people: a long one is cut to where it differs.
     pub value: String,
+}
+
+impl Warning {
+    /// Whether it is found again wherever the samples are summed up.
+    pub(crate) fn follows_from_samples(&self) -> bool {
+        match self {
+            Self::ClosedLoop
+            | Self::Interrupted { .. }
+            | Self::ScheduleLag { .. }
+            | Self::InconsistentBudgets { .. }
+            | Self::Saturated { .. }
+            | Self::NoLatency { .. }
+            | Self::NotCold { .. }
+            | Self::Asynchronous { .. } => true,
+            Self::Disturbed { .. }
+            | Self::Unlike { .. }
+            | Self::PreflightFailed { .. }
+            | Self::ClocksNotKept { .. }
+            | Self::NoPreflight { .. } => false,
+        }
+    }
 }
 
 impl Property {
@@ -174,6 +203,11 @@ impl fmt::Display for Warning {
             Self::PreflightFailed { endpoint, outcome, cause } => {
                 write!(f, "the call of {endpoint} before the run failed: {}: {cause}", outcome.name())
             }
+            Self::ClocksNotKept { shards, of } => write!(
+                f,
+                "{shards} of {of} shards had a clock that is not known to follow a time server: the shards may have started \
+                 further apart than they tell"
+            ),
             Self::NoPreflight { function } => write!(
                 f,
                 "the answers of {function} at its systems were not compared before the run: they may do unlike work"
@@ -210,6 +244,7 @@ mod tests {
                 cause: "HTTP 429: Rate Exceeded.".to_owned(),
             },
             Warning::NoPreflight { function: "f".to_owned() },
+            Warning::ClocksNotKept { shards: 1, of: 4 },
         ];
         insta::assert_snapshot!(warnings.each_ref().map(ToString::to_string).join("\n"), @"
         the load was a closed loop: while answers are slow it makes fewer calls, so its latencies hide stalls
@@ -224,6 +259,7 @@ mod tests {
         f: unlike memory: f has 128 MB, f@b has 512 MB
         the call of f before the run failed: throttled: HTTP 429: Rate Exceeded.
         the answers of f at its systems were not compared before the run: they may do unlike work
+        1 of 4 shards had a clock that is not known to follow a time server: the shards may have started further apart than they tell
         ");
     }
 }

@@ -1,6 +1,7 @@
 //! Schedules in files: the calls of `--schedule-out`, the samples of an earlier run, and traces of others.
 
 mod calls;
+mod hashed;
 mod record_limit;
 mod rows;
 mod trace;
@@ -14,6 +15,7 @@ use run_record::run_info::{Arrivals, ScheduleFile, ScheduleFormat};
 use super::endpoints::Endpoints;
 use super::recording::{Calls, Recording};
 pub(crate) use calls::write;
+use hashed::Hashed;
 use rows::{Problem, Rows};
 use trace::Functions;
 
@@ -53,7 +55,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<(Recording, Option<String>), S
 }
 
 fn read_from(file: impl std::io::Read, source: &Source<'_>) -> Result<(Recording, Option<String>), Problem> {
-    let mut rows = Rows::new(file)?;
+    let mut rows = Rows::new(Hashed::new(file))?;
     let format = format(&rows.header).ok_or_else(|| Problem::Header(rows.header_text()))?;
     let is_counted = format == ScheduleFormat::Invitro;
     if source.arrivals.is_some() && !is_counted {
@@ -77,6 +79,7 @@ fn read_from(file: impl std::io::Read, source: &Source<'_>) -> Result<(Recording
     };
     let file = ScheduleFile {
         path: source.path.to_string_lossy().into_owned(),
+        sha256: rows.into_file().sha256(),
         format,
         time_scale: source.time_scale,
     };

@@ -19,6 +19,11 @@ impl<R> RecordLimit<R> {
         Self { from, bytes: 0 }
     }
 
+    /// What it reads from.
+    pub(super) fn into_inner(self) -> R {
+        self.from
+    }
+
     /// A record has ended. What was read ahead of its end does not count for the next one: some KB.
     pub(super) fn record_ended(&mut self) {
         self.bytes = 0;

@@ -54,6 +54,11 @@ impl<R: Read> Rows<R> {
         Ok(Self { reader, header, record: StringRecord::new() })
     }
 
+    /// The file, read as far as its lines were.
+    pub(super) fn into_file(self) -> R {
+        self.reader.into_inner().into_inner()
+    }
+
     /// The first line, for messages.
     pub(super) fn header_text(&self) -> String {
         let fields: Vec<&str> = self.header.iter().collect();

@@ -24,7 +24,7 @@ use crate::platform::http::{self as own_http, CallError, Client, Exchange};
 /// One client for all calls, and what to send to each endpoint.
 #[derive(Debug)]
 pub struct Lambda {
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
     caller: Caller,
     /// For calls of other operations.
     pub(super) sdk: aws_config::SdkConfig,

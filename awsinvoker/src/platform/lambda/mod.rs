@@ -12,6 +12,7 @@ mod inspect;
 mod invoke;
 pub mod log_tail;
 mod reply;
+mod server_clock;
 mod signature;
 mod sized_versions;
 mod template;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use flate2::read::ZlibDecoder;
-use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use hdrhistogram::serialization::interval_log::{IntervalLogHistogram, IntervalLogIterator, LogEntry};
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 
 use super::whole_lines::WholeLines;
@@ -98,13 +98,15 @@ pub struct Reader<R> {
     lines: WholeLines<R>,
     /// The number of the last line that was read, from 1.
     line: usize,
+    /// A line that was read too early, and when its interval starts. A histogram would take a hundred times as much memory.
+    held: Option<(Vec<u8>, Duration)>,
     has_ended: bool,
 }
 
 impl<R: BufRead> Reader<R> {
     /// Reads the log `from`.
     pub fn new(from: R) -> Self {
-        Self { lines: WholeLines::new(from), line: 0, has_ended: false }
+        Self { lines: WholeLines::new(from), line: 0, held: None, has_ended: false }
     }
 
     /// Whether the log ends in half a line, which is no interval. False before its end.
@@ -112,7 +114,39 @@ impl<R: BufRead> Reader<R> {
         self.lines.is_cut_off()
     }
 
+    /// The next interval, if it starts before this time; `None` if the next one does not, and at the end of the log.
+    pub fn next_before(&mut self, time: Duration) -> Option<Result<Interval, FormatError>> {
+        if self.held.is_none()
+            && !self.has_ended
+            && let Err(error) = self.hold()
+        {
+            return Some(Err(error));
+        }
+        self.next_start().is_some_and(|start| start < time).then(|| self.next()).flatten()
+    }
+
+    /// When the interval starts that [`Self::next_before`] did not return because it starts later.
+    pub fn next_start(&self) -> Option<Duration> {
+        self.held.as_ref().map(|(_, start)| *start)
+    }
+
+    /// Reads the line of the next interval, which is read later.
+    fn hold(&mut self) -> Result<(), FormatError> {
+        while let Some(line) = self.lines.next_line()? {
+            self.line += 1;
+            if let Some(entry) = entry(line).map_err(|problem| FormatError::line(self.line, problem))? {
+                self.held = Some((line.to_vec(), entry.start_timestamp()));
+                return Ok(());
+            }
+        }
+        self.has_ended = true;
+        Ok(())
+    }
+
     fn read(&mut self) -> Result<Option<Interval>, FormatError> {
+        if let Some((line, _)) = self.held.take() {
+            return interval(&line).map_err(|problem| FormatError::line(self.line, problem));
+        }
         while let Some(line) = self.lines.next_line()? {
             self.line += 1;
             if let Some(interval) = interval(line).map_err(|problem| FormatError::line(self.line, problem))? {
@@ -148,13 +182,7 @@ pub fn read_all(from: impl BufRead) -> Result<Records<Interval>, FormatError> {
 
 /// The interval that the line describes. Comments, the base time and the legend describe none.
 fn interval(line: &[u8]) -> Result<Option<Interval>, String> {
-    let entry = match IntervalLogIterator::new(line).next() {
-        Some(Ok(LogEntry::Interval(entry))) => entry,
-        Some(Ok(_)) | None => return Ok(None),
-        Some(Err(_)) => {
-            return Err("expected an interval, such as Tag=NAME:VIEW,0.000,1.000,2.5,HISTF...".to_owned());
-        }
-    };
+    let Some(entry) = entry(line)? else { return Ok(None) };
     let tag = entry.tag().map(|tag| tag.as_str().to_owned()).unwrap_or_default();
     let tag = Tag::parse(&tag).ok_or_else(|| {
         format!("the tag is {tag:?}; expected NAME:VIEW, NAME:VIEW:OUTCOME or schedule_lag")
@@ -162,6 +190,17 @@ fn interval(line: &[u8]) -> Result<Option<Interval>, String> {
     let histogram =
         decode(entry.encoded_histogram()).ok_or("the histogram is damaged, or has other bounds than ours")?;
     Ok(Some(Interval { tag, start: entry.start_timestamp(), length: entry.duration(), histogram }))
+}
+
+/// What the line says of an interval, its histogram not decoded.
+fn entry(line: &[u8]) -> Result<Option<IntervalLogHistogram<'_>>, String> {
+    match IntervalLogIterator::new(line).next() {
+        Some(Ok(LogEntry::Interval(entry))) => Ok(Some(entry)),
+        Some(Ok(_)) | None => Ok(None),
+        Some(Err(_)) => {
+            Err("expected an interval, such as Tag=NAME:VIEW,0.000,1.000,2.5,HISTF...".to_owned())
+        }
+    }
 }
 
 /// Decodes a histogram. The library would allocate whatever length a damaged one states, and panics on some, so the
@@ -289,6 +328,16 @@ mod tests {
             }
             let read = |log: &[u8]| read_all(log).unwrap();
             prop_assert_eq!(read(&out), Records { records: expected.clone(), is_cut_off: false });
+            // In steps of time, the same is read.
+            let (mut reader, mut stepwise) = (Reader::new(out.as_slice()), Vec::new());
+            for second in 1..=5 {
+                while let Some(interval) = reader.next_before(Duration::from_secs(second)) {
+                    let interval = interval.unwrap();
+                    prop_assert_eq!(interval.start, Duration::from_secs(second - 1));
+                    stepwise.push(interval);
+                }
+            }
+            prop_assert_eq!((&stepwise, reader.next_start()), (&expected, None));
             // Wherever the log ends, nothing is read that was not written.
             let end = end.index(out.len());
             let Records { records, is_cut_off } = read(&out[..end]);

@@ -1,0 +1,18 @@
+//! The command line of `awsinvoker merge`.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Joins the runs of all shards of one load to one run, which reads like any other.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "awsinvoker merge", version)]
+pub struct MergeArgs {
+    /// Folders of the shards' runs in any order, or a folder that holds them. What a shard left that was killed is passed over
+    /// if the shard was made again
+    #[arg(value_name = "DIR", required = true)]
+    pub folders: Vec<PathBuf>,
+    /// Folder for the joined run, new or empty
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}

@@ -1,0 +1,101 @@
+//! `awsinvoker merge`: one run from the runs of shards. Nothing is averaged: samples are joined, and histograms added.
+//!
+//! Everything is read one piece at a time, so that a thousand shards take little memory. What the shards have in common is
+//! checked before anything is written.
+
+mod agreement;
+mod common;
+mod description;
+mod disagreement;
+mod error;
+mod intervals;
+mod member;
+mod members;
+mod samples;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use run_record::format::{hgrm, json};
+use run_record::names::file_names;
+use run_record::run_dir::{LATENCY_HLOG, RUN_JSON, RunDir, SAMPLES_CSV, SUMMARY_JSON};
+use run_record::summary::{Course, SumError};
+use run_record::{RunInfo, Summary, Threshold, Totals, View};
+
+use crate::clock::wall_now;
+use crate::load::allow_files;
+use crate::run::{Ending, ending, say};
+pub use error::MergeError;
+use member::Member;
+
+/// Merges the runs in these folders to one in the folder `out`, and prints its result to `printed`. Returns how the run
+/// ended, as if it had been made by one load generator.
+///
+/// # Errors
+/// The runs are not those of all shards of one load at one time, they are damaged, or a file cannot be read or written.
+/// Nothing is left in `out` then.
+pub fn merge(folders: &[PathBuf], out: &Path, printed: &mut dyn Write) -> Result<Ending, MergeError> {
+    let members = members::read_all(folders)?;
+    let info = description::merged(&members)?;
+    allow_files(members.len());
+    let run_dir = RunDir::create(Some(out), wall_now())?;
+    let summary = write(&members, &info, &run_dir);
+    if summary.is_err() {
+        discard(&run_dir);
+    }
+    let summary = summary?;
+    say(printed, &format!("{}\nresults: {}", run_report::text(&summary), out.display()));
+    Ok(ending(&summary))
+}
+
+/// Writes `run.json` last: without it, the folder is no run.
+fn write(members: &[Member], info: &RunInfo, run_dir: &RunDir) -> Result<Summary, MergeError> {
+    let totals = samples::join(members, info, run_dir)?;
+    intervals::add(members, run_dir)?;
+    let mut summary = summary(info, &totals)?;
+    for member in members {
+        summary.failures.merge(member.run_dir().read_summary()?.failures, member.shard.offset_ns);
+    }
+    for (name, endpoint) in file_names(&info.endpoint_names()).iter().zip(&totals.endpoints) {
+        if let Some(distribution) = hgrm::Distribution::new(&endpoint.view(View::Response)) {
+            run_dir.write(&format!("{name}.hgrm"), distribution.to_string().as_bytes())?;
+        }
+    }
+    run_dir.write(SUMMARY_JSON, &json::write(&summary)?)?;
+    run_dir.write(RUN_JSON, &json::write(info)?)?;
+    Ok(summary)
+}
+
+fn summary(info: &RunInfo, totals: &Totals) -> Result<Summary, SumError> {
+    let configuration = &info.configuration;
+    // They were read before the runs, from the same texts.
+    let thresholds: Vec<Threshold> =
+        configuration.thresholds.iter().filter_map(|text| text.parse().ok()).collect();
+    let endpoints = configuration.endpoints.iter();
+    let end = info.end.as_ref();
+    let issued = end.map_or(0, |end| end.issued);
+    let course = Course {
+        endpoints: endpoints.map(|endpoint| (endpoint.name.as_str(), endpoint.asynchronous)).collect(),
+        target_rps: end.and_then(|end| end.target_rps),
+        issued,
+        window_ns: end.map_or(0, |end| end.window_ns),
+        interrupted_ns: None,
+        sent_in_window: end.map_or(0, |end| end.sent_in_window),
+        wall_jump_ns: end.map_or(0, |end| end.wall_jump_ns),
+        thresholds: &thresholds,
+    };
+    let mut summary = Summary::new(&course, totals)?;
+    // The samples do not hold the causes of failures, which come from the results of the shards.
+    summary.failures = Default::default();
+    summary.complete(info, totals);
+    Ok(summary)
+}
+
+/// Removes what was written of a run that could not be completed.
+fn discard(run_dir: &RunDir) {
+    // What cannot be removed does no harm: it is no run.
+    for name in [SAMPLES_CSV, LATENCY_HLOG, SUMMARY_JSON] {
+        let _ = fs::remove_file(run_dir.path().join(name));
+    }
+}
