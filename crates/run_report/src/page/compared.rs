@@ -65,11 +65,13 @@ impl Compared {
 /// The runs that the comparison comes from.
 fn sources(comparison: &Comparison) -> Table {
     let rows = comparison.runs.iter().map(|run| {
-        let missing = if run.missing.is_empty() { "nothing".to_owned() } else { run.missing.join("; ") };
+        let told = run.missing.iter().map(|what| format!("missing: {what}"));
+        let told: Vec<String> = told.chain(run.warnings.iter().map(ToString::to_string)).collect();
+        let told = if told.is_empty() { UNKNOWN.to_owned() } else { told.join("; ") };
         let valid = if run.valid { "valid" } else { "not valid" };
-        [run.folder.clone(), run.start.clone(), valid.to_owned(), missing, run.requests.to_string()]
+        [run.folder.clone(), run.start.clone(), valid.to_owned(), told, run.requests.to_string()]
     });
-    let head = ["folder", "start", "verdict", "missing", "calls"];
+    let head = ["folder", "start", "verdict", "to keep in mind", "calls"];
     Table::new("The runs that the comparison comes from.", head, 4, rows)
 }
 
