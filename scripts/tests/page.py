@@ -156,7 +156,7 @@ def check_that_faults_are_found(page):
 def check_charts(folder):
     """Each chart is an SVG file of its own with its data beside it."""
     charts = sorted(folder.glob("*.svg"))
-    kinds = {chart.name.split("-")[0] for chart in charts}
+    kinds = {chart.stem.split("-")[0] for chart in charts}
     assert {"ratios", "percentiles", "distribution", "timeline", "budget"} <= kinds, charts
     for chart in charts:
         root = xml.etree.ElementTree.parse(chart).getroot()
