@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use awsinvoker::cli::{Args, Command, CompareArgs, ExperimentArgs, MergeArgs, ReportArgs};
 use awsinvoker::platform::{self, Programs};
 use awsinvoker::{
-    CompareError, Config, ConfigError, Ending, Experiment, ExperimentError, MergeError, ReportError, RunError,
-    env_vars, logging,
+    CompareError, Config, ConfigError, Ending, Experiment, ExperimentError, MergeError, ReportError,
+    RunError, env_vars, logging,
 };
 
 const EXIT_FAILED: u8 = 1;
