@@ -150,7 +150,9 @@ fn what_is_not_one_load_is_not_merged_and_leaves_nothing() {
     std::fs::write(bench.path("1/latency.hlog"), log.replace(",0.000,", ",18446744073.709,")).unwrap();
     let late = refused("0 1");
     assert!(
-        late.starts_with("error: 1/latency.hlog: an interval begins at 18446744073.709 s, expected one before"),
+        late.starts_with(
+            "error: 1/latency.hlog: an interval begins at 18446744073.709 s, expected one before"
+        ),
         "{late}"
     );
     let long = |line: &str| match line.split_once(",0.000,") {
