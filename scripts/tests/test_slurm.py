@@ -224,6 +224,23 @@ class Slurm(unittest.TestCase):
         self.assertEqual(sorted(folder.name for folder in (cluster.folder / "step").iterdir()), ["0", "1", "2", "3"], log)
         self.assertIn("results: step.merged", log)
 
+    def test_what_cannot_be_merged_is_not_sent(self):
+        cluster = self.cluster
+        (cluster.folder / "used/merged").mkdir(parents=True)
+        with self.assertRaisesRegex(AssertionError, "expected a new or an empty folder"):
+            self.submit("used", 60)
+        # The second call of sbatch, which submits the merge, fails.
+        sbatch = cluster.folder / "bin/sbatch"
+        sbatch.parent.mkdir()
+        sbatch.write_text(f'#!/bin/sh\ncase "$*" in *afterany*) exit 1 ;; esac\nexec {shutil.which("sbatch")} "$@"\n')
+        sbatch.chmod(0o755)
+        path = f"{sbatch.parent}:{cluster.environment['PATH']}"
+        with self.assertRaisesRegex(AssertionError, "so the array [0-9]+ was cancelled"):
+            cluster.run(
+                JOBS / "submit.sh", "--shards", str(NODES), "--in", "60", "--runs", "cancelled", "--", *self.load, PATH=path
+            )
+        cluster.wait_for_jobs(20)
+
     def test_a_throttled_array_is_refused(self):
         cluster = self.cluster
         (cluster.folder / "throttled").mkdir()

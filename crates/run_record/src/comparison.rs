@@ -11,10 +11,17 @@ use serde::{Deserialize, Serialize};
 
 pub use self::figure::{Claim, Figure, Interval, Measure, Refusal, Scope, Statistic, Value};
 pub use self::note::Note;
+use crate::units;
 use crate::warning::Warning;
 
 /// The version of the layout of `comparison.json`. It changes when a key changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
+
+/// The length of a window that nobody chose, in nanoseconds. In shorter ones, what happens in one reaches into the next.
+pub const DEFAULT_WINDOW_NS: u64 = 30 * units::NS_PER_S;
+
+/// The margin that nobody chose: systems whose values differ by less count as equivalent.
+pub const DEFAULT_MARGIN: f64 = 0.05;
 
 /// A comparison of systems.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

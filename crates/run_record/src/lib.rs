@@ -25,7 +25,8 @@
 //! - [`experiment`]: the runs that one comparison is made of.
 //! - [`mod@format`]: each file format, its writer beside its reader.
 //! - [`number_set`]: which numbers of requests were seen.
-//! - [`run_dir`]: the folder of a run, written while it runs and read afterwards.
+//! - [`run_dir`]: the folder of a run, written while it runs and read afterwards. [`whole_file`]: files that are never seen half
+//!   written.
 //!
 //! Nothing here reads a clock, the environment or the network.
 
@@ -64,6 +65,7 @@ pub mod units;
 pub mod verdict;
 pub mod wall_clock;
 pub mod warning;
+pub mod whole_file;
 
 #[cfg(test)]
 mod test_data;
@@ -72,7 +74,7 @@ pub use histogram::{Histogram, View};
 pub use outcomes::Outcomes;
 pub use run_info::RunInfo;
 pub use sample::{Arrival, Cause, Connection, Handshake, Outcome, Reply, Report, Sample, Timing};
-pub use shard::Shard;
+pub use shard::{OwnRequests, Shard};
 pub use summary::Summary;
 pub use threshold::Threshold;
 pub use totals::Totals;

@@ -205,11 +205,12 @@ fn excerpts(a: &str, b: &str) -> [String; 2] {
     })
 }
 
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// Each of these once, in the order in which they come first.
+pub fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut found = Vec::new();
-    for name in names {
-        if !found.contains(&name) {
-            found.push(name);
+    for item in items {
+        if !found.contains(&item) {
+            found.push(item);
         }
     }
     found

@@ -2,7 +2,7 @@
 //! leaves out one pair of windows at a time, with what environments add.
 
 use crate::observations::Observations;
-use crate::percentile_interval::{MIN_BLOCKS, NoInterval};
+use crate::percentile_interval::{MIN_BLOCKS, NoInterval, is_within};
 use crate::spread::Variance;
 
 /// An estimate with its interval.
@@ -16,7 +16,14 @@ pub struct MeanInterval {
     pub high: f64,
 }
 
-/// The means of one or two sides: of all windows, and of all but each one.
+impl MeanInterval {
+    /// Whether a ratio is within the margin, as [`Ratio::is_within`](crate::percentile_interval::Ratio::is_within) is.
+    pub fn is_within(&self, margin: f64) -> bool {
+        is_within(self.low, self.high, margin)
+    }
+}
+
+/// The means of one side: of all windows, and of all but each one.
 struct Means {
     of_all: f64,
     without_each: Vec<f64>,
@@ -46,8 +53,7 @@ pub fn ratio(
     confidence: f64,
 ) -> Result<MeanInterval, NoInterval> {
     let [one, other] = pair(baseline, candidate)?;
-    let each: Vec<f64> =
-        logarithms(&one)?.into_iter().zip(logarithms(&other)?).map(|(one, other)| other - one).collect();
+    let each = differences(&logarithms(&one)?, &logarithms(&other)?);
     let extra = plus(
         environments(baseline, one.of_all, confidence),
         environments(candidate, other.of_all, confidence),
@@ -65,8 +71,7 @@ pub fn difference(
     confidence: f64,
 ) -> Result<MeanInterval, NoInterval> {
     let [one, other] = pair(baseline, candidate)?;
-    let each: Vec<f64> =
-        one.without_each.iter().zip(&other.without_each).map(|(one, other)| other - one).collect();
+    let each = differences(&one.without_each, &other.without_each);
     let scaled = |side, mean: f64| {
         environments(side, mean, confidence)
             .map(|variance| Variance { value: variance.value * mean * mean, ..variance })
@@ -83,6 +88,10 @@ fn pair(baseline: &Observations, candidate: &Observations) -> Result<[Means; 2],
         return Err(NoInterval::Unpaired { one, other });
     }
     Ok([Means::new(baseline)?, Means::new(candidate)?])
+}
+
+fn differences(baseline: &[f64], candidate: &[f64]) -> Vec<f64> {
+    baseline.iter().zip(candidate).map(|(one, other)| other - one).collect()
 }
 
 impl Means {
@@ -182,6 +191,14 @@ mod tests {
         let half = 2.570_6 * 763.76;
         assert!((difference.low - (3_500.0 - half)).abs() < 1.0, "{difference:?}");
         assert!((difference.high - (3_500.0 + half)).abs() < 1.0, "{difference:?}");
+    }
+
+    #[test]
+    fn a_ratio_of_means_is_within_a_margin_as_one_of_percentiles_is() {
+        for (low, high, is_within) in [(0.953, 1.05, true), (0.952, 1.0, false), (1.0, 1.051, false)] {
+            let ratio = MeanInterval { estimate: 1.0, low, high };
+            assert_eq!(ratio.is_within(0.05), is_within, "{ratio:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The values of one side of a comparison, by window of time and by environment.
 
-use crate::histogram::Histogram;
 use crate::sparse_histogram::SparseHistogram;
 use crate::spread::{Deviation, Spread};
 
@@ -30,16 +29,6 @@ impl Observations {
         cells.iter_mut().for_each(|cell| cell.values.settle());
         let all = SparseHistogram::merged(cells.iter().map(|cell| &cell.values));
         Self { windows, cells, all }
-    }
-
-    /// Values whose environments are not known, with a histogram for each window.
-    pub fn from_windows(windows: &[Histogram]) -> Self {
-        let cell = |(window, histogram)| Cell {
-            window,
-            environment: None,
-            values: SparseHistogram::from(histogram),
-        };
-        Self::new(windows.len(), windows.iter().enumerate().map(cell).collect())
     }
 
     /// How many windows there are.

@@ -7,7 +7,6 @@
 
 use statrs::distribution::{Beta, ContinuousCDF as _, Normal};
 
-use crate::histogram::Histogram;
 use crate::observations::Observations;
 use crate::sparse_histogram::SparseHistogram;
 use crate::spread::{Spread, student};
@@ -82,17 +81,8 @@ pub enum NoInterval {
 }
 
 impl Estimate {
-    /// The percentile `share` of the values in these blocks, which cover equal times one after the other. The interval holds
-    /// with this confidence, such as 0.95.
-    ///
-    /// # Errors
-    /// There are too few blocks, or no values.
-    pub fn new(blocks: &[Histogram], share: f64, confidence: f64) -> Result<Self, NoInterval> {
-        Self::of(&Observations::from_windows(blocks), share, confidence)
-    }
-
-    /// The percentile `share` of these values. If they tell their environments, the interval is as wide as the differences
-    /// between environments demand.
+    /// The percentile `share` of these values. The interval holds with this confidence, such as 0.95. If they tell their
+    /// environments, it is as wide as the differences between environments demand.
     ///
     /// # Errors
     /// There are too few windows, or no values.
@@ -172,9 +162,14 @@ impl Ratio {
     /// Whether the two differ by less than `margin`, such as 0.05, as far as the interval tells. To be wrong in at most 5 % of
     /// the cases, it must be one of 90 %.
     pub fn is_within(&self, margin: f64) -> bool {
-        let bound = 1.0 + margin;
-        self.low.is_some_and(|low| low >= 1.0 / bound) && self.high.is_some_and(|high| high <= bound)
+        self.low.zip(self.high).is_some_and(|(low, high)| is_within(low, high, margin))
     }
+}
+
+/// Whether a ratio between these ends differs from 1 by less than `margin`, in whichever direction it is taken.
+pub(crate) fn is_within(low: f64, high: f64, margin: f64) -> bool {
+    let bound = 1.0 + margin;
+    low >= 1.0 / bound && high <= bound
 }
 
 impl Difference {
@@ -248,7 +243,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::histogram::Histogram;
+    use crate::observations::Cell;
     use crate::test_data::histogram;
+
+    /// The percentile of values whose environments are not known, with a histogram for each block.
+    fn of_blocks(blocks: &[Histogram], share: f64, confidence: f64) -> Result<Estimate, NoInterval> {
+        let cell = |(window, histogram)| Cell {
+            window,
+            environment: None,
+            values: SparseHistogram::from(histogram),
+        };
+        let values = Observations::new(blocks.len(), blocks.iter().enumerate().map(cell).collect());
+        Estimate::of(&values, share, confidence)
+    }
 
     /// Normally distributed numbers, always the same for a seed.
     struct Random(u64);
@@ -290,7 +298,7 @@ mod tests {
     fn independent_values_count_in_full_and_dependent_ones_do_not() {
         let effective = |memory| {
             let all: Vec<_> = (0..10)
-                .map(|seed| Estimate::new(&stream(seed, &[0.0; 20], 1e6, memory, 200), 0.5, 0.95).unwrap())
+                .map(|seed| of_blocks(&stream(seed, &[0.0; 20], 1e6, memory, 200), 0.5, 0.95).unwrap())
                 .collect();
             all.iter().map(|estimate| estimate.effective_count).sum::<f64>() / 10.0
         };
@@ -299,7 +307,7 @@ mod tests {
         assert!((60.0..400.0).contains(&dependent), "{dependent}");
         // Blocks that do not differ leave nothing to doubt but the values themselves.
         let equal = vec![histogram(&[1_000, 2_000, 3_000, 4_000]); 6];
-        let estimate = Estimate::new(&equal, 0.5, 0.95).unwrap();
+        let estimate = of_blocks(&equal, 0.5, 0.95).unwrap();
         assert_eq!((estimate.effective_count.to_bits(), estimate.is_drifting), (24.0_f64.to_bits(), false));
     }
 
@@ -309,7 +317,7 @@ mod tests {
         // The median is the scale.
         let mut covered = 0;
         for seed in 0..RUNS {
-            let estimate = Estimate::new(&stream(seed, &[0.0; 20], 1e6, 0.9, 100), 0.5, 0.95).unwrap();
+            let estimate = of_blocks(&stream(seed, &[0.0; 20], 1e6, 0.9, 100), 0.5, 0.95).unwrap();
             let high_ns = estimate.high_ns.unwrap();
             covered += u64::from(estimate.low_ns <= 1_000_000 && 1_000_000 <= high_ns);
         }
@@ -325,7 +333,7 @@ mod tests {
             let mut random = Random(!seed);
             let common: Vec<f64> = (0..20).map(|_| 0.3 * random.normal()).collect();
             let [baseline, candidate] = [(2 * seed, 1e6), (2 * seed + 1, 1.1e6)].map(|(seed, scale_ns)| {
-                Estimate::new(&stream(seed, &common, scale_ns, 0.9, 60), 0.5, 0.95).unwrap()
+                of_blocks(&stream(seed, &common, scale_ns, 0.9, 60), 0.5, 0.95).unwrap()
             });
             let ratio = Ratio::new(&baseline, &candidate).unwrap();
             let (low, high) = (ratio.low.unwrap(), ratio.high.unwrap());
@@ -343,10 +351,10 @@ mod tests {
     fn what_is_too_little_is_refused_with_what_to_do() {
         let blocks = |count| stream(1, &vec![0.0; count], 1e6, 0.0, 10);
         let error = |error: NoInterval| error.to_string();
-        let estimate = |count, share| Estimate::new(&blocks(count), share, 0.95);
+        let estimate = |count, share| of_blocks(&blocks(count), share, 0.95);
         insta::assert_snapshot!(error(estimate(5, 0.5).unwrap_err()), @"there are 5 blocks of time, expected at least 6; make the run longer");
         insta::assert_snapshot!(error(estimate(6, 1.0).unwrap_err()), @"the share is 1 and the confidence 0.95, expected both between 0 and 1");
-        assert_eq!(Estimate::new(&vec![Histogram::default(); 6], 0.5, 0.95), Err(NoInterval::NoValue));
+        assert_eq!(of_blocks(&vec![Histogram::default(); 6], 0.5, 0.95), Err(NoInterval::NoValue));
         let (median, p99) = (estimate(6, 0.5).unwrap(), estimate(6, 0.99).unwrap());
         assert_eq!((median.high_ns.is_some(), p99.high_ns), (true, None), "sixty values do not bound a p99");
         assert!(error(Ratio::new(&p99, &p99).unwrap_err()).starts_with("0."));
@@ -356,10 +364,10 @@ mod tests {
     #[test]
     fn a_drift_is_noticed() {
         let drift: Vec<f64> = (0..20).map(|block| f64::from(block) / 10.0).collect();
-        assert!(Estimate::new(&stream(1, &drift, 1e6, 0.0, 100), 0.5, 0.95).unwrap().is_drifting);
+        assert!(of_blocks(&stream(1, &drift, 1e6, 0.0, 100), 0.5, 0.95).unwrap().is_drifting);
         let noticed = (0..100)
             .filter(|seed| {
-                Estimate::new(&stream(*seed, &[0.0; 20], 1e6, 0.0, 50), 0.5, 0.95).unwrap().is_drifting
+                of_blocks(&stream(*seed, &[0.0; 20], 1e6, 0.0, 50), 0.5, 0.95).unwrap().is_drifting
             })
             .count();
         assert!(noticed <= 12, "{noticed} of 100 without a drift");
@@ -384,7 +392,7 @@ mod tests {
             confidence in 0.0..1.0_f64,
         ) {
             let blocks: Vec<_> = blocks.iter().map(|values| histogram(values)).collect();
-            if let Ok(estimate) = Estimate::new(&blocks, share, confidence) {
+            if let Ok(estimate) = of_blocks(&blocks, share, confidence) {
                 prop_assert!(estimate.low_ns <= estimate.value_ns);
                 prop_assert!(estimate.high_ns.is_none_or(|high_ns| high_ns >= estimate.value_ns));
                 prop_assert!(estimate.effective_count > 0.0);

@@ -1,7 +1,7 @@
 //! The folder of a run: written while it runs, and read afterwards.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::run_info::{self, RunInfo};
 use crate::sample::Sample;
 use crate::sink::Sink;
 use crate::summary::{self, Summary};
-use crate::wall_clock;
+use crate::{wall_clock, whole_file};
 
 /// The names of the files.
 pub const RUN_JSON: &str = "run.json";
@@ -109,18 +109,8 @@ impl RunDir {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), RunDirError> {
-        let (path, partial) = (self.path.join(name), self.path.join(format!(".{name}.partial")));
-        let written = File::create(&partial).and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()?;
-            fs::rename(&partial, &path)?;
-            File::open(&self.path)?.sync_all()
-        });
-        written.map_err(|source| {
-            // What a full disk took of it is of no use. If it stays, it does no harm.
-            let _ = fs::remove_file(&partial);
-            RunDirError::Write { path, source }
-        })
+        let path = self.path.join(name);
+        whole_file::replace(&path, content).map_err(|source| RunDirError::Write { path, source })
     }
 
     /// How the run was made.

@@ -23,6 +23,7 @@ pub use self::target_info::{
 use crate::circumstances::Circumstances;
 use crate::cost::Prices;
 use crate::restarts::TargetRestarts;
+use crate::shard::OwnRequests;
 use crate::units;
 use crate::verdict::Reason;
 use crate::warning::Warning;
@@ -345,6 +346,19 @@ pub struct EndpointInfo {
     pub share: f64,
     /// What it answered before the run; null if it was not called then.
     pub preflight: Option<PreflightCall>,
+}
+
+impl Configuration {
+    /// The requests of the run among those of all shards.
+    pub fn own_requests(&self) -> OwnRequests {
+        match self.shard.map(|shard| shard.shard()) {
+            None => OwnRequests::All,
+            Some(shard) => match shard.zip(self.order) {
+                Some((shard, _)) => OwnRequests::Rounds(shard, self.endpoints_file.entries),
+                None => OwnRequests::Unknown,
+            },
+        }
+    }
 }
 
 impl RunInfo {

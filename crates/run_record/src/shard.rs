@@ -52,6 +52,36 @@ impl Shard {
     }
 }
 
+/// Which requests of a common schedule a run makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnRequests {
+    /// All of them.
+    All,
+    /// Those of this shard, with so many requests in a round.
+    Rounds(Shard, u64),
+    /// Those that a shard has of a schedule in a file, which only the file tells.
+    Unknown,
+}
+
+impl OwnRequests {
+    /// Whether a request is one of them, as far as its number tells.
+    pub fn has(self, sequence: u64) -> bool {
+        match self {
+            Self::All | Self::Unknown => true,
+            Self::Rounds(shard, round_len) => shard.has_request(sequence, round_len),
+        }
+    }
+
+    /// The number of a request among those of the run; `None` if that is not known.
+    pub fn own_number(self, sequence: u64) -> Option<u64> {
+        match self {
+            Self::All => Some(sequence),
+            Self::Rounds(shard, round_len) => Some(shard.requests_before(sequence, round_len)),
+            Self::Unknown => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -75,10 +105,11 @@ mod tests {
         ) {
             let shards: Vec<_> = (0..total).filter_map(|index| Shard::new(index, total)).collect();
             for shard in &shards {
+                let of_run = OwnRequests::Rounds(*shard, round_len);
                 let own: Vec<_> = (0..requests).filter(|it| shard.has_request(*it, round_len)).collect();
                 prop_assert_eq!(own.len() as u64, shard.requests_before(requests, round_len));
                 for (number, sequence) in (0..).zip(own) {
-                    prop_assert_eq!(shard.requests_before(sequence, round_len), number);
+                    prop_assert_eq!((of_run.has(sequence), of_run.own_number(sequence)), (true, Some(number)));
                 }
             }
             for sequence in 0..requests {

@@ -141,6 +141,23 @@ pub struct Course<'a> {
     pub thresholds: &'a [Threshold],
 }
 
+impl<'a> Course<'a> {
+    /// The course of a run as `run.json` tells it. Of a run without an end, everything but the endpoints is 0 or not known.
+    pub fn of_run(info: &'a RunInfo, thresholds: &'a [Threshold]) -> Self {
+        let (endpoints, end) = (info.configuration.endpoints.iter(), info.end.as_ref());
+        Self {
+            endpoints: endpoints.map(|endpoint| (endpoint.name.as_str(), endpoint.asynchronous)).collect(),
+            target_rps: end.and_then(|end| end.target_rps),
+            issued: end.map_or(0, |end| end.issued),
+            window_ns: end.map_or(0, |end| end.window_ns),
+            interrupted_ns: end.and_then(|end| end.interrupted_ns),
+            sent_in_window: end.map_or(0, |end| end.sent_in_window),
+            wall_jump_ns: end.map_or(0, |end| end.wall_jump_ns),
+            thresholds,
+        }
+    }
+}
+
 /// The sums do not agree: an invocation was lost or counted twice, and no number can be trusted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

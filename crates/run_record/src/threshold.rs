@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::histogram::View;
 use crate::latency::{Latency, Views};
+use crate::run_info::Configuration;
 use crate::units;
 
 /// A bound on a number of each endpoint that it names.
@@ -178,6 +179,12 @@ fn share(text: &str) -> Option<f64> {
 }
 
 impl Threshold {
+    /// What was demanded of a run.
+    pub fn of_run(configuration: &Configuration) -> Vec<Self> {
+        // They were read before the run, from the same texts.
+        configuration.thresholds.iter().filter_map(|text| text.parse().ok()).collect()
+    }
+
     /// The endpoint that it is about; absent if it is about all.
     pub fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()

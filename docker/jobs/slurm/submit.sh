@@ -36,8 +36,9 @@ done
 [[ $shards =~ ^[1-9][0-9]*$ ]] || fail "--shards is '$shards', expected a number from 1"
 [[ $within =~ ^[0-9]+$ ]] || fail "--in is '$within', expected seconds"
 [[ -n $runs ]] || fail '--runs is missing'
-mkdir -p "$runs/logs"
-[[ -z $(ls -A "$runs/logs") && ! -e $runs/shards ]] || fail "--runs is '$runs', expected a new or an empty folder"
+mkdir -p "$runs"
+[[ -z $(ls -A "$runs") ]] || fail "--runs is '$runs', expected a new or an empty folder"
+mkdir "$runs/logs"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RUNS=$(cd "$runs" && pwd)
@@ -45,5 +46,8 @@ START_AT=$(date --utc --date="$within seconds" +%Y-%m-%dT%H:%M:%SZ)
 export RUNS START_AT
 array=$(sbatch --parsable --array="0-$((shards - 1))" --output="$RUNS/logs/shard-%a.log" "$here/load.sbatch" "$@")
 # However they end: the merge itself knows whether all is there.
-merge=$(sbatch --parsable --dependency="afterany:$array" --output="$RUNS/logs/merge.log" "$here/merge.sbatch")
+merge=$(sbatch --parsable --dependency="afterany:$array" --output="$RUNS/logs/merge.log" "$here/merge.sbatch") || {
+    scancel "$array"
+    fail "the job that merges the runs was refused, so the array $array was cancelled"
+}
 printf 'array %s starts its load at %s; job %s merges the runs to %s\n' "$array" "$START_AT" "$merge" "$RUNS/merged"

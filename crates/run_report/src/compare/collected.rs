@@ -15,8 +15,9 @@ const MAX_NAMES: usize = 100_000;
 /// More environments than these share their number with others. A thousand tell well how much environments differ.
 const MAX_NUMBERS: u32 = 1_000;
 
-/// The samples of one side. Its memory is bounded by 4 bytes for each sample and each of its eleven times at most. Where an
-/// environment answers many requests of a window, it is 8 bytes for each distinct value of three digits.
+/// The samples of one side. Its memory grows with the cells, of which there is one for each environment that answered in a
+/// window, at most [`MAX_WINDOWS`] times a thousand and one. A cell takes about 1 KiB for its up to eleven kinds of times.
+/// Besides, each time takes up to 4 bytes, until equal values of three digits are counted in 8 bytes together.
 #[derive(Debug, Default)]
 pub struct Collected {
     windows: BTreeMap<usize, Counts>,

@@ -201,11 +201,11 @@ fn means(sides: [&Observations; 2], margin: f64) -> Compared {
         let difference = mean_interval::difference(sides[0], sides[1], CONFIDENCE)?;
         Ok((interval(ratio), interval(in_us(difference))))
     });
-    let is_within = |it: MeanInterval| it.low >= 1.0 / (1.0 + margin) && it.high <= 1.0 + margin;
     Compared {
         values: sides.map(value),
         ratio: ratio.map_err(Refusal::from),
-        is_equivalent: mean_interval::ratio(sides[0], sides[1], EQUIVALENCE).is_ok_and(is_within),
+        is_equivalent: mean_interval::ratio(sides[0], sides[1], EQUIVALENCE)
+            .is_ok_and(|ratio| ratio.is_within(margin)),
         is_approximate: sides[0].windows() < GOOD_PAIRS,
         is_drifting: false,
     }

@@ -1,16 +1,14 @@
 //! What a reader has to know besides the numbers.
 
-use run_record::comparison::{Arm, Contrast, Design, Note};
-
+use run_record::comparison::{Arm, Contrast, DEFAULT_WINDOW_NS, Design, Note};
 use run_record::spread::MIN_ENVIRONMENTS;
+use run_record::units;
 
 use super::figures::GOOD_PAIRS;
 use super::input::{Input, Pairing, Side};
 
 /// With fewer pairs of windows, equivalence is recognised seldom.
 const PAIRS_FOR_EQUIVALENCE: u64 = 30;
-/// In shorter windows, what happens in one reaches into the next.
-const GOOD_WINDOW_S: f64 = 30.0;
 /// Shares that differ by less are those of a round that was cut off.
 const EQUAL_SHARES: f64 = 0.001;
 /// With fewer environments, intervals are wider by a fifth or more, because little is known of how much they differ.
@@ -24,7 +22,7 @@ pub(super) fn of_all(input: &Input, contrasts: &[Contrast]) -> Vec<Note> {
     if input.design == Design::SeparateRuns {
         return notes;
     }
-    if let Some(window_s) = input.window_s.filter(|window_s| *window_s < GOOD_WINDOW_S) {
+    if let Some(window_s) = input.window_s.filter(|window_s| *window_s < units::s(DEFAULT_WINDOW_NS)) {
         notes.push(Note::ShortWindows { window_s });
     }
     if let Some(pairs) = contrasts.iter().map(|contrast| contrast.windows).min() {
