@@ -72,7 +72,8 @@ fn about_bands(run: &Run, curves: &[Curve<'_>]) -> String {
         );
     }
     let length = duration_text(run.block_s * 1e6);
-    let short = if run.block_s < GOOD_BLOCK_S { ", and a little too narrow, since the blocks are short" } else { "" };
+    let short =
+        if run.block_s < GOOD_BLOCK_S { ", and a little too narrow, since the blocks are short" } else { "" };
     format!(
         "The bands are 95 % intervals from blocks of {length}{short}; where a curve is thin, too few calls lie above to tell \
          one."
@@ -173,7 +174,11 @@ mod tests {
     fn bands_tell_how_long_their_blocks_are_and_there_are_none_from_a_few() {
         let mut run = test_data::run();
         let caption = |run: &Run| percentiles(run, View::Response).expect("there are latencies").caption;
-        assert!(caption(&run).contains("from blocks of 10.0 s, and a little too narrow"), "{}", caption(&run));
+        assert!(
+            caption(&run).contains("from blocks of 10.0 s, and a little too narrow"),
+            "{}",
+            caption(&run)
+        );
         run.block_s = 30.0;
         assert!(caption(&run).contains("from blocks of 30.0 s; where"), "{}", caption(&run));
         for history in &mut run.histories {
