@@ -171,7 +171,7 @@ fn of_run(parts: &Parts, part: &Part, reason: &str) -> String {
 
 /// What limits the whole result.
 fn notes(parts: &Parts, configuration: &Configuration, choice: &Choice) -> Vec<Note> {
-    let mut notes: Vec<Note> = parts.left_out.clone();
+    let mut notes: Vec<Note> = parts.notes.clone();
     if configuration.load == LoadKind::Closed {
         notes.push(Note::ClosedLoop);
     }

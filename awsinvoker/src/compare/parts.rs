@@ -21,8 +21,8 @@ pub(super) struct Parts {
     /// That of the experiment.
     pub(super) margin: Option<f64>,
     pub(super) parts: Vec<Part>,
-    /// Parts of the experiment that are not used.
-    pub(super) left_out: Vec<Note>,
+    /// What limits the experiment, and its parts that are not used.
+    pub(super) notes: Vec<Note>,
 }
 
 /// One run.
@@ -48,7 +48,7 @@ impl Parts {
                 window_ns: Some(window_ns.unwrap_or(DEFAULT_WINDOW_NS)),
                 margin: None,
                 parts: folders.iter().map(|folder| Part::open(folder, 0, None)).collect::<Result<_, _>>()?,
-                left_out: Vec::new(),
+                notes: Vec::new(),
             }),
         }
     }
@@ -74,8 +74,8 @@ impl Parts {
             },
             window_ns: (experiment.mode != Mode::Cold).then(|| units::ns_from_s(experiment.window_s)),
             margin: Some(experiment.margin),
+            notes: notes(&experiment),
             parts,
-            left_out: experiment.parts.iter().filter_map(left_out).collect(),
         })
     }
 }
@@ -92,6 +92,12 @@ fn placed(experiment: &Experiment) -> impl Iterator<Item = (&experiment::Part, u
         next = first + part.windows.unwrap_or(0) as usize;
         (part, first)
     })
+}
+
+/// What is to be said about an experiment.
+fn notes(experiment: &Experiment) -> Vec<Note> {
+    let of_all = experiment.ends_by_width.then_some(Note::EndsByWidth);
+    of_all.into_iter().chain(experiment.parts.iter().filter_map(left_out)).collect()
 }
 
 /// What is to be said about a part that does not count. One that was made again is not missed.
@@ -135,6 +141,7 @@ mod tests {
             pairs: 10,
             margin: 0.05,
             seed: 0,
+            ends_by_width: true,
             a_a: false,
             plan_sha256: String::new(),
             systems: Vec::new(),
@@ -157,9 +164,8 @@ mod tests {
         ];
         let experiment = experiment(Mode::RoundRobin, parts);
         assert_eq!(places(&experiment), [("a", 0), ("c", 4)]);
-        let notes: Vec<String> =
-            experiment.parts.iter().filter_map(left_out).map(|note| note.to_string()).collect();
-        assert_eq!(notes, ["d is left out: it is not finished"]);
+        let not_finished = Note::PartLeftOut { folder: "d".to_owned(), why: "it is not finished".to_owned() };
+        assert_eq!(notes(&experiment), [Note::EndsByWidth, not_finished]);
     }
 
     #[test]

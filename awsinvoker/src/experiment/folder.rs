@@ -138,6 +138,7 @@ fn described(plan: &ExperimentPlan, plan_sha256: &str, a_a: bool) -> Experiment 
         pairs: plan.pairs,
         margin: plan.margin,
         seed: plan.seed,
+        ends_by_width: plan.cold.as_ref().is_some_and(|cold| cold.until.is_some()),
         a_a,
         plan_sha256: plan_sha256.to_owned(),
         systems: plan.systems.clone(),

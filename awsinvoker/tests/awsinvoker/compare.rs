@@ -230,6 +230,7 @@ fn the_parts_of_an_experiment_are_joined() {
         pairs: 2,
         margin: 0.1,
         seed: 0,
+        ends_by_width: false,
         a_a: false,
         plan_sha256: String::new(),
         systems: vec!["quick".to_owned(), "slow".to_owned()],
