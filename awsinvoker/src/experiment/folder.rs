@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use run_record::experiment::{self, Experiment};
+use run_record::experiment::{self, Experiment, Part};
 use run_record::format::json;
 use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
 use run_record::units;
+use run_record::verdict::Reason;
 
 use super::error::ExperimentError;
 use super::plan::ExperimentPlan;
@@ -87,6 +88,13 @@ impl Folder {
     /// Writes a file into the folder, or replaces it.
     pub(super) fn write_file(&self, name: &str, content: &[u8]) -> Result<(), ExperimentError> {
         Ok(self.run_dir.write(name, content)?)
+    }
+
+    /// Whether a part makes the comparison invalid. One that was interrupted lacks requests, but not of its complete windows.
+    pub(super) fn is_invalid(&self, part: &Part) -> bool {
+        let counts = |reason: &Reason| !matches!(reason, Reason::Incomplete { .. });
+        let summary = self.part(&part.folder).read_summary();
+        part.is_used() && summary.is_ok_and(|summary| summary.verdict.reasons.iter().any(counts))
     }
 
     /// The folder of a part.
