@@ -171,9 +171,12 @@ fn of_run(parts: &Parts, part: &Part, reason: &str) -> String {
 
 /// What limits the whole result.
 fn notes(parts: &Parts, configuration: &Configuration, choice: &Choice) -> Vec<Note> {
-    let mut notes: Vec<Note> = parts.notes.clone();
+    let mut notes: Vec<Note> = parts.left_out.clone();
     if configuration.load == LoadKind::Closed {
         notes.push(Note::ClosedLoop);
+    }
+    if parts.ends_by_width {
+        notes.push(Note::EndsByWidth);
     }
     if configuration.schedule.is_some() {
         notes.push(Note::ScheduleOfFile);

@@ -18,11 +18,13 @@ pub(super) struct Parts {
     pub(super) design: Design,
     /// The length of a window; absent if each run is one window.
     pub(super) window_ns: Option<u64>,
+    /// Whether the experiment ends as soon as an interval is narrow enough.
+    pub(super) ends_by_width: bool,
     /// That of the experiment.
     pub(super) margin: Option<f64>,
     pub(super) parts: Vec<Part>,
-    /// What limits the experiment, and its parts that are not used.
-    pub(super) notes: Vec<Note>,
+    /// Parts of the experiment that are not used.
+    pub(super) left_out: Vec<Note>,
 }
 
 /// One run.
@@ -46,9 +48,10 @@ impl Parts {
             (None, count) => Ok(Self {
                 design: if count == 1 { Design::RoundRobin } else { Design::SeparateRuns },
                 window_ns: Some(window_ns.unwrap_or(DEFAULT_WINDOW_NS)),
+                ends_by_width: false,
                 margin: None,
                 parts: folders.iter().map(|folder| Part::open(folder, 0, None)).collect::<Result<_, _>>()?,
-                notes: Vec::new(),
+                left_out: Vec::new(),
             }),
         }
     }
@@ -73,9 +76,10 @@ impl Parts {
                 Design::RoundRobin
             },
             window_ns: (experiment.mode != Mode::Cold).then(|| units::ns_from_s(experiment.window_s)),
+            ends_by_width: experiment.ends_by_width,
             margin: Some(experiment.margin),
-            notes: notes(&experiment),
             parts,
+            left_out: experiment.parts.iter().filter_map(left_out).collect(),
         })
     }
 }
@@ -92,12 +96,6 @@ fn placed(experiment: &Experiment) -> impl Iterator<Item = (&experiment::Part, u
         next = first + part.windows.unwrap_or(0) as usize;
         (part, first)
     })
-}
-
-/// What is to be said about an experiment.
-fn notes(experiment: &Experiment) -> Vec<Note> {
-    let of_all = experiment.ends_by_width.then_some(Note::EndsByWidth);
-    of_all.into_iter().chain(experiment.parts.iter().filter_map(left_out)).collect()
 }
 
 /// What is to be said about a part that does not count. One that was made again is not missed.
@@ -141,7 +139,7 @@ mod tests {
             pairs: 10,
             margin: 0.05,
             seed: 0,
-            ends_by_width: true,
+            ends_by_width: false,
             a_a: false,
             plan_sha256: String::new(),
             systems: Vec::new(),
@@ -164,8 +162,9 @@ mod tests {
         ];
         let experiment = experiment(Mode::RoundRobin, parts);
         assert_eq!(places(&experiment), [("a", 0), ("c", 4)]);
-        let not_finished = Note::PartLeftOut { folder: "d".to_owned(), why: "it is not finished".to_owned() };
-        assert_eq!(notes(&experiment), [Note::EndsByWidth, not_finished]);
+        let notes: Vec<String> =
+            experiment.parts.iter().filter_map(left_out).map(|note| note.to_string()).collect();
+        assert_eq!(notes, ["d is left out: it is not finished"]);
     }
 
     #[test]
