@@ -232,6 +232,17 @@ fn the_worst_of_the_runs_is_the_exit_code() {
 }
 
 #[test]
+fn two_processes_do_not_make_one_experiment() {
+    let bench = bench("pairs = 20", "");
+    let mut child = started(&bench, 5);
+    let output = experiment(&bench, "plan.toml --out x");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("another awsinvoker makes this experiment now"), "{}", stderr(&output));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn runs_that_are_not_valid_are_made_again_by_the_same_command() {
     let bench = bench("pairs = 1\nmode = \"interleaved\"", "max_in_flight = 1");
     let plan = bench.read("plan.toml").replace("string = {}", "slow = {}");
@@ -243,17 +254,6 @@ fn runs_that_are_not_valid_are_made_again_by_the_same_command() {
     let states: Vec<_> = parts(&bench).iter().map(|part| part.state).collect();
     use PartState::{Complete, Discarded};
     assert_eq!(states, [Discarded, Discarded, Complete, Complete]);
-}
-
-#[test]
-fn two_processes_do_not_make_one_experiment() {
-    let bench = bench("pairs = 20", "");
-    let mut child = started(&bench, 5);
-    let output = experiment(&bench, "plan.toml --out x");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("another awsinvoker makes this experiment now"), "{}", stderr(&output));
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]
