@@ -52,9 +52,17 @@ class Kubernetes(unittest.TestCase):
         pod = manifest("load.yaml")["spec"]["template"]["spec"]
         container = pod["containers"][0]
         self.assertIn("--start-at=$(START_AT)", container["args"])
-        self.assertIn("START_AT", [it["name"] for it in container["env"]])
+        self.assertIn("--out=runs/$(START_AT)/$(POD)", container["args"])
+        self.assertLessEqual({"START_AT", "POD"}, {it["name"] for it in container["env"]})
         mounts = {it["name"] for it in container["volumeMounts"]}
         self.assertEqual(mounts, {it["name"] for it in pod["volumes"]})
+
+
+    def test_the_merge_takes_the_runs_of_one_load(self):
+        load, merge = (manifest(name)["spec"]["template"]["spec"]["containers"][0] for name in ("load.yaml", "merge.yaml"))
+        self.assertEqual(merge["args"], ["merge", "runs/$(START_AT)", "--out", "merged/$(START_AT)"])
+        start_at = [it for it in load["env"] if it["name"] == "START_AT"]
+        self.assertEqual(merge["env"], start_at)
 
 
 class Batch(unittest.TestCase):

@@ -173,6 +173,9 @@ fn notes(parts: &Parts, configuration: &Configuration, choice: &Choice) -> Vec<N
     if configuration.load == LoadKind::Closed {
         notes.push(Note::ClosedLoop);
     }
+    if parts.ends_by_width {
+        notes.push(Note::EndsByWidth);
+    }
     if configuration.schedule.is_some() {
         notes.push(Note::ScheduleOfFile);
     }

@@ -15,6 +15,8 @@ pub(super) struct Parts {
     pub(super) design: Design,
     /// The length of a window; absent if each run is one window.
     pub(super) window_ns: Option<u64>,
+    /// Whether the experiment ends as soon as an interval is narrow enough.
+    pub(super) ends_by_width: bool,
     /// That of the experiment.
     pub(super) margin: Option<f64>,
     pub(super) parts: Vec<Part>,
@@ -45,6 +47,7 @@ impl Parts {
             (None, count) => Ok(Self {
                 design: if count == 1 { Design::RoundRobin } else { Design::SeparateRuns },
                 window_ns: Some(window_ns.unwrap_or(DEFAULT_WINDOW_NS)),
+                ends_by_width: false,
                 margin: None,
                 parts: folders.iter().map(|folder| Part::new(folder, 0, None)).collect(),
                 systems: Vec::new(),
@@ -73,6 +76,7 @@ impl Parts {
                 Design::RoundRobin
             },
             window_ns: (experiment.mode != Mode::Cold).then(|| units::ns_from_s(experiment.window_s)),
+            ends_by_width: experiment.ends_by_width,
             margin: Some(experiment.margin),
             parts,
             systems: experiment.systems,
@@ -134,6 +138,7 @@ mod tests {
             pairs: 10,
             margin: 0.05,
             seed: 0,
+            ends_by_width: false,
             a_a: false,
             plan_sha256: String::new(),
             systems: Vec::new(),

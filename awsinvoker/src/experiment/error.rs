@@ -26,7 +26,7 @@ pub enum ExperimentError {
     CommandLine { path: PathBuf, place: String, message: String },
     #[error(
         "--out {}: the folder holds another experiment: the SHA-256 of its plan is {found}, and that of {} is {expected}; \
-         give another folder, or go on with its own plan, {}",
+         give another folder, or undo what was changed: {} is a copy of its plan",
         folder.display(), path.display(), folder.join("plan.toml").display()
     )]
     OtherPlan { folder: PathBuf, path: PathBuf, found: String, expected: String },

@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use run_record::experiment::{self, Experiment};
+use run_record::experiment::{self, Experiment, Part};
 use run_record::format::json;
 use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
 use run_record::units;
+use run_record::verdict::Reason;
 
 use super::error::ExperimentError;
 use super::plan::ExperimentPlan;
@@ -89,6 +90,13 @@ impl Folder {
         Ok(self.run_dir.write(name, content)?)
     }
 
+    /// Whether a part makes the comparison invalid. One that was interrupted lacks requests, but not of its complete windows.
+    pub(super) fn is_invalid(&self, part: &Part) -> bool {
+        let counts = |reason: &Reason| !matches!(reason, Reason::Incomplete { .. });
+        let summary = self.part(&part.folder).read_summary();
+        part.is_used() && summary.is_ok_and(|summary| summary.verdict.reasons.iter().any(counts))
+    }
+
     /// The folder of a part.
     pub(super) fn part(&self, folder: &str) -> RunDir {
         RunDir::open(&self.path().join(folder))
@@ -138,6 +146,7 @@ fn described(plan: &ExperimentPlan, plan_sha256: &str, a_a: bool) -> Experiment 
         pairs: plan.pairs,
         margin: plan.margin,
         seed: plan.seed,
+        ends_by_width: plan.cold.as_ref().is_some_and(|cold| cold.until.is_some()),
         a_a,
         plan_sha256: plan_sha256.to_owned(),
         systems: plan.systems.clone(),

@@ -199,6 +199,9 @@ impl<'a> Experiment<'a> {
                 let part = &mut folder.experiment.parts[at];
                 (part.windows, part.state) = (Some(windows), PartState::Interrupted);
             }
+            if folder.is_invalid(&folder.experiment.parts[at]) {
+                folder.experiment.parts[at].state = PartState::Discarded;
+            }
         }
         parts::discard_incomplete(&self.plan, &mut folder.experiment.parts);
         folder.write()
@@ -268,9 +271,13 @@ impl<'a> Experiment<'a> {
     }
 
     fn how_to_go_on(&self, folder: &Path) -> String {
+        format!("to go on: {}", self.same_command(folder))
+    }
+
+    /// The command that makes what is missing or does not count.
+    fn same_command(&self, folder: &Path) -> String {
         let a_a = if self.args.a_a { " --a-a" } else { "" };
-        let (plan, folder) = (self.args.plan.display(), folder.display());
-        format!("to go on: awsinvoker experiment {plan} --out {folder}{a_a}")
+        format!("awsinvoker experiment {} --out {}{a_a}", self.args.plan.display(), folder.display())
     }
 
     /// What comes after the last run.
@@ -287,6 +294,9 @@ impl<'a> Experiment<'a> {
         }
         if let Some(found) = &found {
             say(out, &outcome::false_differences_worded(found));
+        }
+        if folder.experiment.used_parts().any(|part| folder.is_invalid(part)) {
+            say(out, &format!("to repeat the runs that are not valid: {}", self.same_command(folder.path())));
         }
         let page = folder.path().join(REPORT_HTML);
         let of_comparison = if comparison.valid { Ending::Complete } else { Ending::Invalid };

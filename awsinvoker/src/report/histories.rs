@@ -2,7 +2,7 @@
 
 use run_record::observations::{Cell, Observations};
 use run_record::sparse_histogram::SparseHistogram;
-use run_record::units::{self, NS_PER_MS};
+use run_record::units::{self, NS_PER_MS, NS_PER_S};
 use run_record::{Outcome, RunInfo, Sample, View};
 use run_report::data::{History, MAX_HISTORIES, Span};
 
@@ -10,13 +10,16 @@ use run_report::data::{History, MAX_HISTORIES, Span};
 const SPANS: u64 = 150;
 /// Spans are not shorter, in nanoseconds.
 const SHORTEST_NS: u64 = 100 * NS_PER_MS;
-/// So many blocks of time tell how well percentiles are known.
+/// At most so many blocks of time tell how well percentiles are known.
 const BLOCKS: u64 = 20;
+/// Blocks are not shorter, in nanoseconds. Shorter ones depend on each other, so that intervals from them are too narrow.
+const SHORTEST_BLOCK_NS: u64 = 10 * NS_PER_S;
 
 /// The histories of the first endpoints, while samples come in.
 #[derive(Debug)]
 pub(super) struct Histories {
     span_ns: u64,
+    blocks: u64,
     block_ns: u64,
     endpoints: Vec<Growing>,
 }
@@ -40,9 +43,11 @@ impl Histories {
         let planned_ns = units::ns_from_s(info.configuration.time_s);
         let window_ns = info.end.as_ref().map_or(planned_ns, |end| end.window_ns).max(1);
         let endpoints = info.configuration.endpoints.len().min(MAX_HISTORIES);
+        let blocks = blocks(window_ns);
         Self {
             span_ns: round_up(window_ns.div_ceil(SPANS)).max(SHORTEST_NS),
-            block_ns: window_ns.div_ceil(BLOCKS),
+            blocks,
+            block_ns: window_ns.div_ceil(blocks),
             endpoints: std::iter::repeat_with(Growing::default).take(endpoints).collect(),
         }
     }
@@ -55,7 +60,7 @@ impl Histories {
         if sample.reply.outcome == Outcome::Ok {
             for (blocks, view) in endpoint.blocks.iter_mut().zip(View::ALL) {
                 if let Some(ns) = view.latency_ns(sample) {
-                    at(blocks, at_ns / self.block_ns, BLOCKS).record(ns);
+                    at(blocks, at_ns / self.block_ns, self.blocks).record(ns);
                 }
             }
         }
@@ -64,6 +69,11 @@ impl Histories {
     /// The length of a span in seconds.
     pub(super) fn span_s(&self) -> f64 {
         units::s(self.span_ns)
+    }
+
+    /// The length of a block in seconds.
+    pub(super) fn block_s(&self) -> f64 {
+        units::s(self.block_ns)
     }
 
     pub(super) fn finish(self) -> Vec<History> {
@@ -101,6 +111,11 @@ impl GrowingSpan {
             failed: self.failed,
         }
     }
+}
+
+/// Into how many blocks of equal length a run is cut.
+fn blocks(window_ns: u64) -> u64 {
+    (window_ns / SHORTEST_BLOCK_NS).clamp(1, BLOCKS)
 }
 
 /// The values of blocks of time, of which nothing is known of the environments.
@@ -143,8 +158,8 @@ mod tests {
 
     #[test]
     fn spans_hold_what_was_due_in_them() {
-        let mut histories =
-            Histories { span_ns: 1_000, block_ns: 10_000, endpoints: vec![Growing::default()] };
+        let endpoints = vec![Growing::default()];
+        let mut histories = Histories { span_ns: 1_000, blocks: BLOCKS, block_ns: 10_000, endpoints };
         for took_ns in 1..=100 {
             histories.record(&sample(500, took_ns, Outcome::Ok, Some(took_ns > 98)));
         }
@@ -165,6 +180,12 @@ mod tests {
         assert_eq!(spans[2], Span { failed: 1, ..Span::default() });
         let responses = &histories[0].views[0];
         assert_eq!((responses.windows() as u64, responses.all().count()), (BLOCKS, 101));
+    }
+
+    #[test]
+    fn no_block_is_so_short_that_it_depends_on_the_one_before() {
+        let of_s = [0, 5, 20, 59, 60, 95, 200, 3_600].map(|s| blocks(s * NS_PER_S));
+        assert_eq!(of_s, [1, 1, 2, 5, 6, 9, 20, 20]);
     }
 
     #[test]

@@ -96,9 +96,9 @@ fn run(folder: &Path, window_s: f64) -> Result<Run, ReportError> {
     let mut histories = Histories::new(&info);
     let Reading { summary, missing, .. } =
         reading::read(&run_dir, &info, &mut |sample| histories.record(sample))?;
-    let (span_s, histories) = (histories.span_s(), histories.finish());
+    let (span_s, block_s, histories) = (histories.span_s(), histories.block_s(), histories.finish());
     let folder = folder.display().to_string();
-    Ok(Run { folder, info, summary, missing, histories, span_s, window_s })
+    Ok(Run { folder, info, summary, missing, histories, span_s, block_s, window_s })
 }
 
 fn print(run: &Run, index: usize, out: &mut dyn Write) -> Result<(), ReportError> {

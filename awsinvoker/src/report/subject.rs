@@ -77,6 +77,12 @@ impl Compared {
             Ok(comparison) => Self::Yes(Box::new(comparison)),
             // One system alone is no fault.
             Err(CompareError::Choice(_)) => Self::Not,
+            // The length of a window is a flag of another command.
+            Err(error @ (CompareError::NoWindow { .. } | CompareError::ManyWindows { .. })) => {
+                let folders: Vec<String> =
+                    folders.iter().map(|folder| folder.display().to_string()).collect();
+                Self::Refused(format!("{error} with `awsinvoker compare {}`", folders.join(" ")))
+            }
             Err(error) => Self::Refused(error.to_string()),
         }
     }

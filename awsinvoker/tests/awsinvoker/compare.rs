@@ -231,6 +231,7 @@ fn the_parts_of_an_experiment_are_joined() {
         pairs: 2,
         margin: 0.1,
         seed: 0,
+        ends_by_width: true,
         a_a: false,
         plan_sha256: String::new(),
         systems: vec!["quick".to_owned(), "slow".to_owned()],
@@ -242,6 +243,7 @@ fn the_parts_of_an_experiment_are_joined() {
     let output = compare(&bench, "experiment --format json");
     let comparison = comparison(&output);
     assert_eq!((comparison.design, comparison.runs.len()), (Design::Interleaved, 2));
+    assert!(comparison.notes.contains(&Note::EndsByWidth), "{:?}", comparison.notes);
     assert!((comparison.margin - 0.1).abs() < 1e-9);
     let contrast = &comparison.contrasts[0];
     assert_eq!((contrast.baseline.label.as_str(), contrast.candidate.label.as_str()), ("quick", "slow"));

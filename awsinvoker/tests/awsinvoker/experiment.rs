@@ -243,6 +243,20 @@ fn two_processes_do_not_make_one_experiment() {
 }
 
 #[test]
+fn runs_that_are_not_valid_are_made_again_by_the_same_command() {
+    let bench = bench("pairs = 1\nmode = \"interleaved\"", "max_in_flight = 1");
+    let plan = bench.read("plan.toml").replace("string = {}", "slow = {}");
+    fs::write(bench.path("plan.toml"), plan).unwrap();
+    let output = experiment(&bench, "plan.toml --out x");
+    let advice = "to repeat the runs that are not valid: awsinvoker experiment plan.toml --out x\n";
+    assert!(output.status.code() == Some(4) && stdout(&output).contains(advice), "{}", stdout(&output));
+    experiment(&bench, "plan.toml --out x");
+    let states: Vec<_> = parts(&bench).iter().map(|part| part.state).collect();
+    use PartState::{Complete, Discarded};
+    assert_eq!(states, [Discarded, Discarded, Complete, Complete]);
+}
+
+#[test]
 fn the_baseline_is_compared_with_itself() {
     let bench = bench("pairs = 1\nbaseline = \"b\"", "");
     let output = experiment(&bench, "plan.toml --out x --a-a");

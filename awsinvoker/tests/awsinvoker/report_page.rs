@@ -5,7 +5,7 @@ use std::process::Output;
 
 use rustix::process::Signal;
 
-use crate::support::{Bench, assert_complete, interrupted, stderr, stdout};
+use crate::support::{Bench, assert_complete, interrupted, stderr, stdout, stub};
 
 const HOSTILE: &str =
     r#"[{"hostname": "string", "label": "<script>alert(1)</script>"}, {"hostname": "throttled"}]"#;
@@ -71,6 +71,21 @@ fn separate_runs_stand_on_one_page_without_intervals() {
     assert_eq!(stdout(&output).matches("verdict: ").count(), 2);
     assert!(bench.read("page.html").contains("Separate runs give no interval of a difference"));
     assert!(bench.path("charts/run2-percentiles-response.svg").exists());
+}
+
+#[test]
+fn a_run_that_is_too_short_for_a_comparison_has_a_page_that_says_what_to_do() {
+    let entry = |system: &str| {
+        let url = format!("http://{}", stub::start());
+        serde_json::json!({"hostname": "string", "endpoint_url": url, "function": "f", "system": system})
+    };
+    let bench = Bench::new(&serde_json::json!([entry("a"), entry("b")]).to_string());
+    assert_complete(&bench.bare_command("-rps 50 -time 0.4 --out out --no-preflight").output().unwrap());
+    let output = report(&bench, "out --html page.html");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let page = bench.read("page.html");
+    assert!(page.contains("make the run longer, or use a shorter --window with `awsinvoker compare out`"));
+    assert!(page.contains("There are no bands: 95 % intervals take at least 6 blocks of 10 s"));
 }
 
 #[test]

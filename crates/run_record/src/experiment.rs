@@ -28,6 +28,9 @@ pub struct Experiment {
     pub margin: f64,
     /// What everything random is drawn from.
     pub seed: u64,
+    /// Whether the experiment ends as soon as an interval is narrow enough, which makes its intervals a little too narrow.
+    #[serde(default)]
+    pub ends_by_width: bool,
     /// Whether the compared systems are one and the same, so that each difference that is found is false.
     pub a_a: bool,
     /// SHA-256 of the plan, in hexadecimal. The folder holds a copy of the plan.
@@ -127,6 +130,7 @@ mod tests {
             pairs: 10,
             margin: 0.05,
             seed: u64::MAX,
+            ends_by_width: false,
             a_a: true,
             plan_sha256: "00".to_owned(),
             systems: vec!["a".to_owned(), "b".to_owned()],

@@ -2,6 +2,7 @@
 
 use hdrhistogram::Histogram as Hdr;
 
+use crate::order_statistics;
 use crate::sample::Sample;
 
 /// The unit and the upper bound of what is recorded, in nanoseconds. With a unit of a microsecond, values of a few
@@ -87,6 +88,11 @@ impl Histogram {
     /// is no value.
     pub fn quantile_ns(&self, share: f64) -> Option<u64> {
         self.recorded().map(|histogram| histogram.value_at_quantile(share))
+    }
+
+    /// The same, but `None` also if there are too few values to tell it: no two of them would enclose it with 95 % certainty.
+    pub(crate) fn told_quantile_ns(&self, share: f64) -> Option<u64> {
+        order_statistics::ranks(self.count(), share).and_then(|_| self.quantile_ns(share))
     }
 
     /// The values in ascending order, to find many ranks at once.

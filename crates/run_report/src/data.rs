@@ -23,6 +23,8 @@ pub struct Run {
     pub histories: Vec<History>,
     /// The length of the spans of its histories, in seconds.
     pub span_s: f64,
+    /// The length of the blocks of its histories, in seconds.
+    pub block_s: f64,
     /// The length of the windows that a comparison is made of, in seconds.
     pub window_s: f64,
 }

@@ -38,6 +38,7 @@ pub(crate) fn run() -> Run {
         missing: vec!["3 <of> the requests".to_owned()],
         histories: [0, 1].map(|endpoint| history_of(endpoint, &samples)).to_vec(),
         span_s: 1.0,
+        block_s: 10.0,
         window_s: 30.0,
     }
 }
@@ -69,7 +70,7 @@ fn sample(number: u64) -> Sample {
 
 fn history_of(endpoint: usize, samples: &[Sample]) -> History {
     let mut history = History { spans: vec![Span::default(); 100], ..History::default() };
-    let mut views = View::ALL.map(|_| vec![SparseHistogram::default(); 20]);
+    let mut views = View::ALL.map(|_| vec![SparseHistogram::default(); 10]);
     for sample in samples.iter().filter(|sample| sample.arrival.endpoint == endpoint) {
         let at = usize::try_from(sample.arrival.intended_ns / (1_000 * MS)).expect("it is within 100 s");
         let span = &mut history.spans[at];
@@ -85,12 +86,12 @@ fn history_of(endpoint: usize, samples: &[Sample]) -> History {
             (span.cold, span.cold_max_ns) = (span.cold + 1, sample.response_ns());
         }
         for (blocks, view) in views.iter_mut().zip(View::ALL) {
-            view.latency_ns(sample).into_iter().for_each(|ns| blocks[at / 5].record(ns));
+            view.latency_ns(sample).into_iter().for_each(|ns| blocks[at / 10].record(ns));
         }
     }
     let observations = |blocks: Vec<SparseHistogram>| {
         let cell = |(window, values)| Cell { window, environment: None, values };
-        Observations::new(20, blocks.into_iter().enumerate().map(cell).collect())
+        Observations::new(10, blocks.into_iter().enumerate().map(cell).collect())
     };
     history.views = views.map(observations).to_vec();
     history
@@ -126,7 +127,11 @@ fn info() -> RunInfo {
             "timeout_s": 60.0, "max_in_flight": 1000, "workers": 1, "thresholds": ["response.p99<8ms"],
             "require_idle_percent": null
         },
-        "versions": { "awsinvoker": "0.1.0" }, "build": { "commit": null, "profile": "release" },
+        "clock": {
+            "start_at": null, "late_ns": null, "server": null,
+            "time_service": { "asked": null, "synchronised": null, "error_ns": null }
+        },
+        "merged_from": [], "versions": { "awsinvoker": "0.1.0" }, "build": { "commit": null, "profile": "release" },
         "machine": {
             "cpu": "a processor", "is_virtual": true, "product": null, "cores": 2, "memory_kib": 16777216,
             "kernel": "Linux 6.1 x86_64", "before": load, "during": load, "after": null

@@ -79,6 +79,8 @@ pub enum Note {
         /// Why.
         why: String,
     },
+    /// The experiment ends as soon as an interval is narrow enough (optional stopping).
+    EndsByWidth,
 }
 
 impl fmt::Display for Note {
@@ -126,6 +128,10 @@ impl fmt::Display for Note {
             ),
             Self::NoPartner { endpoint } => write!(f, "{endpoint} has no partner and is not compared"),
             Self::PartLeftOut { folder, why } => write!(f, "{folder} is left out: {why}"),
+            Self::EndsByWidth => f.write_str(
+                "`until` ends the experiment as soon as an interval is narrow enough, so its intervals hold the truth a little \
+                 less often than they say",
+            ),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use run_record::View;
 use run_record::observations::Observations;
-use run_record::percentile_interval::Estimate;
+use run_record::percentile_interval::{Estimate, MIN_BLOCKS};
 use run_record::sparse_histogram::SparseHistogram;
+use run_record::units::duration_text;
 
 use super::csv::{cell, csv};
 use super::series::{all, ends, key, percent, series, time};
@@ -13,6 +14,8 @@ use crate::draw::{Area, Axis, Canvas, Labels, Mark, Plot};
 
 /// The confidence of the bands.
 const CONFIDENCE: f64 = 0.95;
+/// In shorter blocks, what happens in one reaches into the next.
+const GOOD_BLOCK_S: f64 = 30.0;
 /// Points of a curve.
 const POINTS: u32 = 120;
 /// Percentiles between 0 and 90 %, and so on, whose intervals are computed; between them, the band is drawn straight.
@@ -56,13 +59,25 @@ pub(crate) fn percentiles(run: &Run, view: View) -> Option<Chart> {
     curves.iter().for_each(|curve| curve.band(&mut canvas, &area));
     curves.iter().for_each(|curve| curve.line(&mut canvas, &area));
     curves.iter().for_each(|curve| curve.marks(&mut canvas, &area));
-    let caption = format!(
-        "Percentiles of the {} latency. The bands are 95 % intervals from blocks of time; where a curve is thin, too few \
-         calls lie above to tell one.",
-        view.name()
-    );
+    let caption = format!("Percentiles of the {} latency. {}", view.name(), about_bands(run, &curves));
     let svg = canvas.finish(height, &caption);
     Some(Chart::new(&format!("percentiles-{}", view.name()), caption, svg, data(&curves)))
+}
+
+/// What the bands are, and what to keep in mind about them.
+fn about_bands(run: &Run, curves: &[Curve<'_>]) -> String {
+    if !curves.iter().flat_map(|curve| &curve.known).any(|known| known.interval.is_some()) {
+        return format!(
+            "There are no bands: 95 % intervals take at least {MIN_BLOCKS} blocks of 10 s or more, and enough calls."
+        );
+    }
+    let length = duration_text(run.block_s * 1e6);
+    let short =
+        if run.block_s < GOOD_BLOCK_S { ", and a little too narrow, since the blocks are short" } else { "" };
+    format!(
+        "The bands are 95 % intervals from blocks of {length}{short}; where a curve is thin, too few calls lie above to tell \
+         one."
+    )
 }
 
 fn data(curves: &[Curve<'_>]) -> String {
@@ -136,7 +151,7 @@ impl<'a> Curve<'a> {
         for Known { share, value_ns, interval } in &self.known {
             if MARKED.iter().any(|marked| (marked - share).abs() < 1e-9) {
                 let interval = interval.map_or_else(
-                    || "too few calls for an interval".to_owned(),
+                    || "no interval".to_owned(),
                     |[low, high]| format!("95 % interval {} to {}", time(low), time(high)),
                 );
                 let title =
@@ -145,5 +160,33 @@ impl<'a> Curve<'a> {
                 canvas.path(&format!("mark s{}", self.index), &mark, &title);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use run_record::observations::Cell;
+
+    use super::*;
+    use crate::test_data;
+
+    #[test]
+    fn bands_tell_how_long_their_blocks_are_and_there_are_none_from_a_few() {
+        let mut run = test_data::run();
+        let caption = |run: &Run| percentiles(run, View::Response).expect("there are latencies").caption;
+        assert!(
+            caption(&run).contains("from blocks of 10.0 s, and a little too narrow"),
+            "{}",
+            caption(&run)
+        );
+        run.block_s = 30.0;
+        assert!(caption(&run).contains("from blocks of 30.0 s; where"), "{}", caption(&run));
+        for history in &mut run.histories {
+            let values = history.views[0].all().clone();
+            history.views[0] = Observations::new(5, vec![Cell { window: 0, environment: None, values }]);
+        }
+        let chart = percentiles(&run, View::Response).expect("there are latencies");
+        assert!(chart.caption.contains("There are no bands"), "{}", chart.caption);
+        assert!(chart.csv.lines().skip(1).all(|line| line.ends_with(",,")), "{}", chart.csv);
     }
 }

@@ -1,7 +1,7 @@
 //! The section about a comparison.
 
 use run_record::comparison::{
-    Claim, Comparison, Contrast, Design, Figure, Interval, Measure, Scope, Statistic, Value,
+    Claim, Comparison, Contrast, Design, Figure, Interval, Measure, Note, Scope, Statistic, Value,
 };
 
 use super::table::Table;
@@ -78,8 +78,11 @@ fn sources(comparison: &Comparison) -> Table {
 fn design(comparison: &Comparison) -> String {
     let runs = counted(comparison.runs.len() as u64, "run");
     let how = match comparison.design {
+        Design::RoundRobin if !was_in_turn(comparison) => {
+            format!("The systems were called at the same time in {runs}, but not in turn.")
+        }
         Design::RoundRobin => {
-            format!("The systems were called in turn in {runs}, so that all met the same conditions.")
+            format!("The systems were called in turn in {runs}, so that what changed over time met all of them.")
         }
         Design::Interleaved => format!(
             "The systems were loaded one after the other in pairs of windows, in random order within a pair, in {runs}."
@@ -98,6 +101,13 @@ fn design(comparison: &Comparison) -> String {
         comparison.left_out_s,
         comparison.margin * 100.0
     )
+}
+
+/// Whether all sides were called equally often and one after the other, as far as that is known.
+fn was_in_turn(comparison: &Comparison) -> bool {
+    let mut of_contrasts = comparison.contrasts.iter().flat_map(|contrast| &contrast.notes);
+    !comparison.notes.contains(&Note::ScheduleOfFile)
+        && !of_contrasts.any(|note| matches!(note, Note::UnequalShares { .. }))
 }
 
 impl ContrastSection {
@@ -262,4 +272,23 @@ fn cold_effect(contrast: &Contrast) -> Table {
     });
     let head = ["response", "baseline", "without its cold starts", "candidate", "without its cold starts"];
     Table::new("What cold starts do to the response latency.", head, 1, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_data;
+
+    #[test]
+    fn systems_that_were_not_called_in_turn_are_not_said_to_be() {
+        let mut comparison = test_data::comparison();
+        assert!(design(&comparison).starts_with("The systems were called in turn in 1 run,"));
+        comparison.notes.push(Note::ScheduleOfFile);
+        let not_in_turn = "The systems were called at the same time in 1 run, but not in turn.";
+        assert!(design(&comparison).starts_with(not_in_turn), "{}", design(&comparison));
+        comparison.notes.clear();
+        let unequal = Note::UnequalShares { baseline_percent: 75.0, candidate_percent: 25.0 };
+        comparison.contrasts[0].notes.push(unequal);
+        assert!(design(&comparison).starts_with(not_in_turn), "{}", design(&comparison));
+    }
 }

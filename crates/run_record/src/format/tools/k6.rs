@@ -44,7 +44,7 @@ pub(super) fn report(run: &FinishedRun<'_>) -> Value {
 }
 
 fn trend(latencies: &Histogram) -> Value {
-    let quantile = |share: f64| latencies.quantile_ns(share).map(units::ms);
+    let quantile = |share: f64| latencies.told_quantile_ns(share).map(units::ms);
     json!({
         "avg": latencies.mean_ns().map(|ns| ns / units::NS_PER_MS as f64),
         "min": latencies.min_ns().map(units::ms),

@@ -27,7 +27,7 @@ pub(super) fn report(run: &FinishedRun<'_>) -> Value {
     let run_s = run.summary.run_s;
     let rate = |count: u64| if run_s > 0.0 { count as f64 / run_s } else { 0.0 };
     let percentiles: Map<String, Value> = SHARES
-        .map(|(name, share)| (name.to_owned(), json!(sums.quantile_ns(share).map(units::s))))
+        .map(|(name, share)| (name.to_owned(), json!(sums.service.told_quantile_ns(share).map(units::s))))
         .into_iter()
         .collect();
     let unknown: Map<String, Value> =

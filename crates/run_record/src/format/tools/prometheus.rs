@@ -44,7 +44,7 @@ fn latencies(text: &mut String, run: &FinishedRun<'_>, labels: &[String]) {
             let latencies = endpoint.view(view);
             let labels = format!("{labels},view=\"{}\"", view.name());
             for (quantile, ns) in
-                QUANTILES.iter().filter_map(|share| Some((share, latencies.quantile_ns(*share)?)))
+                QUANTILES.iter().filter_map(|share| Some((share, latencies.told_quantile_ns(*share)?)))
             {
                 let _ = writeln!(
                     text,

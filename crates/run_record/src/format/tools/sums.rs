@@ -54,11 +54,6 @@ impl Sums {
         }
     }
 
-    /// The latency that this share of the requests does not exceed, in nanoseconds.
-    pub(super) fn quantile_ns(&self, share: f64) -> Option<u64> {
-        self.service.quantile_ns(share)
-    }
-
     /// The share of requests that succeeded, from 0 to 1.
     pub(super) fn success(&self) -> Option<f64> {
         (self.requests > 0).then(|| self.succeeded as f64 / self.requests as f64)
