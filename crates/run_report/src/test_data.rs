@@ -126,7 +126,11 @@ fn info() -> RunInfo {
             "timeout_s": 60.0, "max_in_flight": 1000, "workers": 1, "thresholds": ["response.p99<8ms"],
             "require_idle_percent": null
         },
-        "versions": { "awsinvoker": "0.1.0" }, "build": { "commit": null, "profile": "release" },
+        "clock": {
+            "start_at": null, "late_ns": null, "server": null,
+            "time_service": { "asked": null, "synchronised": null, "error_ns": null }
+        },
+        "merged_from": [], "versions": { "awsinvoker": "0.1.0" }, "build": { "commit": null, "profile": "release" },
         "machine": {
             "cpu": "a processor", "is_virtual": true, "product": null, "cores": 2, "memory_kib": 16777216,
             "kernel": "Linux 6.1 x86_64", "before": load, "during": load, "after": null
@@ -198,6 +202,7 @@ pub(crate) fn comparison() -> Comparison {
             candidate: arm("<grpc>"),
             windows: 10,
             windows_left_out: 0,
+            headline: Scope::All,
             sentences: vec!["<grpc> answers 1.31 to 1.38 times as fast at p50".to_owned()],
             notes: Vec::new(),
             cold_effect: Vec::new(),
