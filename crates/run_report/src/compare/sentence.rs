@@ -79,8 +79,11 @@ fn what(figure: &Figure, arms: &[Arm; 2]) -> String {
         (figure.in_cold_gap, ", in the gap between warm and cold"),
     ];
     let limits: String = limits.into_iter().filter(|(is_so, _)| *is_so).map(|(_, limit)| limit).collect();
-    let single = arms.iter().filter(|arm| is_claimed && is_single(arm));
-    let single: String = single.map(|arm| format!(", for one environment of {}", arm.label)).collect();
+    let single = arms.iter().filter(|arm| is_claimed && is_single(arm)).map(|arm| arm.label.as_str());
+    let single = match single.collect::<Vec<_>>().join(" and of ") {
+        labels if labels.is_empty() => labels,
+        labels => format!(", for one environment of {labels}"),
+    };
     format!("{} ({}{limits}{single})", figure.statistic.name(), view(figure))
 }
 
