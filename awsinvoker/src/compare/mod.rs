@@ -9,9 +9,9 @@ mod side;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use run_record::comparison::{Comparison, DEFAULT_MARGIN, Design, Note};
+use run_record::comparison::{Comparison, DEFAULT_MARGIN, Design, Note, Scope};
 use run_record::format::{FormatError, json};
-use run_record::run_info::{Configuration, LoadKind};
+use run_record::run_info::{Configuration, LoadKind, Order};
 use run_record::{Warning, whole_file};
 use run_report::compare::{Input, Pairing};
 use run_report::comparison::{self as written, Extent};
@@ -87,6 +87,7 @@ pub fn compare(folders: &[PathBuf], options: &CompareOptions) -> Result<Comparis
         windows,
         left_out_s,
         margin: options.margin.or(parts.margin).unwrap_or(DEFAULT_MARGIN),
+        headline: headline(&joined.configuration),
         notes: notes(&parts, &joined.configuration, &choice),
         sides: reader.sides,
         pairings,
@@ -167,6 +168,15 @@ fn of_run(parts: &Parts, part: &Part, reason: &str) -> String {
     if parts.parts.len() == 1 { reason.to_owned() } else { format!("{}: {reason}", part.name()) }
 }
 
+/// Of which requests sentences are. Cold starts that the run itself caused are not those of a system.
+fn headline(configuration: &Configuration) -> Scope {
+    match configuration {
+        Configuration { cold: Some(_), .. } => Scope::Cold,
+        Configuration { restart_every_s: Some(_), .. } => Scope::Warm,
+        _ => Scope::All,
+    }
+}
+
 /// What limits the whole result.
 fn notes(parts: &Parts, configuration: &Configuration, choice: &Choice) -> Vec<Note> {
     let mut notes: Vec<Note> = parts.left_out.clone();
@@ -178,6 +188,11 @@ fn notes(parts: &Parts, configuration: &Configuration, choice: &Choice) -> Vec<N
     }
     if configuration.schedule.is_some() {
         notes.push(Note::ScheduleOfFile);
+    }
+    // Of two endpoints, each follows the other in any order.
+    let in_turn = parts.parts.iter().any(|part| part.info.configuration.endpoints.len() > 1);
+    if configuration.order == Some(Order::RoundRobin) && in_turn && configuration.endpoints.len() > 2 {
+        notes.push(Note::FixedOrder);
     }
     notes.extend(
         choice

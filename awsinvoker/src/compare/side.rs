@@ -1,6 +1,7 @@
 //! From the samples of runs to the sides of a comparison.
 
 use run_record::comparison::{Design, Source};
+use run_record::run_info::TargetInfo;
 use run_record::verdict::Reason;
 use run_record::{Warning, units};
 use run_report::compare::{Collected, MAX_WINDOWS, Side};
@@ -39,6 +40,7 @@ impl Reader {
                 label: if choice.is_of_endpoints { &info.name } else { &info.system }.clone(),
                 system: info.system.clone(),
                 endpoint: info.name.clone(),
+                protocol: info.protocol,
                 share: info.share,
                 samples: Collected::default(),
             }
@@ -55,7 +57,14 @@ impl Reader {
         let part = &parts.parts[index];
         let Self { sides, sides_of_endpoints } = self;
         let of_endpoint = &sides_of_endpoints[index];
-        sides.iter_mut().for_each(|side| side.samples.begin_run());
+        let configuration = &part.info.configuration;
+        for (endpoint, side) in configuration.endpoints.iter().zip(of_endpoint) {
+            if let Some(side) = side
+                && configuration.targets.get(endpoint.target).is_none_or(was_started)
+            {
+                sides[*side].samples.begin_run();
+            }
+        }
         let window_ns = parts.window_ns.unwrap_or(u64::MAX).max(1);
         let most = part.windows.unwrap_or(MAX_WINDOWS);
         let info = part.run_dir.read_info()?;
@@ -113,6 +122,12 @@ impl Reader {
     }
 }
 
+/// Whether a target was started for its run. Its environments are then others than those of another run, also where they have
+/// the same names. At a target that outlives runs, a name stands for the same environment.
+fn was_started(target: &TargetInfo) -> bool {
+    target.local.is_some() || !target.instances.is_empty()
+}
+
 /// The warnings of a run, but for those that are notes of a comparison.
 fn warnings(mut warnings: Vec<Warning>) -> Vec<Warning> {
     let is_note = |warning: &Warning| {
@@ -126,4 +141,27 @@ fn warnings(mut warnings: Vec<Warning>) -> Vec<Warning> {
     };
     warnings.retain(|warning| !is_note(warning));
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn environments_of_a_target_outlive_a_run_unless_it_was_started_for_it() {
+        let target = |local, instances| -> TargetInfo {
+            let connection = json!({ "http": "1.1", "reuse": "pooled", "warm_connections": 0 });
+            let target = json!({
+                "platform": "lambda", "address": "a", "region": null, "profile": null, "local": local, "instances": instances,
+                "docker": null, "env": [], "connection": connection
+            });
+            serde_json::from_value(target).unwrap()
+        };
+        let local = json!({ "version": null, "command_line": [] });
+        assert!(was_started(&target(local, json!([]))));
+        assert!(was_started(&target(json!(null), json!(["127.0.0.1:1"]))));
+        assert!(!was_started(&target(json!(null), json!([]))));
+    }
 }

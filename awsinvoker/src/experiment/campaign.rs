@@ -138,6 +138,7 @@ mod tests {
             function: "f".to_owned(),
             windows: 6,
             windows_left_out: 0,
+            headline: Scope::All,
             baseline: arm(),
             candidate: arm(),
             sentences: Vec::new(),

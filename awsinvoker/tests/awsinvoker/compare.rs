@@ -59,6 +59,7 @@ fn one_run_is_compared_in_every_form() {
         (figure.scope, figure.measure, figure.statistic) == (Scope::All, Measure::Response, Statistic::P50)
     });
     assert_eq!(p50.unwrap().claim, Claim::BaselineFaster, "{p50:?}");
+    assert!(!comparison.notes.contains(&Note::FixedOrder), "of two, each follows the other");
     let is_short = |note: &Note| matches!(note, Note::ShortWindows { .. });
     assert!(comparison.notes.iter().any(is_short), "{:?}", comparison.notes);
 
@@ -121,6 +122,7 @@ fn each_function_of_each_system_is_compared_with_that_of_the_baseline() {
     assert!(comparison.contrasts.iter().all(|it| it.baseline.label == "system 0"));
     let alone = Note::NoPartner { endpoint: "echo@system 2".to_owned() };
     assert!(comparison.notes.contains(&alone), "{:?}", comparison.notes);
+    assert!(comparison.notes.contains(&Note::FixedOrder), "{:?}", comparison.notes);
 }
 
 #[test]

@@ -99,6 +99,9 @@ pub struct Contrast {
     pub windows: u64,
     /// Windows that are not used.
     pub windows_left_out: u64,
+    /// Of which requests the sentences are: of warm ones if environments were made fresh during the run, of cold ones if each
+    /// call was to be a cold start, and of all else.
+    pub headline: Scope,
     /// The result in plain sentences: of the p50 and the p99 of each view.
     pub sentences: Vec<String>,
     /// What else is to be known about these two.
@@ -119,7 +122,7 @@ pub struct Arm {
     pub system: String,
     /// The name of its endpoint.
     pub endpoint: String,
-    /// Its requests within the windows that are used.
+    /// Its requests within all complete windows, also those that are not used.
     pub requests: u64,
     /// Those of them that succeeded. Only these have latencies.
     pub succeeded: u64,

@@ -3,13 +3,16 @@
 //! Each value contributes a deviation, and the deviations of all values add up to zero. The variance of their sum follows from
 //! how the sums of windows vary, and from how those of environments vary beyond what chance within both explains (the two-way
 //! clustered variance). Environments that live in one window alone add nothing: what they differ by is in the window's sum.
+//! Where some environments answer more often than others, the sums tell less of how much environments differ than they depend
+//! on it, which the variance makes up for.
 
 use std::collections::BTreeMap;
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
-/// Fewer environments, weighted by how often they answered, say nothing about how much environments differ.
-pub const MIN_ENVIRONMENTS: f64 = 2.0;
+/// With fewer environments, weighted by how often they answered, nearly all values come from one of them, so nothing is known
+/// of how much environments differ: what intervals tell holds for this environment.
+pub const MIN_ENVIRONMENTS: f64 = 1.25;
 
 /// Above this correlation of neighbouring windows, times the root of their number, there is a drift in all but 5 % of the cases.
 const DRIFT: f64 = 1.645;
@@ -39,6 +42,28 @@ pub(crate) struct Spread {
     environments: f64,
 }
 
+/// The deviations of one environment.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfEnvironment {
+    /// How many values there are.
+    count: f64,
+    /// The sum of their deviations.
+    sum: f64,
+    /// In how many windows it answered.
+    cells: usize,
+    /// The sum of the squares of the sums of each window.
+    squares: f64,
+}
+
+impl OfEnvironment {
+    fn add(&mut self, deviation: &Deviation) {
+        self.count += deviation.count as f64;
+        self.sum += deviation.sum;
+        self.cells += 1;
+        self.squares += deviation.sum * deviation.sum;
+    }
+}
+
 /// A variance, and how well it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Variance {
@@ -51,23 +76,19 @@ impl Spread {
     /// From deviations in this number of windows, of which there are at least two.
     pub(crate) fn new(windows: usize, deviations: &[Deviation]) -> Self {
         let mut by_window = vec![0.0; windows];
-        let mut by_environment = BTreeMap::<u32, (u64, f64)>::new();
-        let (mut by_both, mut known) = (Vec::new(), 0.0);
+        let mut by_environment = BTreeMap::<u32, OfEnvironment>::new();
         for deviation in deviations {
             by_window[deviation.window] += deviation.sum;
             if let Some(environment) = deviation.environment {
-                let (count, sum) = by_environment.entry(environment).or_default();
-                *count += deviation.count;
-                *sum += deviation.sum;
-                by_both.push(deviation.sum);
-                known += deviation.count as f64;
+                by_environment.entry(environment).or_default().add(deviation);
             }
         }
-        let sums: Vec<f64> = by_environment.values().map(|(_, sum)| *sum).collect();
-        let squares: f64 = by_environment.values().map(|(count, _)| (*count as f64).powi(2)).sum();
+        let environments: Vec<OfEnvironment> = by_environment.into_values().collect();
+        let known: f64 = environments.iter().map(|one| one.count).sum();
+        let squares: f64 = environments.iter().map(|one| one.count.powi(2)).sum();
         Self {
             of_windows: clustered(&by_window),
-            of_environments: (clustered(&sums) - clustered(&by_both)).max(0.0),
+            of_environments: added(&environments),
             environments: if squares > 0.0 { known * known / squares } else { 0.0 },
             windows: by_window,
         }
@@ -80,7 +101,8 @@ impl Spread {
             return windows;
         }
         let value = self.of_windows + self.of_environments;
-        let environments = Variance { value, freedom: self.environments - 1.0 };
+        // Two environments have one degree of freedom, however unequally they answer.
+        let environments = Variance { value, freedom: (self.environments - 1.0).max(1.0) };
         if environments.half_width(confidence) > windows.half_width(confidence) {
             environments
         } else {
@@ -140,6 +162,23 @@ pub fn widening(windows: usize, other: usize) -> f64 {
 pub(crate) fn student(freedom: f64, confidence: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom)
         .map_or(f64::INFINITY, |student| student.inverse_cdf(1.0 - (1.0 - confidence) / 2.0))
+}
+
+/// What environments add to the variance of a sum: how much their sums vary beyond what chance within their cells explains.
+fn added(environments: &[OfEnvironment]) -> f64 {
+    let known: f64 = environments.iter().map(|one| one.count).sum();
+    let weights = || environments.iter().map(|one| one.count / known);
+    let squares: f64 = weights().map(|weight| weight * weight).sum();
+    // Deviations are from the mean of all, which busy environments draw towards themselves.
+    let seen: f64 = weights().map(|weight| weight * weight * (1.0 - 2.0 * weight + squares)).sum();
+    if seen.is_nan() || seen <= 0.0 {
+        return 0.0;
+    }
+    let cells: usize = environments.iter().map(|one| one.cells).sum();
+    let by_chance = (1.0 - squares) * factor(cells);
+    let beyond = |one: &OfEnvironment| one.sum * one.sum - by_chance * one.squares;
+    let lasting = environments.iter().filter(|one| one.cells > 1);
+    (squares / seen * lasting.map(beyond).sum::<f64>()).max(0.0)
 }
 
 /// The variance of a sum of independent clusters whose expectation is zero.
@@ -216,6 +255,25 @@ mod tests {
         let spread = Spread::new(WINDOWS, &deviations);
         assert!(spread.environments() > 1.0 && spread.environments() < MIN_ENVIRONMENTS);
         assert!((spread.variance(0.95).freedom - 7.0).abs() < 1e-9);
+    }
+
+    /// Two environments of which the first answers with this share of a hundred values a window, and the other is slower.
+    fn two(share: u64) -> Spread {
+        let deviation = |window, environment, count| {
+            let side = if environment == 0 { -1.0 } else { 1.0 };
+            Deviation { window, environment: Some(environment), count, sum: side * 20.0 }
+        };
+        let of_window = |window| [deviation(window, 0, share), deviation(window, 1, 100 - share)];
+        Spread::new(WINDOWS, &(0..WINDOWS).flat_map(of_window).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn two_unequally_busy_environments_have_one_degree_of_freedom_and_no_gap_at_two() {
+        let [equal, unequal, uneven] = [50, 51, 80].map(|share| two(share).variance(0.95));
+        assert!((equal.freedom - 1.0).abs() < 1e-9 && (unequal.freedom - 1.0).abs() < 1e-9);
+        assert!((unequal.value / equal.value - 1.0).abs() < 0.01, "{unequal:?} {equal:?}");
+        // The same sums say that environments differ more, if one of them answers more often.
+        assert!(uneven.value > 2.0 * equal.value && (uneven.freedom - 1.0).abs() < 1e-9, "{uneven:?}");
     }
 
     #[test]

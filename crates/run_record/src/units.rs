@@ -48,6 +48,13 @@ pub fn duration_text(us: f64) -> String {
     }
 }
 
+/// As [`duration_text`], with a sign unless it is 0.
+pub fn signed_duration_text(us: f64) -> String {
+    let sign = if us < 0.0 { "-" } else { "+" };
+    let text = duration_text(us.abs());
+    if us == 0.0 { text } else { format!("{sign}{text}") }
+}
+
 /// A number of things for people, as in `1 request` and `2 requests`.
 pub fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
@@ -73,6 +80,12 @@ mod tests {
         let expected =
             ["0.00 µs", "0.51 µs", "9.99 µs", "10.0 µs", "123 µs", "1.00 ms", "12.3 ms", "1.00 s", "3600 s"];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn differences_have_a_sign() {
+        let shown = [-1_234.0, 0.0, 0.5].map(signed_duration_text);
+        assert_eq!(shown, ["-1.23 ms", "0.00 µs", "+0.50 µs"]);
     }
 
     #[test]

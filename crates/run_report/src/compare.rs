@@ -7,7 +7,7 @@ mod input;
 mod notes;
 mod sentence;
 
-use run_record::comparison::{self, Comparison, Contrast, Design};
+use run_record::comparison::{self, Arm, Comparison, Contrast, Design, Figure, Scope};
 
 pub use self::collected::{Collected, MAX_WINDOWS};
 use self::figures::Pair;
@@ -55,12 +55,13 @@ fn contrast(input: &Input, pairing: &Pairing) -> Contrast {
         }
     };
     let used = windows[0].len().min(windows[1].len());
-    let arms = [arm::arm(baseline, &windows[0]), arm::arm(candidate, &windows[1])];
+    let arms = [arm::arm(baseline), arm::arm(candidate)];
     let pair = Pair { sides: [baseline, candidate], windows, arms: &arms, is_separate, margin: input.margin };
     let figures = pair.figures();
     let cold_effect = figures::cold_effect(&figures);
-    let sentences = sentence::sentences(pairing, &arms, &figures, input.margin);
-    let notes = notes::of_pair(pairing, [baseline, candidate], &arms);
+    let headline = headline(input.headline, &arms, &figures);
+    let sentences = sentence::sentences(pairing, &arms, (headline, &figures), input.margin);
+    let notes = notes::of_pair(input, pairing, [baseline, candidate], &arms);
     let [baseline, candidate] = arms;
     Contrast {
         function: pairing.function.clone(),
@@ -68,11 +69,21 @@ fn contrast(input: &Input, pairing: &Pairing) -> Contrast {
         candidate,
         windows: used as u64,
         windows_left_out: input.windows.saturating_sub(used) as u64,
+        headline,
         sentences,
         notes,
         cold_effect,
         figures,
     }
+}
+
+/// Of which requests the sentences are: of all, if no side tells which of them are the wanted ones.
+fn headline(wanted: Scope, arms: &[Arm; 2], figures: &[Figure]) -> Scope {
+    let is_told = match wanted {
+        Scope::Cold => arms.iter().any(|arm| arm.cold.is_some()),
+        wanted => figures.iter().any(|figure| figure.scope == wanted),
+    };
+    if is_told { wanted } else { Scope::All }
 }
 
 #[cfg(test)]

@@ -10,3 +10,4 @@ pub use self::csv::csv;
 pub use self::markdown::markdown;
 pub use self::text::text;
 pub use self::words::Extent;
+pub(crate) use self::words::left_out;

@@ -203,6 +203,7 @@ pub(crate) fn comparison() -> Comparison {
             candidate: arm("<grpc>"),
             windows: 10,
             windows_left_out: 0,
+            headline: Scope::All,
             sentences: vec!["<grpc> answers 1.31 to 1.38 times as fast at p50".to_owned()],
             notes: Vec::new(),
             cold_effect: Vec::new(),

@@ -165,12 +165,30 @@ pub enum Refusal {
     Zero,
     /// The sides were not loaded at the same time.
     SeparateRuns,
+    /// So many requests of a side failed that those that would be above the percentile may be missing. Of a mean, they count as
+    /// of the p99.
+    Failures {
+        /// The failures of the side with the most, in percent of them and of its values.
+        percent: f64,
+    },
+    /// The sides are called by different protocols, in which this part of the time is not the same.
+    UnlikeProtocols,
     /// The time is that of the function itself, and one side is a single environment, or as good as one. Environments of one
     /// program differ, so the ratio would be that of two environments, and not of two systems.
     OneEnvironment {
         /// How many equally busy environments of the side with the fewest would tell as much; null if no answer told its own.
         effective: Option<f64>,
     },
+}
+
+/// To one decimal, so that what is too little does not read as enough.
+fn rounded_down(value: f64) -> f64 {
+    (value * 10.0).floor() / 10.0
+}
+
+/// To one decimal, so that what is told to be enough is enough.
+fn rounded_up(value: f64) -> f64 {
+    (value * 10.0).ceil() / 10.0
 }
 
 impl Claim {
@@ -210,6 +228,11 @@ impl Measure {
             Self::Overhead => "overhead",
             Self::Handler => "handler",
         }
+    }
+
+    /// Whether it is a part of the time whose meaning depends on how the platform is called.
+    pub fn is_of_platform(self) -> bool {
+        matches!(self, Self::NetworkAndPlatform | Self::Init | Self::Overhead)
     }
 
     /// Whether it is the time of the function's own code, in which environments of one program differ.
@@ -294,15 +317,26 @@ impl fmt::Display for Refusal {
             Self::NoValue => f.write_str("one side has no value"),
             Self::FewAbove { effective, longer } => write!(
                 f,
-                "{effective:.1} independent values lie above it, expected at least {}; make the run {longer:.1} times as long",
-                crate::percentile_interval::MIN_ABOVE
+                "{:.1} independent values lie above it, expected at least {}; make the run {:.1} times as long",
+                rounded_down(*effective),
+                crate::percentile_interval::MIN_ABOVE,
+                rounded_up(*longer)
             ),
             Self::Zero => f.write_str("a value is 0, so there is no ratio"),
             Self::SeparateRuns => f.write_str("the sides come from separate runs; load both in one run"),
+            Self::Failures { percent } => write!(
+                f,
+                "{percent:.2} % of the calls of a side failed, so its slowest ones may be missing; look at a lower percentile, or \
+                 let fewer calls fail"
+            ),
+            Self::UnlikeProtocols => {
+                f.write_str("the sides are called by different protocols, in which this part is not the same")
+            }
             Self::OneEnvironment { effective: Some(effective) } => write!(
                 f,
-                "one side is as good as {effective:.1} environments, expected at least 2; use --restart-every, or a load that \
-                 needs more environments"
+                "one side is as good as {:.1} environments, expected at least 2; use --restart-every, or a load that needs more \
+                 environments",
+                rounded_down(*effective)
             ),
             Self::OneEnvironment { effective: None } => f.write_str(
                 "no answer told which environment it came from, so there may have been a single one",

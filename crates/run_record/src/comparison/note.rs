@@ -60,8 +60,31 @@ pub enum Note {
         /// The side.
         label: String,
     },
-    /// More requests of one side failed. Only those that succeeded have latencies.
-    UnequalFailures {
+    /// In some windows, all requests of a side failed, so that these windows are not used.
+    Outage {
+        /// The side.
+        label: String,
+        /// How many windows.
+        windows: u64,
+        /// Of how many complete ones in which it was called.
+        of: u64,
+    },
+    /// The endpoints were called in the same order in each round, and there were others than the two.
+    FixedOrder,
+    /// Environments were made fresh during the run, which made this side start cold in the middle of the load.
+    RestartsWereCold {
+        /// The side.
+        label: String,
+        /// Whether the other side had no cold start.
+        alone: bool,
+    },
+    /// Each call was to be a cold start, and a side had none that it told of.
+    NoColdStart {
+        /// The side.
+        label: String,
+    },
+    /// Requests failed. Only those that succeeded have latencies.
+    Failures {
         /// The share of the baseline's requests that failed, in percent.
         baseline_percent: f64,
         /// The share of the candidate's, in percent.
@@ -121,10 +144,30 @@ impl fmt::Display for Note {
                 f,
                 "no answer of {label} told its environment, so intervals leave out how much environments differ"
             ),
-            Self::UnequalFailures { baseline_percent, candidate_percent } => write!(
+            Self::Failures { baseline_percent, candidate_percent } => write!(
                 f,
-                "{baseline_percent:.1} % of the baseline's requests failed and {candidate_percent:.1} % of the candidate's: \
+                "{baseline_percent:.2} % of the baseline's requests failed and {candidate_percent:.2} % of the candidate's: \
                  the latencies are those of the others"
+            ),
+            Self::Outage { label, windows, of } => write!(
+                f,
+                "{label} failed all its calls in {windows} of {of} windows, which are left out: the latencies are those of the \
+                 other windows"
+            ),
+            Self::FixedOrder => f.write_str(
+                "the endpoints were called in the same order in each round, so one that follows a slow one on the same machine \
+                 is slower for that alone; use --order shuffled",
+            ),
+            Self::RestartsWereCold { label, alone } => write!(
+                f,
+                "restarts caused cold starts of {label}{}, which its latencies of all calls and its cost contain: the sentences \
+                 are about warm calls",
+                if *alone { " alone" } else { "" }
+            ),
+            Self::NoColdStart { label } => write!(
+                f,
+                "{label} had no cold start that it told of, so there is nothing to compare cold starts with: new instances \
+                 behind gRPC are ready before they are called"
             ),
             Self::NoPartner { endpoint } => write!(f, "{endpoint} has no partner and is not compared"),
             Self::PartLeftOut { folder, why } => write!(f, "{folder} is left out: {why}"),

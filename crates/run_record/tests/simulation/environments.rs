@@ -114,6 +114,23 @@ fn environments_that_differ_do_not_make_systems_differ() {
     }
 }
 
+/// Few environments of which one answers more often than the others: as good as fewer than two, and still no single one.
+#[test]
+fn few_unequally_busy_environments_do_not_make_systems_differ() {
+    for (name, pool) in [
+        ("2 environments, one twice as busy", Pool::Skewed(2, 0.5)),
+        ("2 environments, one four times as busy", Pool::Skewed(2, 0.25)),
+        ("3 environments, each half as busy as the one before", Pool::Skewed(3, 0.5)),
+    ] {
+        let [known, naive] = falsely_different(pool, 100.0);
+        for (at, statistic) in STATISTICS.into_iter().enumerate() {
+            let name = format!("{name}, {statistic}, equal but different");
+            assert_percent(&name, known[at], COMPARISONS, [0.0, 7.0]);
+            assert_percent(&format!("{name}, naive"), naive[at], COMPARISONS, [20.0, 100.0]);
+        }
+    }
+}
+
 /// Environments that answer in one window alone: a window is a sample of its own.
 #[test]
 fn fresh_environments_in_each_window_make_intervals_right() {

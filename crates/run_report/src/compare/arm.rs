@@ -4,8 +4,9 @@ use run_record::comparison::{Arm, Environments, Measure, Scope};
 
 use super::input::Side;
 
-/// A side within these windows.
-pub(super) fn arm(side: &Side, windows: &[usize]) -> Arm {
+/// A side within all complete windows, also those in which it or the other side has no success.
+pub(super) fn arm(side: &Side) -> Arm {
+    let windows = &side.samples.windows();
     let counts = side.samples.counts(windows);
     let cold = (counts.told > 0).then_some(counts.cold);
     Arm {

@@ -51,7 +51,7 @@ enum Start {
 }
 
 impl Collected {
-    /// Samples that follow come from another run, so its environments are others, whatever their names.
+    /// Samples that follow come from environments that were started for their run, so they are others, whatever their names.
     pub fn begin_run(&mut self) {
         self.names.clear();
     }
@@ -111,6 +111,16 @@ impl Collected {
     /// The windows in which something succeeded.
     pub(super) fn windows_with_success(&self) -> BTreeSet<usize> {
         self.windows.iter().filter(|(_, counts)| counts.succeeded > 0).map(|(window, _)| *window).collect()
+    }
+
+    /// The windows in which there was a request.
+    pub(super) fn windows(&self) -> Vec<usize> {
+        self.windows.keys().copied().collect()
+    }
+
+    /// In how many windows there were requests and none succeeded.
+    pub(super) fn windows_of_failures(&self) -> usize {
+        self.windows.values().filter(|counts| counts.succeeded == 0).count()
     }
 
     /// The requests of these windows.

@@ -7,7 +7,6 @@ use run_record::comparison::{
 use run_record::mean_interval::{self, MeanInterval};
 use run_record::observations::Observations;
 use run_record::percentile_interval::{Difference, Estimate, NoInterval, Ratio};
-use run_record::spread::MIN_ENVIRONMENTS;
 use run_record::{View, units};
 
 use super::input::Side;
@@ -16,6 +15,12 @@ use super::input::Side;
 const CONFIDENCE: f64 = 0.95;
 /// What equivalence is told by: an interval of this confidence is wrong on either side in 5 % of the cases.
 const EQUIVALENCE: f64 = 0.9;
+/// With fewer equally busy environments, the time of a function is that of an environment, and not of a system.
+const ENVIRONMENTS_OF_FUNCTION: f64 = 2.0;
+/// If at least this share of the values above a percentile may be missing because calls failed, it is not compared.
+const MISSING_ABOVE: f64 = 0.1;
+/// A mean counts as this percentile, because a few slow calls that failed would change it.
+const SHARE_OF_MEAN: f64 = 0.99;
 /// With fewer pairs of windows, intervals hold only about.
 pub(super) const GOOD_PAIRS: usize = 10;
 /// With fewer effective values above a percentile, its interval holds only about.
@@ -70,7 +75,7 @@ impl Pair<'_> {
             Some(share) => percentiles(sides, share, self.margin),
             None => means(sides, self.margin),
         };
-        let no_claim = self.no_claim(measure, sides);
+        let no_claim = self.no_claim(measure, statistic, sides);
         let bounds = compared.ratio.as_ref().ok().map(|(ratio, _)| *ratio);
         let unclaimed = |interval: Interval| match no_claim {
             Some(_) => Interval { low: None, high: None, ..interval },
@@ -97,16 +102,30 @@ impl Pair<'_> {
     }
 
     /// Why nothing may be claimed whatever the numbers are.
-    fn no_claim(&self, measure: Measure, sides: [&Observations; 2]) -> Option<Refusal> {
+    fn no_claim(&self, measure: Measure, statistic: Statistic, sides: [&Observations; 2]) -> Option<Refusal> {
         if self.is_separate {
             return Some(Refusal::SeparateRuns);
         }
-        if !measure.is_of_function() || sides.iter().any(|side| side.all().count() == 0) {
+        if sides.iter().any(|side| side.all().count() == 0) {
             return None;
         }
-        let effective = sides.map(Observations::environments).into_iter().fold(f64::INFINITY, f64::min);
-        (effective < MIN_ENVIRONMENTS)
-            .then_some(Refusal::OneEnvironment { effective: (effective > 0.0).then_some(effective) })
+        let is_unlike = measure.is_of_platform() && self.sides[0].protocol != self.sides[1].protocol;
+        if is_unlike {
+            return Some(Refusal::UnlikeProtocols);
+        }
+        self.failures(statistic, sides)
+            .or_else(|| one_environment(sides).filter(|_| measure.is_of_function()))
+    }
+
+    /// Whether the values above a percentile may be missing. Calls that failed may all have been of this kind.
+    fn failures(&self, statistic: Statistic, sides: [&Observations; 2]) -> Option<Refusal> {
+        let shares = self.arms.iter().zip(sides).map(|(arm, side)| {
+            let failed = arm.requests.saturating_sub(arm.succeeded) as f64;
+            failed / (failed + side.all().count() as f64)
+        });
+        let failed = shares.fold(0.0, f64::max);
+        let above = 1.0 - statistic.share().unwrap_or(SHARE_OF_MEAN);
+        (failed >= MISSING_ABOVE * above).then_some(Refusal::Failures { percent: failed * 100.0 })
     }
 
     fn is_in_gap(&self, statistic: Statistic) -> bool {
@@ -114,6 +133,12 @@ impl Pair<'_> {
         let cold = self.arms.iter().filter_map(|arm| arm.cold_percent);
         above.is_some_and(|above| cold.into_iter().any(|percent| GAP.contains(&(percent / 100.0 / above))))
     }
+}
+
+fn one_environment(sides: [&Observations; 2]) -> Option<Refusal> {
+    let effective = sides.map(Observations::environments).into_iter().fold(f64::INFINITY, f64::min);
+    (effective < ENVIRONMENTS_OF_FUNCTION)
+        .then_some(Refusal::OneEnvironment { effective: (effective > 0.0).then_some(effective) })
 }
 
 /// What is compared, in the order in which it is published.

@@ -1,6 +1,7 @@
 //! What a comparison is made from.
 
-use run_record::comparison::{Design, Note, Source};
+use run_record::comparison::{Design, Note, Scope, Source};
+use run_record::run_info::Protocol;
 
 use super::collected::Collected;
 
@@ -21,6 +22,8 @@ pub struct Input {
     pub left_out_s: f64,
     /// By which share two values may differ and still be called equivalent.
     pub margin: f64,
+    /// Of which requests the sentences are to be, as far as they are told apart.
+    pub headline: Scope,
     /// What is known to limit all of the result.
     pub notes: Vec<Note>,
     /// All that is compared with something.
@@ -38,6 +41,8 @@ pub struct Side {
     pub system: String,
     /// The name of its endpoint.
     pub endpoint: String,
+    /// How it was called.
+    pub protocol: Protocol,
     /// Its part of all requests, from 0 to 1.
     pub share: f64,
     /// Its samples.

@@ -1,6 +1,6 @@
 //! What a reader has to know besides the numbers.
 
-use run_record::comparison::{Arm, Contrast, DEFAULT_WINDOW_NS, Design, Note};
+use run_record::comparison::{Arm, Contrast, DEFAULT_WINDOW_NS, Design, Note, Scope};
 use run_record::spread::MIN_ENVIRONMENTS;
 use run_record::units;
 
@@ -13,8 +13,8 @@ const PAIRS_FOR_EQUIVALENCE: u64 = 30;
 const EQUAL_SHARES: f64 = 0.001;
 /// With fewer environments, intervals are wider by a fifth or more, because little is known of how much they differ.
 const GOOD_ENVIRONMENTS: f64 = 6.0;
-/// Above this difference of the shares of failures, in percent, latencies are those of a selection.
-const EQUAL_FAILURES_PERCENT: f64 = 1.0;
+/// Above this share of failures, in percent, latencies are those of a selection.
+const FEW_FAILURES_PERCENT: f64 = 0.1;
 
 /// What limits all of a comparison.
 pub(super) fn of_all(input: &Input, contrasts: &[Contrast]) -> Vec<Note> {
@@ -37,7 +37,7 @@ pub(super) fn of_all(input: &Input, contrasts: &[Contrast]) -> Vec<Note> {
 }
 
 /// What limits what two sides say.
-pub(super) fn of_pair(pairing: &Pairing, sides: [&Side; 2], arms: &[Arm; 2]) -> Vec<Note> {
+pub(super) fn of_pair(input: &Input, pairing: &Pairing, sides: [&Side; 2], arms: &[Arm; 2]) -> Vec<Note> {
     let mut notes = pairing.notes.clone();
     let [baseline, candidate] = sides.map(|side| side.share);
     if (baseline - candidate).abs() > EQUAL_SHARES {
@@ -49,11 +49,36 @@ pub(super) fn of_pair(pairing: &Pairing, sides: [&Side; 2], arms: &[Arm; 2]) -> 
     }
     let failed = |arm: &Arm| (arm.requests - arm.succeeded) as f64 / arm.requests.max(1) as f64 * 100.0;
     let (baseline_percent, candidate_percent) = (failed(&arms[0]), failed(&arms[1]));
-    if (baseline_percent - candidate_percent).abs() > EQUAL_FAILURES_PERCENT {
-        notes.push(Note::UnequalFailures { baseline_percent, candidate_percent });
+    if baseline_percent.max(candidate_percent) > FEW_FAILURES_PERCENT {
+        notes.push(Note::Failures { baseline_percent, candidate_percent });
     }
+    notes.extend(sides.iter().filter_map(|side| outage(side)));
+    notes.extend(cold_starts(input.headline, arms));
     notes.extend(arms.iter().filter_map(few_environments));
     notes
+}
+
+fn outage(side: &Side) -> Option<Note> {
+    let failed = side.samples.windows_of_failures();
+    let (label, of) = (side.label.clone(), side.samples.windows().len());
+    (failed > 0).then_some(Note::Outage { label, windows: failed as u64, of: of as u64 })
+}
+
+/// What is to be known of cold starts that the way of the run caused, or was to cause.
+fn cold_starts(headline: Scope, arms: &[Arm; 2]) -> Vec<Note> {
+    let cold = |arm: &Arm| arm.cold.unwrap_or(0);
+    let note = |arm: &Arm| {
+        let label = arm.label.clone();
+        match headline {
+            Scope::Warm if cold(arm) > 0 => {
+                let alone = arms.iter().filter(|arm| cold(arm) > 0).count() == 1;
+                Some(Note::RestartsWereCold { label, alone })
+            }
+            Scope::Cold if cold(arm) == 0 => Some(Note::NoColdStart { label }),
+            _ => None,
+        }
+    };
+    arms.iter().filter_map(note).collect()
 }
 
 fn few_environments(arm: &Arm) -> Option<Note> {

@@ -1,21 +1,27 @@
 //! Results in plain sentences.
 
 use run_record::comparison::{Arm, Claim, Figure, Interval, Measure, Scope, Statistic};
+use run_record::spread::MIN_ENVIRONMENTS;
 
 use super::input::Pairing;
 
 /// A sentence for the p50 and the p99 of each view. What is refused of both for the same reason has one sentence.
-pub(super) fn sentences(pairing: &Pairing, arms: &[Arm; 2], figures: &[Figure], margin: f64) -> Vec<String> {
+pub(super) fn sentences(
+    pairing: &Pairing,
+    arms: &[Arm; 2],
+    (scope, figures): (Scope, &[Figure]),
+    margin: f64,
+) -> Vec<String> {
     let views = [Measure::Response, Measure::Service, Measure::Function];
     let of_view = |measure| {
         let is_told = |figure: &&Figure| {
             let is_asked = matches!(figure.statistic, Statistic::P50 | Statistic::P99);
-            figure.scope == Scope::All && figure.measure == measure && is_asked
+            figure.scope == scope && figure.measure == measure && is_asked
         };
         let told: Vec<&Figure> = figures.iter().filter(is_told).collect();
         match told[..] {
             [p50, p99] if p50.refusal.is_some() && p50.refusal == p99.refusal => {
-                vec![refused(pairing, arms, p50, &format!("p50 and p99 ({})", measure.name()))]
+                vec![refused(pairing, arms, p50, &format!("p50 and p99 ({})", view(p50)))]
             }
             _ => told.into_iter().map(|figure| sentence(pairing, arms, figure, margin)).collect(),
         }
@@ -25,9 +31,9 @@ pub(super) fn sentences(pairing: &Pairing, arms: &[Arm; 2], figures: &[Figure], 
 
 fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) -> String {
     let [baseline, candidate] = arms;
-    let what = what(figure);
+    let what = what(figure, arms);
     let equivalent = match figure.equivalent {
-        true => format!("; they are equivalent within {} %", percent(margin)),
+        true => format!("; they are equivalent within {} % (by the 90 % interval)", percent(margin)),
         false => String::new(),
     };
     let speed = |interval: &Interval| Interval {
@@ -49,7 +55,7 @@ fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) ->
             object(candidate)
         ),
         (Claim::NoDifference, Some(ratio)) if figure.equivalent => format!(
-            "{} and {} are equivalent within {} % at {what}: between {} times as fast",
+            "{} and {} are equivalent within {} % (by the 90 % interval) at {what}: between {} times as fast",
             subject(pairing, candidate),
             object(baseline),
             percent(margin),
@@ -66,13 +72,33 @@ fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) ->
 }
 
 /// `p99 (response, approximate)`: what a sentence is about, with what limits it.
-fn what(figure: &Figure) -> String {
+fn what(figure: &Figure, arms: &[Arm; 2]) -> String {
+    let is_claimed = figure.claim != Claim::Nothing;
     let limits = [
-        (figure.approximate && figure.claim != Claim::Nothing, ", approximate"),
+        (figure.approximate && is_claimed, ", approximate"),
         (figure.in_cold_gap, ", in the gap between warm and cold"),
     ];
     let limits: String = limits.into_iter().filter(|(is_so, _)| *is_so).map(|(_, limit)| limit).collect();
-    format!("{} ({}{limits})", figure.statistic.name(), figure.measure.name())
+    let single = arms.iter().filter(|arm| is_claimed && is_single(arm)).map(|arm| arm.label.as_str());
+    let single = match single.collect::<Vec<_>>().join(" and of ") {
+        labels if labels.is_empty() => labels,
+        labels => format!(", for one environment of {labels}"),
+    };
+    format!("{} ({}{limits}{single})", figure.statistic.name(), view(figure))
+}
+
+/// `response`, or `response, warm`.
+fn view(figure: &Figure) -> String {
+    let scope = match figure.scope {
+        Scope::All => String::new(),
+        scope => format!(", {}", scope.name()),
+    };
+    format!("{}{scope}", figure.measure.name())
+}
+
+/// Whether all that is known of a side is what one of its environments did.
+fn is_single(arm: &Arm) -> bool {
+    arm.environments.as_ref().is_some_and(|environments| environments.effective < MIN_ENVIRONMENTS)
 }
 
 fn refused(pairing: &Pairing, [baseline, candidate]: &[Arm; 2], figure: &Figure, what: &str) -> String {
@@ -113,13 +139,25 @@ fn with_between(interval: &Interval) -> String {
     if is_whole { format!("between {}", between(interval)) } else { range(interval) }
 }
 
-/// A factor with two or three significant digits.
+/// A factor with three significant digits, or two of a small one. What is not 1 does not read as 1.
 pub(crate) fn times(factor: f64) -> String {
     match factor {
+        0.0 => "0".to_owned(),
+        ..0.000_995 => format!("{factor:.1e}"),
+        ..0.099_95 => format!("{factor:.4}"),
+        ..0.995 => format!("{factor:.3}"),
+        ..1.009_5 => near_one(factor),
         ..9.995 => format!("{factor:.2}"),
         ..99.95 => format!("{factor:.1}"),
         _ => format!("{factor:.0}"),
     }
+}
+
+/// With as many decimals as it takes to see on which side of 1 it lies, up to six.
+fn near_one(factor: f64) -> String {
+    let is_one = |decimals: &usize| format!("{factor:.decimals$}").trim_end_matches('0') == "1.";
+    let decimals = (3..=6).find(|decimals| !is_one(decimals)).unwrap_or(2);
+    format!("{factor:.decimals$}")
 }
 
 /// A share in percent, without decimals that say nothing.

@@ -1,6 +1,7 @@
 use run_record::comparison::{
     Claim, Comparison, Design, Figure, Measure, Note, Refusal, Scope, Source, Statistic,
 };
+use run_record::run_info::Protocol;
 use run_record::{Arrival, Outcome, Reply, Report, Sample, Timing};
 
 use super::*;
@@ -71,6 +72,7 @@ impl Answers {
             label: system.to_owned(),
             system: system.to_owned(),
             endpoint: format!("f@{system}"),
+            protocol: Protocol::Lambda,
             share: 0.5,
             samples,
         }
@@ -93,6 +95,7 @@ fn input(sides: [Answers; 2], windows: usize) -> Input {
         windows,
         left_out_s: 0.0,
         margin: 0.05,
+        headline: Scope::All,
         notes: Vec::new(),
         sides: vec![sides[0].side("lambda", windows), sides[1].side("knative", windows)],
         pairings: vec![Pairing { function: "f".to_owned(), baseline: 0, candidate: 1, notes: Vec::new() }],
@@ -131,20 +134,20 @@ fn a_slower_candidate_is_told_in_every_form() {
     note: equivalence is seldom recognised with 12 pairs of windows; 30 or more are
       needed
     note: there are 42 intervals in all, each with 95 %: about 2 of them miss the
-      truth by chance
+      truth by chance, on average
     made of: 1 run, in turn, 12 windows of 30 s
 
     f: knative against lambda, the baseline
       f on lambda answers 1.49 to 1.49 times as fast as on knative at p50 (response)
-      nothing is claimed about f on knative and on lambda at p99 (response): 3.0
-        independent values lie above it, expected at least 4; make the run 1.3 times
+      nothing is claimed about f on knative and on lambda at p99 (response): 2.9
+        independent values lie above it, expected at least 4; make the run 1.4 times
         as long
       f on lambda answers 1.50 to 1.50 times as fast as on knative at p50 (service)
-      nothing is claimed about f on knative and on lambda at p99 (service): 3.0
-        independent values lie above it, expected at least 4; make the run 1.3 times
+      nothing is claimed about f on knative and on lambda at p99 (service): 2.9
+        independent values lie above it, expected at least 4; make the run 1.4 times
         as long
       f on lambda answers 1.50 to 1.50 times as fast as on knative at p50 (function)
-      nothing is claimed about f on knative and on lambda at p99 (function): 3.0
+      nothing is claimed about f on knative and on lambda at p99 (function): 2.9
         independent values lie above it, expected at least 4; make the run 1.4 times
         as long
       lambda: 2400 of 2400 requests succeeded, 0 cold starts (0.00 %), 10
@@ -152,44 +155,46 @@ fn a_slower_candidate_is_told_in_every_form() {
       knative: 2400 of 2400 requests succeeded, 0 cold starts (0.00 %), 10
         environments (10 a window)
 
-      time                    lambda   knative  ratio          95 %
-      response p50           1.64 ms   2.44 ms   1.49  1.49 to 1.49  slower
-      response p99           2.20 ms   3.29 ms      -             -  refused
-      service p50            1.62 ms   2.42 ms   1.50  1.50 to 1.50  slower
-      service p99            2.18 ms   3.27 ms      -             -  refused
-      function p50            225 µs    337 µs   1.50  1.50 to 1.50  slower
-      function p99            247 µs    371 µs      -             -  refused
+      time                 baseline candidate  ratio             95 % candidate is
+      response p50          1.64 ms   2.44 ms   1.49     1.49 to 1.49 slower
+      response p99          2.20 ms   3.29 ms      -                - refused
+      service p50           1.62 ms   2.42 ms   1.50     1.50 to 1.50 slower
+      service p99           2.18 ms   3.27 ms      -                - refused
+      function p50           225 µs    337 µs   1.50     1.50 to 1.50 slower
+      function p99           247 µs    371 µs      -                - refused
     ");
     let all = text(&comparison, Extent::All);
     assert!(all.lines().all(|line| line.chars().count() <= 80), "{all}");
+    let difference = "response p50               +808 µs  +779 µs to +838 µs";
+    assert!(all.contains(difference), "{all}");
     insta::assert_snapshot!(markdown(&comparison, Extent::Short), @"
     # Comparison
 
     Verdict: **valid**. Made of 1 run, in turn, 12 windows of 30 s.
 
     - note: equivalence is seldom recognised with 12 pairs of windows; 30 or more are needed
-    - note: there are 42 intervals in all, each with 95 %: about 2 of them miss the truth by chance
+    - note: there are 42 intervals in all, each with 95 %: about 2 of them miss the truth by chance, on average
     - run runs/1: begun at 2026-11-30T00:00:00.000Z, 4800 requests
 
     ## f: knative against lambda
 
     - f on lambda answers 1.49 to 1.49 times as fast as on knative at p50 (response)
-    - nothing is claimed about f on knative and on lambda at p99 (response): 3.0 independent values lie above it, expected at least 4; make the run 1.3 times as long
+    - nothing is claimed about f on knative and on lambda at p99 (response): 2.9 independent values lie above it, expected at least 4; make the run 1.4 times as long
     - f on lambda answers 1.50 to 1.50 times as fast as on knative at p50 (service)
-    - nothing is claimed about f on knative and on lambda at p99 (service): 3.0 independent values lie above it, expected at least 4; make the run 1.3 times as long
+    - nothing is claimed about f on knative and on lambda at p99 (service): 2.9 independent values lie above it, expected at least 4; make the run 1.4 times as long
     - f on lambda answers 1.50 to 1.50 times as fast as on knative at p50 (function)
-    - nothing is claimed about f on knative and on lambda at p99 (function): 3.0 independent values lie above it, expected at least 4; make the run 1.4 times as long
+    - nothing is claimed about f on knative and on lambda at p99 (function): 2.9 independent values lie above it, expected at least 4; make the run 1.4 times as long
     - lambda: 2400 of 2400 requests succeeded, 0 cold starts (0.00 %), 10 environments (10 a window)
     - knative: 2400 of 2400 requests succeeded, 0 cold starts (0.00 %), 10 environments (10 a window)
 
-    | time | lambda | knative | ratio | 95 % |  |
-    |:---|---:|---:|---:|---:|:---|
-    | response p50 | 1.64 ms | 2.44 ms | 1.49 | 1.49 to 1.49 | slower |
-    | response p99 | 2.20 ms | 3.29 ms | - | - | refused |
-    | service p50 | 1.62 ms | 2.42 ms | 1.50 | 1.50 to 1.50 | slower |
-    | service p99 | 2.18 ms | 3.27 ms | - | - | refused |
-    | function p50 | 225 µs | 337 µs | 1.50 | 1.50 to 1.50 | slower |
-    | function p99 | 247 µs | 371 µs | - | - | refused |
+    | time | lambda | knative | ratio | 95 % | candidate is | difference | 95 % |
+    |:---|---:|---:|---:|---:|:---|---:|---:|
+    | response p50 | 1.64 ms | 2.44 ms | 1.49 | 1.49 to 1.49 | slower | +808 µs | +779 µs to +838 µs |
+    | response p99 | 2.20 ms | 3.29 ms | - | - | refused | - | - |
+    | service p50 | 1.62 ms | 2.42 ms | 1.50 | 1.50 to 1.50 | slower | +807 µs | +779 µs to +836 µs |
+    | service p99 | 2.18 ms | 3.27 ms | - | - | refused | - | - |
+    | function p50 | 225 µs | 337 µs | 1.50 | 1.50 to 1.50 | slower | +113 µs | +111 µs to +114 µs |
+    | function p99 | 247 µs | 371 µs | - | - | refused | - | - |
     ");
     let csv = String::from_utf8(csv(&comparison).unwrap()).unwrap();
     assert_eq!(csv.lines().count(), 1 + comparison.contrasts[0].figures.len());
@@ -200,7 +205,7 @@ fn equal_sides_are_equivalent_and_no_difference_is_claimed() {
     let comparison = compared([USUAL, USUAL], 30);
     let p50 = response(&comparison, Statistic::P50);
     assert_eq!((p50.claim, p50.equivalent), (Claim::NoDifference, true));
-    insta::assert_snapshot!(comparison.contrasts[0].sentences[0], @"f on knative and on lambda are equivalent within 5 % at p50 (response): between 1.00 and 1.00 times as fast");
+    insta::assert_snapshot!(comparison.contrasts[0].sentences[0], @"f on knative and on lambda are equivalent within 5 % (by the 90 % interval) at p50 (response): between 0.9998 and 1.0002 times as fast");
     assert!(comparison.notes.is_empty(), "{:?}", comparison.notes);
 }
 
@@ -261,6 +266,8 @@ fn environments_of_another_run_are_others() {
     assert_eq!(samples.environments_by_window(&[0, 1]), [4, 4]);
     samples.truncate(1);
     assert_eq!(samples.environments(&[0, 1]), Some(4));
+    (0..4).for_each(|number| samples.record(1, &USUAL.sample(0, number)));
+    assert_eq!(samples.environments(&[0, 1]), Some(4), "those of a platform that outlives runs are the same");
 }
 
 #[test]
@@ -308,16 +315,108 @@ fn what_makes_the_sides_unequal_is_told() {
     let notes: Vec<String> = comparison.contrasts[0].notes.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(notes.join("\n"), @"
     not called in turn: the baseline got 60.0 % of the requests and the candidate 40.0 %
-    0.0 % of the baseline's requests failed and 10.0 % of the candidate's: the latencies are those of the others
+    0.00 % of the baseline's requests failed and 10.00 % of the candidate's: the latencies are those of the others
     ");
     assert!(comparison.notes.contains(&Note::ShortWindows { window_s: 1.0 }));
 }
 
 #[test]
-fn windows_in_which_a_side_has_no_success_are_left_out() {
+fn an_outage_is_told_and_leaves_nothing_to_claim() {
     let mut input = input([USUAL, USUAL], 12);
-    input.sides[1] = Answers::side(USUAL, "knative", 9);
+    input.sides[1] = USUAL.side("knative", 8);
+    let down = Answers { failed_each: 1, ..USUAL };
+    for window in 8..12 {
+        let number = |number| input.sides[1].samples.record(window, &down.sample(window as u64, number));
+        (0..PER_WINDOW).for_each(number);
+    }
+    let comparison = compare(input);
+    let contrast = &comparison.contrasts[0];
+    assert_eq!((contrast.windows, contrast.windows_left_out), (8, 4));
+    assert_eq!((contrast.candidate.requests, contrast.candidate.succeeded), (2_400, 1_600));
+    assert_eq!(contrast.baseline.requests, 2_400, "both sides have all complete windows");
+    assert!(contrast.notes.contains(&Note::Outage { label: "knative".to_owned(), windows: 4, of: 12 }));
+    for figure in &contrast.figures {
+        assert_eq!((figure.claim, figure.equivalent), (Claim::Nothing, false), "{figure:?}");
+    }
+    let page = format!("{:?}", crate::page::Compared::new(&comparison));
+    for told in ["knative failed all its calls in 4 of 12 windows", "4 windows of 12 left out"] {
+        assert!(text(&comparison, Extent::Short).replace("\n    ", " ").contains(told), "{told}");
+        assert!(page.contains(told), "{told}");
+    }
+}
+
+#[test]
+fn percentiles_that_failures_may_decide_are_refused() {
+    // Of a hundred and sixty calls one fails: a tenth of what lies above the p90 is more, of what lies above the p99 is less.
+    let some = Answers { failed_each: 160, ..USUAL };
+    for sides in [[USUAL, some], [some, some]] {
+        let comparison = compared(sides, 40);
+        for statistic in [Statistic::P99, Statistic::P999, Statistic::Mean] {
+            let figure = response(&comparison, statistic);
+            assert!(matches!(figure.refusal, Some(Refusal::Failures { .. })), "{statistic:?} {figure:?}");
+            assert_eq!((figure.claim, figure.equivalent), (Claim::Nothing, false));
+        }
+        let p50 = response(&comparison, Statistic::P50);
+        assert!(p50.refusal.is_none() && p50.equivalent);
+        assert!(comparison.contrasts[0].notes.iter().any(|note| matches!(note, Note::Failures { .. })));
+    }
+    let half = Answers { failed_each: 2, ..USUAL };
+    assert!(!response(&compared([half, half], 40), Statistic::P50).equivalent);
+}
+
+#[test]
+fn parts_that_mean_something_else_by_another_protocol_are_not_compared() {
+    let mut input = input([USUAL, Answers::slower(1.5)], 12);
+    input.sides[1].protocol = Protocol::Greeter;
+    let comparison = compare(input);
+    for (measure, expected) in [
+        (Measure::NetworkAndPlatform, Some(Refusal::UnlikeProtocols)),
+        (Measure::Overhead, Some(Refusal::UnlikeProtocols)),
+        (Measure::Handler, None),
+    ] {
+        let figure = figure(&comparison, Scope::Warm, measure, Statistic::P50);
+        assert_eq!(figure.refusal, expected, "{measure:?}");
+        assert_eq!(figure.claim == Claim::Nothing, expected.is_some(), "{measure:?}");
+    }
+}
+
+#[test]
+fn cold_starts_that_restarts_caused_are_not_in_the_sentences() {
+    let mut input = input([Answers { cold_each: 40, ..USUAL }, USUAL], 12);
+    input.headline = Scope::Warm;
+    let comparison = compare(input);
+    let contrast = &comparison.contrasts[0];
+    insta::assert_snapshot!(contrast.sentences[0], @"f on knative and on lambda are equivalent within 5 % (by the 90 % interval) at p50 (response, warm): between 0.998 and 1.001 times as fast");
+    assert!(contrast.notes.contains(&Note::RestartsWereCold { label: "lambda".to_owned(), alone: true }));
+    let cold_starts = "### Cold starts\n\n- cold starts make the response p99: lambda";
+    assert!(markdown(&comparison, Extent::Short).contains(cold_starts));
+}
+
+#[test]
+fn cold_starts_are_not_compared_with_none() {
+    let mut input = input([Answers { cold_each: 1, ..USUAL }, USUAL], 12);
+    input.headline = Scope::Cold;
     let contrast = &compare(input).contrasts[0];
-    assert_eq!((contrast.windows, contrast.windows_left_out), (9, 3));
-    assert_eq!(contrast.baseline.requests, 9 * PER_WINDOW, "both sides have the same windows");
+    insta::assert_snapshot!(contrast.sentences.join("\n"), @"nothing is claimed about f on knative and on lambda at p50 and p99 (response, cold): one side has no value");
+    assert!(contrast.notes.contains(&Note::NoColdStart { label: "knative".to_owned() }));
+}
+
+#[test]
+fn factors_show_on_which_side_of_one_they_lie() {
+    let factors = [
+        0.0, 0.000_12, 0.001_23, 0.012_34, 0.123_4, 0.78, 0.997, 0.999_6, 1.0, 1.000_02, 1.005, 1.25, 12.34,
+        123.4,
+    ];
+    let expected = [
+        "0", "1.2e-4", "0.0012", "0.0123", "0.123", "0.780", "0.997", "0.9996", "1.00", "1.00002", "1.005",
+        "1.25", "12.3", "123",
+    ];
+    assert_eq!(factors.map(times), expected);
+}
+
+#[test]
+fn what_one_environment_did_is_said_of_it() {
+    let comparison = compared([USUAL, Answers { environments: 1, ..Answers::slower(2.0) }], 12);
+    let sentence = &comparison.contrasts[0].sentences[0];
+    assert!(sentence.ends_with("at p50 (response, for one environment of knative)"), "{sentence}");
 }

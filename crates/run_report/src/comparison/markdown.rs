@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use run_record::comparison::{Comparison, Contrast};
 
 use super::table;
-use super::words::{Extent, contrast_notes, did, limits, made_of};
+use super::words::{Extent, cold_effect, contrast_notes, did, limits, made_of};
 
 /// The verdict, what limits the result, and for each function sentences and a table.
 pub fn markdown(comparison: &Comparison, extent: Extent) -> String {
@@ -30,22 +30,32 @@ fn contrast(text: &mut String, contrast: &Contrast, extent: Extent) {
     [&contrast.baseline, &contrast.candidate].iter().for_each(|arm| item(text, &did(arm)));
     text.push('\n');
     let rows = table::rows(contrast, extent);
-    row(text, &table::heads(contrast));
-    text.push_str("|:---|---:|---:|---:|---:|:---|\n");
-    rows.iter().for_each(|cells| row(text, cells));
+    let [time, _, _, ratio, bounds, candidate_is] = table::HEADS;
+    let (baseline, candidate) = (&contrast.baseline.label, &contrast.candidate.label);
+    row(text, [time, baseline, candidate, ratio, bounds, candidate_is, "difference", bounds]);
+    text.push_str("|:---|---:|---:|---:|---:|:---|---:|---:|\n");
+    for (cells, figure) in rows.iter().zip(table::shown(contrast, extent)) {
+        let difference = table::difference(figure).unwrap_or_else(|| ["-".to_owned(), "-".to_owned()]);
+        row(text, cells.iter().chain(&difference).map(String::as_str));
+    }
     let marks: Vec<_> = table::marks_of(&rows).collect();
     if !marks.is_empty() {
         text.push('\n');
     }
     marks.iter().for_each(|(mark, _, meaning)| item(text, &format!("{mark}: {meaning}")));
+    let effects: Vec<String> = cold_effect(contrast).collect();
+    if !effects.is_empty() {
+        text.push_str("\n### Cold starts\n\n");
+    }
+    effects.iter().for_each(|effect| item(text, effect));
 }
 
 fn item(text: &mut String, content: &str) {
     let _ = writeln!(text, "- {}", escaped(content));
 }
 
-fn row(text: &mut String, cells: &[String; 6]) {
-    let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
+fn row<'a>(text: &mut String, cells: impl IntoIterator<Item = &'a str>) {
+    let cells: Vec<String> = cells.into_iter().map(escaped).collect();
     let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 

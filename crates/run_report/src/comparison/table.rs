@@ -1,33 +1,36 @@
 //! The rows of a comparison, as cells of text.
 
 use run_record::comparison::{Claim, Contrast, Figure, Interval, Measure, Scope, Statistic, Value};
-use run_record::units::duration_text;
+use run_record::units::{duration_text, signed_duration_text};
 
 use super::words::Extent;
 use crate::compare::times;
 
 /// The heads of the columns.
-pub(super) fn heads(contrast: &Contrast) -> [String; 6] {
-    let label = |label: &str| label.to_owned();
-    [
-        label("time"),
-        label(&contrast.baseline.label),
-        label(&contrast.candidate.label),
-        label("ratio"),
-        label("95 %"),
-        label(""),
-    ]
+pub(super) const HEADS: [&str; 6] = ["time", "baseline", "candidate", "ratio", "95 %", "candidate is"];
+
+/// The figures that are shown.
+pub(super) fn shown(contrast: &Contrast, extent: Extent) -> impl Iterator<Item = &Figure> {
+    let is_short = |figure: &Figure| {
+        let is_asked = matches!(figure.statistic, Statistic::P50 | Statistic::P99);
+        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
+        let is_response = figure.measure == Measure::Response;
+        let is_apart = is_response && figure.scope == Scope::Warm && !contrast.cold_effect.is_empty();
+        let is_all = is_response && figure.scope == Scope::All;
+        is_asked && is_view && (figure.scope == contrast.headline || is_all || is_apart)
+    };
+    contrast.figures.iter().filter(move |figure| extent == Extent::All || is_short(figure))
 }
 
 /// A row for each figure that is shown.
 pub(super) fn rows(contrast: &Contrast, extent: Extent) -> Vec<[String; 6]> {
-    let is_short = |figure: &&Figure| {
-        let is_asked = matches!(figure.statistic, Statistic::P50 | Statistic::P99);
-        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
-        let is_warm = figure.scope == Scope::Warm && figure.measure == Measure::Response;
-        is_asked && is_view && (figure.scope == Scope::All || is_warm && !contrast.cold_effect.is_empty())
-    };
-    contrast.figures.iter().filter(|figure| extent == Extent::All || is_short(figure)).map(row).collect()
+    shown(contrast, extent).map(row).collect()
+}
+
+/// How much greater the candidate's value is, with its interval; nothing where that is not told.
+pub(super) fn difference(figure: &Figure) -> Option<[String; 2]> {
+    let difference = figure.difference_us?;
+    Some([signed_duration_text(difference.estimate), range(difference, signed_duration_text)])
 }
 
 fn row(figure: &Figure) -> [String; 6] {
@@ -36,12 +39,12 @@ fn row(figure: &Figure) -> [String; 6] {
         value(figure.baseline.as_ref()),
         value(figure.candidate.as_ref()),
         figure.ratio.map_or_else(|| "-".to_owned(), |ratio| times(ratio.estimate)),
-        figure.ratio.map_or_else(|| "-".to_owned(), interval),
+        figure.ratio.map_or_else(|| "-".to_owned(), |ratio| range(ratio, times)),
         mark(figure),
     ]
 }
 
-fn name(figure: &Figure) -> String {
+pub(super) fn name(figure: &Figure) -> String {
     let scope = if figure.scope == Scope::All { String::new() } else { format!("{} ", figure.scope.name()) };
     let measure = match figure.measure {
         Measure::NetworkAndPlatform => "network",
@@ -55,11 +58,11 @@ fn value(value: Option<&Value>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| duration_text(value.us))
 }
 
-fn interval(ratio: Interval) -> String {
-    match (ratio.low, ratio.high) {
-        (Some(low), Some(high)) => format!("{} to {}", times(low), times(high)),
-        (Some(low), None) => format!("from {}", times(low)),
-        (None, Some(high)) => format!("up to {}", times(high)),
+fn range(interval: Interval, text: impl Fn(f64) -> String) -> String {
+    match (interval.low, interval.high) {
+        (Some(low), Some(high)) => format!("{} to {}", text(low), text(high)),
+        (Some(low), None) => format!("from {}", text(low)),
+        (None, Some(high)) => format!("up to {}", text(high)),
         (None, None) => "-".to_owned(),
     }
 }
@@ -85,7 +88,7 @@ fn mark(figure: &Figure) -> String {
 
 /// The marks besides what is claimed: each with what stands for it where there is little room, and with its meaning.
 pub(super) const MARKS: [(&str, &str, &str); 4] = [
-    ("equivalent", "≈", "they differ by less than the margin"),
+    ("equivalent", "≈", "by the 90 % interval of the ratio, they differ by less than the margin"),
     ("rough", "r", "fewer than 10 pairs of windows, or than 20 independent values above it"),
     ("drift", "d", "neighbouring windows resemble each other; it holds for the time of this run alone"),
     ("gap", "g", "the share of cold starts is near that of the values above it; see the warm ones"),

@@ -2,19 +2,15 @@
 
 use std::fmt::Write as _;
 
-use run_record::comparison::{ColdEffect, Comparison, Contrast};
-use run_record::units::duration_text;
+use run_record::comparison::{Comparison, Contrast};
 
 use super::table;
-use super::words::{Extent, contrast_notes, did, limits, made_of};
+use super::words::{Extent, cold_effect, contrast_notes, did, limits, made_of};
 
 /// No line is wider, unless a word is.
 const WIDTH: usize = 80;
 /// The widths of the columns of the table.
-const COLUMNS: [usize; 6] = [20, 10, 10, 7, 14, 0];
-
-/// By how much cold starts have to raise a percentile to be shown.
-const COLD_EFFECT: f64 = 0.05;
+const COLUMNS: [usize; 6] = [20, 9, 10, 7, 17, 0];
 
 /// The verdict, what limits the result, and for each function sentences and a table.
 pub fn text(comparison: &Comparison, extent: Extent) -> String {
@@ -36,29 +32,28 @@ fn contrast(text: &mut String, contrast: &Contrast, extent: Extent) {
     [&contrast.baseline, &contrast.candidate].iter().for_each(|arm| line(text, "  ", &did(arm)));
     text.push('\n');
     let rows = table::rows(contrast, extent);
-    row(text, &table::heads(contrast));
+    row(text, &table::HEADS.map(str::to_owned));
     rows.iter().for_each(|cells| row(text, cells));
     table::marks_of(&rows)
         .for_each(|(mark, short, meaning)| line(text, "  ", &format!("{short} ({mark}): {meaning}")));
-    contrast
-        .cold_effect
-        .iter()
-        .filter_map(|effect| cold(contrast, effect))
-        .for_each(|it| line(text, "  ", &it));
+    cold_effect(contrast).for_each(|it| line(text, "  ", &it));
+    if extent == Extent::All {
+        differences(text, contrast);
+    }
 }
 
-/// What cold starts do to a percentile, if they do something.
-fn cold(contrast: &Contrast, effect: &ColdEffect) -> Option<String> {
-    let side = |label: &str, with: Option<f64>, without: Option<f64>| {
-        let (with, without) = (with?, without?);
-        let [shown, warm] = [with, without].map(duration_text);
-        (with / without >= 1.0 + COLD_EFFECT).then(|| format!("{label} {shown} instead of {warm}"))
-    };
-    let baseline = side(&contrast.baseline.label, effect.baseline_with_us, effect.baseline_without_us);
-    let candidate = side(&contrast.candidate.label, effect.candidate_with_us, effect.candidate_without_us);
-    let sides: Vec<String> = [baseline, candidate].into_iter().flatten().collect();
-    (!sides.is_empty())
-        .then(|| format!("cold starts make the response {}: {}", effect.statistic.name(), sides.join(", ")))
+/// A second table: a line is too short for all of it.
+fn differences(text: &mut String, contrast: &Contrast) {
+    let mut rows = table::shown(contrast, Extent::All)
+        .filter_map(|figure| Some((table::name(figure), table::difference(figure)?)))
+        .peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    let _ = writeln!(text, "\n  {:<22}{:>12}  95 %", "candidate less", "baseline");
+    for (name, [difference, interval]) in rows {
+        let _ = writeln!(text, "  {name:<22}{difference:>12}  {interval}");
+    }
 }
 
 /// A row of the table. What is too wide for its column is cut.
@@ -67,7 +62,7 @@ fn row(text: &mut String, cells: &[String; 6]) {
     for (at, (cell, width)) in cells.iter().zip(COLUMNS).enumerate() {
         match at {
             0 => _ = write!(line, "{:<width$}", cut(cell, width - 1)),
-            5 => _ = write!(line, "  {}", table::short(cell)),
+            5 => _ = write!(line, " {}", table::short(cell)),
             _ => _ = write!(line, "{:>width$}", cut(cell, width - 1)),
         }
     }

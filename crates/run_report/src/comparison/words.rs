@@ -1,7 +1,10 @@
 //! What all forms for people say.
 
-use run_record::comparison::{Arm, Comparison, Contrast, Design, Note};
-use run_record::units::counted;
+use run_record::comparison::{Arm, ColdEffect, Comparison, Contrast, Design, Note};
+use run_record::units::{counted, duration_text};
+
+/// By how much cold starts have to raise a percentile to be shown.
+const COLD_EFFECT: f64 = 0.05;
 
 /// How much of a comparison is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +56,8 @@ pub(super) fn is_unlike(note: &Note) -> bool {
 
 /// What limits what these two say, but for unlike work.
 pub(super) fn contrast_notes(contrast: &Contrast) -> impl Iterator<Item = String> {
-    let notes = contrast.notes.iter().filter(|note| !is_unlike(note)).map(|note| format!("note: {note}"));
-    notes.chain(left_out(contrast))
+    let notes = contrast.notes.iter().filter(|note| !is_unlike(note)).map(ToString::to_string);
+    notes.chain(left_out(contrast)).map(|note| format!("note: {note}"))
 }
 
 /// How many intervals are wrong by chance alone.
@@ -62,7 +65,8 @@ pub(super) fn chance(comparison: &Comparison) -> Option<String> {
     let Comparison { intervals, expected_false, .. } = comparison;
     (*intervals > 0).then(|| {
         format!(
-            "note: there are {} in all, each with 95 %: about {expected_false:.0} of them miss the truth by chance",
+            "note: there are {} in all, each with 95 %: about {expected_false:.0} of them miss the truth by chance, on \
+             average",
             counted(*intervals, "interval")
         )
     })
@@ -90,12 +94,31 @@ pub(super) fn did(arm: &Arm) -> String {
     format!("{label}: {succeeded} of {requests} requests succeeded, {cold}, {environments}")
 }
 
+/// What cold starts do to percentiles, as far as they do something.
+pub(super) fn cold_effect(contrast: &Contrast) -> impl Iterator<Item = String> {
+    contrast.cold_effect.iter().filter_map(|effect| cold(contrast, effect))
+}
+
+/// What cold starts do to a percentile, if they do something.
+fn cold(contrast: &Contrast, effect: &ColdEffect) -> Option<String> {
+    let side = |label: &str, with: Option<f64>, without: Option<f64>| {
+        let (with, without) = (with?, without?);
+        let [shown, warm] = [with, without].map(duration_text);
+        (with / without >= 1.0 + COLD_EFFECT).then(|| format!("{label} {shown} instead of {warm}"))
+    };
+    let baseline = side(&contrast.baseline.label, effect.baseline_with_us, effect.baseline_without_us);
+    let candidate = side(&contrast.candidate.label, effect.candidate_with_us, effect.candidate_without_us);
+    let sides: Vec<String> = [baseline, candidate].into_iter().flatten().collect();
+    (!sides.is_empty())
+        .then(|| format!("cold starts make the response {}: {}", effect.statistic.name(), sides.join(", ")))
+}
+
 /// Windows of these two that are left out.
-pub(super) fn left_out(contrast: &Contrast) -> Option<String> {
+pub(crate) fn left_out(contrast: &Contrast) -> Option<String> {
     (contrast.windows_left_out > 0).then(|| {
         let windows = counted(contrast.windows_left_out, "window");
         format!(
-            "note: {windows} of {} left out, in which a side has no success",
+            "{windows} of {} left out, in which a side has no success",
             contrast.windows + contrast.windows_left_out
         )
     })

@@ -3,11 +3,14 @@
 use run_record::comparison::{
     Claim, Comparison, Contrast, Design, Figure, Interval, Measure, Note, Scope, Statistic, Value,
 };
+use run_record::units::signed_duration_text;
 
 use super::table::Table;
 use super::words::{UNKNOWN, counted, time};
 use crate::chart::Chart;
 use crate::charts::{RatioRow, ratios};
+use crate::compare::times;
+use crate::comparison::left_out;
 
 /// More contrasts are not shown, but counted.
 const MAX_CONTRASTS: usize = 20;
@@ -50,7 +53,7 @@ impl Compared {
             further: comparison.contrasts.len().saturating_sub(MAX_CONTRASTS),
             runs: sources(comparison),
             expected_false: format!(
-                "{} of ratios are told. If each holds with its 95 %, {:.1} of them miss the truth.",
+                "{} of ratios are told. If each holds with its 95 %, {:.1} of them miss the truth on average.",
                 counted(comparison.intervals, "interval"),
                 comparison.expected_false
             ),
@@ -116,10 +119,10 @@ impl ContrastSection {
         let (baseline, candidate) = (&baseline.label, &candidate.label);
         let charts = [(Shown::Views, "views"), (Shown::Parts, "parts")].into_iter().filter_map(|(shown, name)| {
             let rows: Vec<RatioRow> =
-                contrast.figures.iter().filter(|figure| shown.has(figure)).filter_map(ratio_row).collect();
+                contrast.figures.iter().filter(|figure| shown.has(contrast, figure)).filter_map(ratio_row).collect();
             let caption = format!(
                 "{function}: the {} of {candidate} by that of {baseline}, with 95 % intervals. Left of 1, {candidate} is faster.",
-                shown.text()
+                shown.text(contrast)
             );
             ratios(&format!("ratios-{}-{name}", index + 1), caption, &format!("{candidate} / {baseline}"), &rows)
         });
@@ -127,7 +130,7 @@ impl ContrastSection {
         Self {
             heading: format!("{function}: {candidate} against {baseline}"),
             sentences: sentences.clone(),
-            notes: notes.iter().map(ToString::to_string).collect(),
+            notes: notes.iter().map(ToString::to_string).chain(left_out(contrast)).collect(),
             charts,
             arms: arms(contrast),
             figures: figures(contrast),
@@ -139,17 +142,17 @@ impl ContrastSection {
 /// Which figures a chart shows.
 #[derive(Clone, Copy)]
 enum Shown {
-    /// Latencies of all calls.
+    /// Latencies of the calls that the sentences are about.
     Views,
     /// The median and the mean of each part of warm calls.
     Parts,
 }
 
 impl Shown {
-    fn has(self, figure: &Figure) -> bool {
+    fn has(self, contrast: &Contrast, figure: &Figure) -> bool {
         let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
         match self {
-            Self::Views => is_view && figure.scope == Scope::All,
+            Self::Views => is_view && figure.scope == contrast.headline,
             Self::Parts => {
                 let is_shown = matches!(figure.statistic, Statistic::P50 | Statistic::Mean);
                 !is_view && is_shown && figure.scope == Scope::Warm
@@ -157,10 +160,12 @@ impl Shown {
         }
     }
 
-    fn text(self) -> &'static str {
-        match self {
-            Self::Views => "latency",
-            Self::Parts => "time of warm calls in each part",
+    fn text(self, contrast: &Contrast) -> &'static str {
+        match (self, contrast.headline) {
+            (Self::Views, Scope::All) => "latency",
+            (Self::Views, Scope::Warm) => "latency of warm calls",
+            (Self::Views, Scope::Cold) => "latency of cold starts",
+            (Self::Parts, _) => "time of warm calls in each part",
         }
     }
 }
@@ -199,27 +204,29 @@ fn arms(contrast: &Contrast) -> Table {
         ]
     });
     let head = ["", "system", "endpoint", "calls", "succeeded", "cold starts", "environments"];
-    Table::new("Both sides, within the windows that are compared.", head, 3, rows)
+    Table::new("Both sides, within all complete windows.", head, 3, rows)
 }
 
 fn figures(contrast: &Contrast) -> Table {
     let rows = contrast.figures.iter().map(|figure| {
-        let ratio = figure
-            .ratio
-            .map_or_else(|| UNKNOWN.to_owned(), |ratio| interval(&ratio, |value| format!("{value:.3}")));
+        let ratio = figure.ratio.map_or_else(|| UNKNOWN.to_owned(), |ratio| interval(&ratio, times));
+        let difference =
+            figure.difference_us.map_or_else(|| UNKNOWN.to_owned(), |it| interval(&it, signed_duration_text));
         [
             what(figure),
             value(figure.baseline.as_ref()),
             value(figure.candidate.as_ref()),
             ratio,
+            difference,
             claim(figure, contrast),
         ]
     });
-    let head = ["time", "baseline", "candidate", "ratio", "what may be claimed"];
+    let head = ["time", "baseline", "candidate", "ratio", "difference", "what may be claimed"];
     Table::new(
-        "Every statistic with its 95 % interval. A ratio below 1 means that the candidate is faster.",
+        "Every statistic with its 95 % interval. A ratio below 1 means that the candidate is faster. The difference is the \
+         candidate's value less the baseline's.",
         head,
-        5,
+        6,
         rows,
     )
 }

@@ -13,7 +13,7 @@ mod words;
 use askama::Template;
 use run_record::comparison::Comparison;
 
-use self::compared::Compared;
+pub(crate) use self::compared::Compared;
 use self::run::RunSection;
 use crate::chart::Chart;
 use crate::data::Run;
