@@ -131,7 +131,9 @@ class Cluster:
                     os.kill(int(process.name), signal.SIGKILL)
 
     def run(self, *command, check=True, **more):
-        done = subprocess.run(command, cwd=self.folder, env={**self.environment, **more}, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=self.folder, env={**self.environment, **more}, capture_output=True, text=True, timeout=60
+        )
         if check and done.returncode != 0:
             raise AssertionError(f"{command}: {done.stdout}{done.stderr}")
         return done.stdout
@@ -263,7 +265,8 @@ class Slurm(unittest.TestCase):
         self.assertEqual(late, {True: 2, False: 2})
         made = [folder for folder in (cluster.folder / "throttled").iterdir() if (folder / "run.json").exists()]
         done = subprocess.run(
-            [PROGRAMS / "awsinvoker", "merge", *made, "--out", cluster.folder / "unmerged"], capture_output=True, text=True
+            [PROGRAMS / "awsinvoker", "merge", *made, "--out", cluster.folder / "unmerged"],
+            capture_output=True, text=True, timeout=60,
         )
         self.assertEqual((done.returncode, "2 of 4 shards are there" in done.stderr), (1, True), done.stderr)
 

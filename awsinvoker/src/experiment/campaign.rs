@@ -94,74 +94,8 @@ impl fmt::Display for Over {
 
 #[cfg(test)]
 mod tests {
-    use run_record::comparison::{Arm, Claim, Contrast, Design};
-
+    use super::super::made_up::{comparison, figure};
     use super::*;
-
-    fn figure(scope: Scope, bounds: Option<[f64; 2]>) -> Figure {
-        let value = bounds.map(|[low_us, high_us]| Value {
-            us: 100.0,
-            low_us: Some(low_us),
-            high_us: Some(high_us),
-            count: 60,
-            effective_count: Some(60.0),
-        });
-        Figure {
-            scope,
-            measure: Measure::Response,
-            statistic: Statistic::P50,
-            baseline: value.clone(),
-            candidate: value,
-            ratio: None,
-            difference_us: None,
-            claim: Claim::Nothing,
-            equivalent: false,
-            refusal: None,
-            approximate: false,
-            drifting: false,
-            in_cold_gap: false,
-        }
-    }
-
-    fn comparison(contrasts: &[&[Figure]]) -> Comparison {
-        let arm = || Arm {
-            label: String::new(),
-            system: String::new(),
-            endpoint: String::new(),
-            requests: 0,
-            succeeded: 0,
-            cold: None,
-            cold_percent: None,
-            environments: None,
-        };
-        let contrast = |figures: &&[Figure]| Contrast {
-            function: "f".to_owned(),
-            windows: 6,
-            windows_left_out: 0,
-            headline: Scope::All,
-            baseline: arm(),
-            candidate: arm(),
-            sentences: Vec::new(),
-            notes: Vec::new(),
-            cold_effect: Vec::new(),
-            figures: figures.to_vec(),
-        };
-        Comparison {
-            schema: run_record::comparison::SCHEMA,
-            valid: true,
-            reasons: Vec::new(),
-            design: Design::RoundRobin,
-            runs: Vec::new(),
-            window_s: None,
-            windows: 6,
-            left_out_s: 0.0,
-            margin: 0.05,
-            notes: Vec::new(),
-            contrasts: contrasts.iter().map(contrast).collect(),
-            intervals: 0,
-            expected_false: 0.0,
-        }
-    }
 
     #[test]
     fn a_campaign_ends_when_each_side_is_known_or_something_is_spent() {

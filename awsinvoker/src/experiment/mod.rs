@@ -7,6 +7,8 @@ mod costs;
 mod error;
 mod estimate;
 mod folder;
+#[cfg(test)]
+mod made_up;
 mod outcome;
 mod parts;
 mod plan;

@@ -98,3 +98,71 @@ pub(super) fn width(comparison: &Comparison, statistic: Statistic) -> Option<f64
     });
     widths.max_by(f64::total_cmp)
 }
+
+#[cfg(test)]
+mod tests {
+    use run_record::comparison::Interval;
+
+    use super::super::made_up::{comparison, figure};
+    use super::*;
+
+    fn claim(scope: Scope, measure: Measure, claim: Claim) -> Figure {
+        Figure { measure, claim, ..figure(scope, None) }
+    }
+
+    #[test]
+    fn false_differences_are_those_of_the_views_of_all_requests() {
+        let found = |contrasts: &[&[Figure]]| {
+            let found = false_differences(&comparison(contrasts));
+            assert_eq!(found.expected_share, 0.05);
+            (found.intervals, found.differences, false_differences_worded(&found))
+        };
+        let one = [
+            claim(Scope::All, Measure::Response, Claim::NoDifference),
+            claim(Scope::All, Measure::Service, Claim::CandidateFaster),
+            claim(Scope::All, Measure::Function, Claim::BaselineFaster),
+            claim(Scope::All, Measure::Response, Claim::Nothing),
+            claim(Scope::Warm, Measure::Response, Claim::BaselineFaster),
+            claim(Scope::Cold, Measure::Service, Claim::CandidateFaster),
+            claim(Scope::All, Measure::Lag, Claim::BaselineFaster),
+        ];
+        let worded =
+            "the system was compared with itself: 2 of 3 intervals differ from 1, 66.7 % (expected: 5 %)";
+        assert_eq!(found(&[&one]), (3, 2, worded.to_owned()));
+        let worded =
+            "the system was compared with itself: 2 of 4 intervals differ from 1, 50.0 % (expected: 5 %)";
+        assert_eq!(found(&[&one, &one[..1]]), (4, 2, worded.to_owned()));
+        let worded =
+            "the system was compared with itself: 1 of 1 interval differs from 1, 100.0 % (expected: 5 %)";
+        assert_eq!(found(&[&one[1..2]]), (1, 1, worded.to_owned()));
+        let (intervals, differences, worded) = found(&[&one[3..]]);
+        assert_eq!((intervals, differences), (0, 0));
+        assert!(worded.contains("nothing is known of false differences"), "{worded}");
+    }
+
+    #[test]
+    fn the_widest_interval_of_a_response_latency_counts() {
+        let ratio = |statistic, bounds: Option<[f64; 2]>| {
+            let [low, high] = bounds.map_or([None; 2], |bounds| bounds.map(Some));
+            Figure {
+                statistic,
+                ratio: Some(Interval { estimate: 1.0, low, high }),
+                ..figure(Scope::All, None)
+            }
+        };
+        let narrow = ratio(Statistic::P50, Some([0.95, 1.05]));
+        let wide = ratio(Statistic::P50, Some([0.8, 1.25]));
+        let widest = Some([0.1, 10.0]);
+        let others = [
+            ratio(Statistic::P99, widest),
+            Figure { scope: Scope::Warm, ..ratio(Statistic::P50, widest) },
+            Figure { measure: Measure::Service, ..ratio(Statistic::P50, widest) },
+            ratio(Statistic::P50, None),
+            figure(Scope::All, None),
+        ];
+        let width = |contrasts: &[&[Figure]]| width(&comparison(contrasts), Statistic::P50);
+        let found = width(&[&[narrow], &[wide], &others]).unwrap();
+        assert!((found - 0.25).abs() < 1e-9, "{found}");
+        assert_eq!(width(&[&others]), None);
+    }
+}

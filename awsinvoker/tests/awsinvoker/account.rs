@@ -2,18 +2,16 @@
 //! nothing.
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use awsinvoker::cli::PlatformArgs;
 use awsinvoker::plan::endpoints::Place;
 use awsinvoker::platform::{SizedVersions, SizedVersionsError};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, stderr};
+use crate::support::{Bench, stderr, wait_until};
 
 /// An account with the function `f`.
 struct Account {
@@ -29,22 +27,20 @@ fn python(name: &str) -> PathBuf {
 
 impl Account {
     fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
         let mut command = Command::new(python("moto_server"));
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let account = Self { process, url: format!("http://127.0.0.1:{port}") };
-        let answers = || {
-            let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-            stream.write_all(b"GET /moto-api/ HTTP/1.0\r\n\r\n").ok()?;
-            stream.read(&mut [0; 16]).ok().filter(|bytes| *bytes > 0)
+        // It finds a free port itself, and tells it there.
+        command.args(["-H", "127.0.0.1", "-p", "0"]);
+        let process = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let mut account = Self { process, url: String::new() };
+        let url = || {
+            let text = std::fs::read_to_string(&log).unwrap();
+            let (_, rest) = text.split_once("Running on ")?;
+            rest.split_once('\n').map(|(url, _)| url.trim_end().to_owned())
         };
-        let mut looks = 0;
-        while answers().is_none() {
-            looks += 1;
-            assert!(looks < 1_200, "moto does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wait_until(&mut account.process, "moto listens", || url().is_some());
+        account.url = url().unwrap();
         account.ask("make");
         account
     }

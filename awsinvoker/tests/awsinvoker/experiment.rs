@@ -272,6 +272,38 @@ fn the_baseline_is_compared_with_itself() {
     assert_eq!(hosts, ["string", "string"], "one function under two names, as it is not started for the run");
 }
 
+/// How many of the differences are false is not judged: these are few and short windows.
+#[test]
+fn both_functions_are_compared_with_themselves() {
+    let bench = Bench::new("[]");
+    ["lambda-local", "chameleon", "cnn_serving"]
+        .into_iter()
+        .for_each(|name| _ = crate::support::program(name));
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets");
+    let plan = format!(
+        "pairs = 8\nwindow = \"1s\"\n[run]\nrps = 32\nlocal = true\nprewarm = 2\nenv = {{ CNN_SERVING_ASSETS = {:?} }}\n\
+         [systems]\nhere = {{}}\n[functions.cnn_serving]\n[functions.chameleon]\n\
+         payload = {{ num_of_rows = 10, num_of_cols = 15 }}\n",
+        assets.display().to_string()
+    );
+    fs::write(bench.path("plan.toml"), plan).unwrap();
+    let output = experiment(&bench, "plan.toml --out x --a-a");
+    assert_made(&output);
+    let text = stdout(&output);
+    let compared = read_json(&bench.path("x/comparison.json"));
+    let functions: Vec<_> =
+        compared["contrasts"].as_array().unwrap().iter().map(|it| &it["function"]).collect();
+    assert_eq!(functions, ["cnn_serving", "chameleon"]);
+    for function in ["chameleon", "cnn_serving"] {
+        assert!(text.contains(&format!("{function}: here-b against here-a, the baseline\n")), "{text}");
+    }
+    let found = record(&bench).false_differences.unwrap();
+    assert!(found.intervals > 0 && found.differences <= found.intervals, "{found:?} {text}");
+    let worded =
+        format!("the system was compared with itself: {} of {} ", found.differences, found.intervals);
+    assert!(text.contains(&worded), "{text}");
+}
+
 #[test]
 fn what_an_experiment_takes_is_told_before() {
     let bench = bench("pairs = 30\nmode = \"interleaved\"", "warm_up = \"500ms\"\nprewarm = 2");

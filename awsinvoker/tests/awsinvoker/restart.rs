@@ -24,24 +24,42 @@ fn write_schedule(bench: &Bench, seconds: u64, calls: &[(u64, &str)]) {
     std::fs::write(bench.path("schedule.csv"), schedule).unwrap();
 }
 
-/// The environments that an endpoint met in each second of the run. Every call has succeeded.
-fn environments(samples: &[Sample], endpoint: usize, seconds: u64) -> Vec<BTreeSet<String>> {
-    let in_second = |second: u64| {
-        let of_second = samples.iter().filter(move |sample| {
-            sample.arrival.endpoint == endpoint && sample.arrival.intended_ns / NS_PER_S == second
-        });
-        of_second.map(|sample| {
-            assert_eq!(sample.reply.outcome, Outcome::Ok, "{sample:?}");
-            sample.reply.environment.clone().unwrap()
-        })
+/// The environments that an endpoint met before, between and after the restarts of its target. Every call has succeeded. A
+/// call counts if it was due after one restart was complete, and `ended_ns` is before the next was begun: on a busy machine,
+/// restarts come late.
+fn environments(
+    samples: &[Sample],
+    endpoint: usize,
+    restarts: &TargetRestarts,
+    ended_ns: fn(&Sample) -> u64,
+) -> Vec<BTreeSet<String>> {
+    let ns = |seconds: Option<f64>| (seconds.unwrap() * NS_PER_S as f64).round() as u64;
+    let begun = restarts.restarts.iter().map(|restart| ns(restart.begun_s)).chain([u64::MAX]);
+    let done = [0].into_iter().chain(restarts.restarts.iter().map(|restart| ns(restart.done_s)));
+    let own = || samples.iter().filter(|sample| sample.arrival.endpoint == endpoint);
+    assert!(own().all(|sample| sample.reply.outcome == Outcome::Ok), "{samples:?}");
+    let met = |(from_ns, to_ns): (u64, u64)| {
+        let within = own().filter(|it| it.arrival.intended_ns >= from_ns && ended_ns(it) < to_ns);
+        within.map(|sample| sample.reply.environment.clone().unwrap()).collect()
     };
-    (0..seconds).map(|second| in_second(second).collect()).collect()
+    done.zip(begun).map(met).collect()
 }
 
-/// No environment was met in two windows.
+/// When a call of a Lambda function had its answer: until then, it may have met any environment that there was.
+fn done_ns(sample: &Sample) -> u64 {
+    sample.timing.unwrap().done_ns
+}
+
+/// When a call behind gRPC was due, which alone decides unless it was sent more than a tenth of a second later.
+fn due_ns(sample: &Sample) -> u64 {
+    let (due_ns, sent_ns) = (sample.arrival.intended_ns, sample.timing.unwrap().issued_ns);
+    if sent_ns < due_ns + NS_PER_S / 10 { due_ns } else { sent_ns }
+}
+
+/// No environment was met in two windows. On a busy machine, calls of some windows may not count.
 fn assert_fresh(windows: &[BTreeSet<String>]) {
+    assert!(windows.iter().filter(|window| !window.is_empty()).count() >= 2, "{windows:?}");
     for (index, window) in windows.iter().enumerate() {
-        assert!(!window.is_empty(), "{windows:?}");
         assert!(windows[..index].iter().all(|earlier| earlier.is_disjoint(window)), "{windows:?}");
     }
 }
@@ -80,15 +98,6 @@ fn each_window_has_environments_of_its_own_on_both_platforms() {
     assert_complete(&output);
     let samples = bench.samples();
     assert_eq!(samples.len(), 4 * (4 + 10), "{}", stderr(&output));
-    for endpoint in [0, 1] {
-        assert_fresh(&environments(&samples, endpoint, 4));
-    }
-    assert!(environments(&samples, 1, 4).iter().all(|window| window.len() == 2), "all instances are fresh");
-    assert!(
-        samples.iter().all(|it| it.arrival.endpoint == 0 || it.reply.cold == Some(false)),
-        "no call waits"
-    );
-
     let info = bench.run_dir().read_info().unwrap();
     assert_eq!(info.configuration.restart_every_s, Some(1.0));
     let restarts = restarts(&bench);
@@ -99,8 +108,16 @@ fn each_window_has_environments_of_its_own_on_both_platforms() {
         restarts.iter().all(|it| it.not_restored.is_none() && it.functions == ["chameleon"]),
         "{restarts:?}"
     );
-    let due: Vec<_> = restarts[1].restarts.iter().map(|it| (it.due_s, it.done_s)).collect();
-    assert_eq!(due, [(1.0, Some(1.0)), (2.0, Some(2.0)), (3.0, Some(3.0))]);
+    assert_fresh(&environments(&samples, 0, &restarts[0], done_ns));
+    let windows = environments(&samples, 1, &restarts[1], due_ns);
+    assert_fresh(&windows);
+    assert!(windows.iter().all(|window| window.len() == 2), "all instances are fresh: {windows:?}");
+    assert!(
+        samples.iter().all(|it| it.arrival.endpoint == 0 || it.reply.cold == Some(false)),
+        "no call waits"
+    );
+    // No earlier, and later only where the machine was too busy to have the instances ready.
+    assert!(restarts[1].restarts.iter().all(|it| it.done_s >= Some(it.due_s)), "{restarts:?}");
     // Two instances before the run, and two at each boundary.
     let pids: Vec<Pid> =
         bench.read("pids").lines().map(|pid| Pid::from_raw(pid.parse().unwrap()).unwrap()).collect();
@@ -148,10 +165,11 @@ fn a_function_has_its_configuration_again_after_the_run() {
     let output = run(&bench, &format!("--schedule schedule.csv --time 3 {url}"));
     assert_complete(&output);
     let samples = bench.samples();
-    assert_fresh(&environments(&samples, 0, 3));
-    assert_fresh(&environments(&samples, 1, 3));
     let [restarts] = restarts(&bench).try_into().unwrap();
-    assert_eq!((restarts.due, restarts.failed, restarts.late), (2, 0, 0), "{restarts:?}");
+    assert_eq!((restarts.due, restarts.failed), (2, 0), "{restarts:?}");
+    for endpoint in [0, 1] {
+        assert_fresh(&environments(&samples, endpoint, &restarts, done_ns));
+    }
     assert_eq!(restarts.functions, ["chameleon"], "one function is changed once");
     assert_eq!(server.variables(), before);
     // Also after a signal, and what a killed run has left is taken out.

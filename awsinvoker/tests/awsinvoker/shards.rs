@@ -190,7 +190,7 @@ fn who_comes_late_is_told_and_who_comes_too_late_measures_nothing() {
     let late_ns = info(&bench, "late").clock.late_ns.unwrap();
     assert!(late_ns >= 500_000_000, "{late_ns}");
     let over =
-        bench.command(&format!("-rps 20 -time 1 --start-at {} --out over", at(-30.0))).output().unwrap();
+        bench.command(&format!("-rps 20 -time 1 --start-at {} --out over", at(-25.0))).output().unwrap();
     assert_eq!((over.status.code(), stdout(&over), bench.path("over").exists()), (Some(1), "", false));
     assert!(stderr(&over).contains(": the load would have been over 2"), "{}", stderr(&over));
 }

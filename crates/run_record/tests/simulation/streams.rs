@@ -126,6 +126,7 @@ impl Tally {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes without optimisation")]
 fn intervals_of_means_cover_the_truth() {
     let results = of_each_seed(|seed| {
         let (baseline, [candidate]) = run(seed, 0.02, [1.3]);
@@ -136,6 +137,7 @@ fn intervals_of_means_cover_the_truth() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes without optimisation")]
 fn intervals_cover_the_truth_and_equal_systems_are_seldom_called_different() {
     for cold_share in [0.003, 0.02] {
         let results = of_each_seed(|seed| {
@@ -145,12 +147,9 @@ fn intervals_cover_the_truth_and_equal_systems_are_seldom_called_different() {
         for (at, share) in SHARES.into_iter().enumerate() {
             let tally = results.iter().fold(Tally::default(), |all, tallies| all.plus(&tallies[at]));
             let what = |what: &str| format!("{} % cold, p{}, {what}", cold_share * 100.0, share * 100.0);
-            assert_percent(
-                &what("refused"),
-                tally.refused,
-                COMPARISONS,
-                [0.0, if share > 0.99 { 100.0 } else { 5.0 }],
-            );
+            // Few values lie above a p99.9, and still fewer independent ones if cold starts come in clusters.
+            let refused = if share > 0.99 { [5.0, 20.0] } else { [0.0, 5.0] };
+            assert_percent(&what("refused"), tally.refused, COMPARISONS, refused);
             // Few values lie above a p99.9: its intervals are refused more often, and may be wider than they have to.
             let [most_covered, fewest_different] = if share > 0.99 { [99.0, 1.0] } else { [97.0, 3.0] };
             let claimed = COMPARISONS - tally.refused;
@@ -158,7 +157,9 @@ fn intervals_cover_the_truth_and_equal_systems_are_seldom_called_different() {
             check("covered", tally.covered, [93.0, most_covered]);
             check("equal but different", tally.falsely_different, [fewest_different, 7.0]);
             check("1.05 but equivalent", tally.falsely_equivalent, [0.0, 5.0]);
-            check("equal and equivalent", tally.rightly_equivalent, [0.0, 100.0]);
+            // The 90 % interval of a p50 reaches 4 % to each side, so a ratio within 1 % of 1 is recognised: a third of them.
+            let equivalent = if share < 0.6 { [20.0, 45.0] } else { [0.0, 100.0] };
+            check("equal and equivalent", tally.rightly_equivalent, equivalent);
         }
     }
 }
