@@ -88,7 +88,7 @@ pub fn compare(folders: &[PathBuf], options: &CompareOptions) -> Result<Comparis
         left_out_s,
         margin: options.margin.or(parts.margin).unwrap_or(DEFAULT_MARGIN),
         headline: headline(&joined.configuration),
-        notes: notes(&parts, &joined.configuration, &choice),
+        notes: notes(&parts, &joined, &choice),
         sides: reader.sides,
         pairings,
     }))
@@ -178,7 +178,8 @@ fn headline(configuration: &Configuration) -> Scope {
 }
 
 /// What limits the whole result.
-fn notes(parts: &Parts, configuration: &Configuration, choice: &Choice) -> Vec<Note> {
+fn notes(parts: &Parts, joined: &Joined, choice: &Choice) -> Vec<Note> {
+    let configuration = &joined.configuration;
     let mut notes: Vec<Note> = parts.left_out.clone();
     if configuration.load == LoadKind::Closed {
         notes.push(Note::ClosedLoop);
@@ -190,7 +191,7 @@ fn notes(parts: &Parts, configuration: &Configuration, choice: &Choice) -> Vec<N
         notes.push(Note::ScheduleOfFile);
     }
     // Of two endpoints, each follows the other in any order.
-    let in_turn = parts.parts.iter().any(|part| part.info.configuration.endpoints.len() > 1);
+    let in_turn = joined.endpoints.iter().any(|endpoints| endpoints.len() > 1);
     if configuration.order == Some(Order::RoundRobin) && in_turn && configuration.endpoints.len() > 2 {
         notes.push(Note::FixedOrder);
     }

@@ -57,7 +57,8 @@ impl Reader {
         let part = &parts.parts[index];
         let Self { sides, sides_of_endpoints } = self;
         let of_endpoint = &sides_of_endpoints[index];
-        let configuration = &part.info.configuration;
+        let info = part.run_dir.read_info()?;
+        let configuration = &info.configuration;
         for (endpoint, side) in configuration.endpoints.iter().zip(of_endpoint) {
             if let Some(side) = side
                 && configuration.targets.get(endpoint.target).is_none_or(was_started)
@@ -67,7 +68,6 @@ impl Reader {
         }
         let window_ns = parts.window_ns.unwrap_or(u64::MAX).max(1);
         let most = part.windows.unwrap_or(MAX_WINDOWS);
-        let info = part.run_dir.read_info()?;
         let reading = reading::read(&part.run_dir, &info, &mut |sample| {
             let window = usize::try_from(sample.arrival.intended_ns / window_ns).unwrap_or(usize::MAX);
             if let Some(Some(side)) = of_endpoint.get(sample.arrival.endpoint).copied()
