@@ -10,7 +10,7 @@ use run_record::run_info::{Arrivals, LoadKind};
 use run_record::summary::Course;
 use run_record::units::counted;
 use run_record::verdict::Reason;
-use run_record::{RunInfo, Sample, Shard, Threshold, Totals, units};
+use run_record::{OwnRequests, RunInfo, Sample, Threshold, Totals, units};
 
 /// What the samples of a run come to.
 #[derive(Debug)]
@@ -43,40 +43,7 @@ struct Damage {
 struct Bounds {
     requests: Option<u64>,
     finished_ns: Option<u64>,
-    part: Part,
-}
-
-/// Which requests of a schedule a run makes.
-#[derive(Clone, Copy, Debug)]
-enum Part {
-    /// All of them.
-    All,
-    /// Those of this shard, with so many requests in a round.
-    Rounds(Shard, u64),
-    /// Those that a shard has of a schedule in a file, which only the file tells.
-    Unknown,
-}
-
-impl Part {
-    fn new(info: &RunInfo) -> Self {
-        let configuration = &info.configuration;
-        match configuration.shard.map(|shard| shard.shard()) {
-            None => Self::All,
-            Some(shard) => match shard.zip(configuration.order) {
-                Some((shard, _)) => Self::Rounds(shard, configuration.endpoints_file.entries),
-                None => Self::Unknown,
-            },
-        }
-    }
-
-    /// The number of a request among those of the run; `None` if that is not known.
-    fn own_number(self, sequence: u64) -> Option<u64> {
-        match self {
-            Self::All => Some(sequence),
-            Self::Rounds(shard, round_len) => Some(shard.requests_before(sequence, round_len)),
-            Self::Unknown => None,
-        }
-    }
+    own: OwnRequests,
 }
 
 /// Lines that are left out, and what is wrong with the first.
@@ -89,7 +56,7 @@ struct Lines {
 impl Bounds {
     fn new(info: &RunInfo) -> Self {
         let finished_ns = info.end.as_ref().map(|end| end.finished_ns);
-        Self { requests: requests(info), finished_ns, part: Part::new(info) }
+        Self { requests: requests(info), finished_ns, own: info.configuration.own_requests() }
     }
 
     /// Why a sample cannot be of this run.
@@ -98,8 +65,8 @@ impl Bounds {
         if let Some(requests) = self.requests.filter(|requests| number >= *requests) {
             return Some(format!("sequence is {number}; expected a number below {requests}"));
         }
-        if let Part::Rounds(shard, round_len) = self.part
-            && !shard.has_request(number, round_len)
+        if let OwnRequests::Rounds(shard, _) = self.own
+            && !self.own.has(number)
         {
             let (index, total) = (shard.index(), shard.total());
             return Some(format!("sequence is {number}; expected a number of shard {index}/{total}"));
@@ -165,7 +132,7 @@ impl Recorded {
             self.damage.damaged.add(|| format!("line {line}: {problem}"));
             return false;
         }
-        let own_number = bounds.part.own_number(number);
+        let own_number = bounds.own.own_number(number);
         match self.seen.insert(own_number.unwrap_or(number)) {
             Inserted::New => {}
             Inserted::Known => {
@@ -210,18 +177,14 @@ impl Recorded {
     }
 
     pub(crate) fn course<'a>(&self, info: &'a RunInfo, thresholds: &'a [Threshold]) -> Course<'a> {
-        let endpoints = info.configuration.endpoints.iter();
         // A run that was stopped by a signal counted some samples before it knew the end of its window.
         let end = info.end.as_ref().filter(|end| end.issued == self.totals.samples());
         Course {
-            endpoints: endpoints.map(|endpoint| (endpoint.name.as_str(), endpoint.asynchronous)).collect(),
             target_rps: end.and_then(|end| end.target_rps),
             issued: self.totals.samples(),
             window_ns: self.window_ns,
-            interrupted_ns: info.end.as_ref().and_then(|end| end.interrupted_ns),
             sent_in_window: end.map_or(self.sent_in_window, |end| end.sent_in_window),
-            wall_jump_ns: info.end.as_ref().map_or(0, |end| end.wall_jump_ns),
-            thresholds,
+            ..Course::of_run(info, thresholds)
         }
     }
 

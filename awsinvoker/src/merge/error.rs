@@ -26,6 +26,8 @@ pub enum MergeError {
     Stranger { path: PathBuf, sequence: u64, index: u32 },
     #[error("{}: it has {found} of {expected} requests; make the runs of all shards again", path.display())]
     Incomplete { path: PathBuf, found: u64, expected: u64 },
+    #[error("{}: an interval begins at {start_s} s, expected one before the end of the run at {finished_s} s; make the runs of all shards again", path.display())]
+    LateInterval { path: PathBuf, start_s: f64, finished_s: f64 },
     #[error("request {0} is in none of the runs: they are not parts of one schedule")]
     Gap(u64),
     #[error(transparent)]

@@ -13,11 +13,14 @@ use run_record::format::hlog::{self, Interval};
 use run_record::names::Tag;
 use run_record::run_dir::{LATENCY_HLOG, RunDir, RunDirError};
 use run_record::sink::Sink;
-use run_record::units::NS_PER_S;
+use run_record::units::{self, NS_PER_S};
 
 use super::error::MergeError;
 use super::member::Member;
 use crate::observe::warn;
+
+/// No run lasts longer: nanoseconds beyond it would overflow.
+const LATEST_NS: u64 = u64::MAX / 2;
 
 /// The log of one shard.
 struct Source<'a> {
@@ -44,7 +47,11 @@ pub(super) fn add(members: &[Member], run_dir: &RunDir) -> Result<(), MergeError
             source.add_to(&mut added, second)?;
         }
         added.write(&mut sink, &mut writer, second);
-        match sources.iter().filter_map(Source::next_ns).min() {
+        let mut next = None::<u64>;
+        for source in &sources {
+            next = source.next_ns()?.map(|ns| next.map_or(ns, |next| next.min(ns))).or(next);
+        }
+        match next {
             Some(next_ns) => second = next_ns / NS_PER_S,
             None => break,
         }
@@ -65,20 +72,33 @@ impl<'a> Source<'a> {
 
     /// Adds the intervals that begin before the end of this second.
     fn add_to(&mut self, added: &mut Second, second: u64) -> Result<(), MergeError> {
-        let end_ns = (second + 1) * NS_PER_S;
+        let end_ns = (second + 1).saturating_mul(NS_PER_S);
         let end = Duration::from_nanos(end_ns.saturating_sub(self.member.shard.offset_ns));
         while let Some(interval) = self.intervals.next_before(end) {
             let path = || self.member.path(LATENCY_HLOG);
             let interval = interval.map_err(|source| RunDirError::Read { path: path(), source })?;
-            let ends_ns = self.ns(interval.start + interval.length);
+            let ends_ns = self.ns(interval.start.saturating_add(interval.length));
             added.add(interval, ends_ns.min(end_ns));
         }
         Ok(())
     }
 
     /// When the next interval begins, in nanoseconds since the start of the merged run.
-    fn next_ns(&self) -> Option<u64> {
-        self.intervals.next_start().map(|start| self.ns(start))
+    ///
+    /// # Errors
+    /// It begins after the end of its run.
+    fn next_ns(&self) -> Result<Option<u64>, MergeError> {
+        let Some(start) = self.intervals.next_start() else { return Ok(None) };
+        let finished_ns = self.member.end.finished_ns;
+        // Files hold times to the millisecond.
+        let latest = Duration::from_nanos(finished_ns.saturating_add(NS_PER_S));
+        let ns = self.ns(start);
+        if start > latest || ns > LATEST_NS {
+            let path = self.member.path(LATENCY_HLOG);
+            let (start_s, finished_s) = (start.as_secs_f64(), units::s(finished_ns));
+            return Err(MergeError::LateInterval { path, start_s, finished_s });
+        }
+        Ok(Some(ns))
     }
 
     fn ns(&self, time: Duration) -> u64 {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use run_record::run_dir::RunDir;
 use run_record::run_info::{End, MergedShard, Prewarm, ShardInfo, WarmUp};
 use run_record::verdict::Verdict;
-use run_record::{RunInfo, wall_clock};
+use run_record::{OwnRequests, RunInfo, wall_clock};
 
 use super::disagreement::Disagreement;
 use super::error::MergeError;
@@ -19,8 +19,8 @@ pub(super) struct Member {
     pub(super) shard: MergedShard,
     /// Its part of the common load.
     pub(super) part: ShardInfo,
-    /// Requests of a round; absent if a file has the endpoint of each request.
-    pub(super) round_len: Option<u64>,
+    /// Its requests among those of all.
+    pub(super) own: OwnRequests,
     pub(super) end: End,
     pub(super) warm_up: Option<WarmUp>,
     pub(super) prewarm: Option<Prewarm>,
@@ -43,7 +43,7 @@ impl Member {
         Ok(Self {
             folder: folder.to_owned(),
             part,
-            round_len: info.configuration.order.map(|_| info.configuration.endpoints_file.entries),
+            own: info.configuration.own_requests(),
             warm_up: info.configuration.warm_up,
             prewarm: info.configuration.prewarm,
             started,

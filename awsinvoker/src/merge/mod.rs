@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use run_record::format::{hgrm, json};
 use run_record::names::file_names;
-use run_record::run_dir::{LATENCY_HLOG, RUN_JSON, RunDir, SAMPLES_CSV, SUMMARY_JSON};
+use run_record::run_dir::{RUN_JSON, RunDir, SUMMARY_JSON};
 use run_record::summary::{Course, SumError};
 use run_record::{RunInfo, Summary, Threshold, Totals, View};
 
@@ -68,34 +68,36 @@ fn write(members: &[Member], info: &RunInfo, run_dir: &RunDir) -> Result<Summary
 }
 
 fn summary(info: &RunInfo, totals: &Totals) -> Result<Summary, SumError> {
-    let configuration = &info.configuration;
-    // They were read before the runs, from the same texts.
-    let thresholds: Vec<Threshold> =
-        configuration.thresholds.iter().filter_map(|text| text.parse().ok()).collect();
-    let endpoints = configuration.endpoints.iter();
-    let end = info.end.as_ref();
-    let issued = end.map_or(0, |end| end.issued);
-    let course = Course {
-        endpoints: endpoints.map(|endpoint| (endpoint.name.as_str(), endpoint.asynchronous)).collect(),
-        target_rps: end.and_then(|end| end.target_rps),
-        issued,
-        window_ns: end.map_or(0, |end| end.window_ns),
-        interrupted_ns: None,
-        sent_in_window: end.map_or(0, |end| end.sent_in_window),
-        wall_jump_ns: end.map_or(0, |end| end.wall_jump_ns),
-        thresholds: &thresholds,
-    };
-    let mut summary = Summary::new(&course, totals)?;
+    let thresholds = Threshold::of_run(&info.configuration);
+    let mut summary = Summary::new(&Course::of_run(info, &thresholds), totals)?;
     // The samples do not hold the causes of failures, which come from the results of the shards.
     summary.failures = Default::default();
     summary.complete(info, totals);
     Ok(summary)
 }
 
-/// Removes what was written of a run that could not be completed.
+/// Removes what was written of a run that could not be completed: all files of the folder, which was empty before.
 fn discard(run_dir: &RunDir) {
-    // What cannot be removed does no harm: it is no run.
-    for name in [SAMPLES_CSV, LATENCY_HLOG, SUMMARY_JSON] {
-        let _ = fs::remove_file(run_dir.path().join(name));
+    for entry in fs::read_dir(run_dir.path()).into_iter().flatten().flatten() {
+        // What cannot be removed does no harm: it is no run.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_merge_that_failed_late_the_folder_can_be_used_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let create = || RunDir::create(Some(parent.path()), wall_now());
+        let run_dir = create().unwrap();
+        for name in ["samples.csv", "latency.hlog", "f.hgrm", SUMMARY_JSON] {
+            run_dir.write(name, b"").unwrap();
+        }
+        assert!(create().is_err());
+        discard(&run_dir);
+        assert!(create().is_ok());
     }
 }

@@ -80,18 +80,12 @@ impl<'a> Source<'a> {
         };
         let path = || self.member.path(SAMPLES_CSV);
         let sample = sample.map_err(|source| RunDirError::Read { path: path(), source })?;
-        if !self.has(sample.arrival.sequence) {
+        if !self.member.own.has(sample.arrival.sequence) {
             return Err(self.stranger(&sample));
         }
         self.read += 1;
         self.next = Some(later(sample, self.member.shard.offset_ns));
         Ok(())
-    }
-
-    /// Whether a request is of this shard, as far as its number tells.
-    fn has(&self, sequence: u64) -> bool {
-        let shard = self.member.part.shard().zip(self.member.round_len);
-        shard.is_none_or(|(shard, round_len)| shard.has_request(sequence, round_len))
     }
 
     fn stranger(&self, sample: &Sample) -> MergeError {

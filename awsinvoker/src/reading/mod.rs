@@ -41,9 +41,7 @@ fn summed(
     info: &RunInfo,
     recorded: &Recorded,
 ) -> Result<(Summary, Result<Summary, RunDirError>), SumError> {
-    // They were read before the run, from the same texts.
-    let thresholds: Vec<Threshold> =
-        info.configuration.thresholds.iter().filter_map(|text| text.parse().ok()).collect();
+    let thresholds = Threshold::of_run(&info.configuration);
     let mut summary = Summary::new(&recorded.course(info, &thresholds), &recorded.totals)?;
     let published = run_dir.read_summary();
     // The samples do not hold the causes of failures.

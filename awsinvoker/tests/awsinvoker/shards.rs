@@ -144,6 +144,27 @@ fn what_is_not_one_load_is_not_merged_and_leaves_nothing() {
         refused("0 1")
             .contains(" is not of shard 1, or another line has it, too; make the runs of all shards again")
     );
+    // At the end of all nanoseconds, seconds cannot be counted on.
+    std::fs::write(bench.path("1/samples.csv"), samples).unwrap();
+    let log = bench.read("1/latency.hlog");
+    std::fs::write(bench.path("1/latency.hlog"), log.replace(",0.000,", ",18446744073.709,")).unwrap();
+    let late = refused("0 1");
+    assert!(
+        late.starts_with(
+            "error: 1/latency.hlog: an interval begins at 18446744073.709 s, expected one before"
+        ),
+        "{late}"
+    );
+    let long = |line: &str| match line.split_once(",0.000,") {
+        Some((tag, rest)) => {
+            format!("{tag},0.000,18446744073709551615.999,{}\n", rest.split_once(',').unwrap().1)
+        }
+        None => format!("{line}\n"),
+    };
+    let log: String = log.lines().map(long).collect();
+    assert!(log.contains("18446744073709551615"), "{log}");
+    std::fs::write(bench.path("1/latency.hlog"), log).unwrap();
+    assert!(stdout(&merge(&bench, "0 1")).contains("results: out"));
 }
 
 #[test]
