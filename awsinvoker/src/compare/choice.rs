@@ -1,6 +1,6 @@
 //! Who is compared with whom.
 
-use run_record::likeness;
+use run_record::likeness::{self, distinct};
 use run_record::run_info::{Configuration, EndpointInfo};
 
 use super::error::ChoiceError;
@@ -155,14 +155,4 @@ fn named(endpoints: &[EndpointInfo]) -> String {
     let systems = distinct(endpoints.iter().map(|endpoint| endpoint.system.as_str())).join(", ");
     let names = endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect::<Vec<_>>().join(", ");
     format!("a system ({systems}) or an endpoint ({names})")
-}
-
-fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut found = Vec::new();
-    for item in items {
-        if !found.contains(&item) {
-            found.push(item);
-        }
-    }
-    found
 }

@@ -20,6 +20,8 @@ pub enum CompareError {
     Choice(#[from] ChoiceError),
     #[error(transparent)]
     Join(#[from] JoinError),
+    #[error("no folder is named, expected the folder of a run or of an experiment")]
+    NoFolder,
     #[error("--window is `{0}`, expected a time from 1ms to 168h, such as 30s")]
     Window(String),
     #[error("--window: the windows of an experiment are those of its plan; leave it out")]
@@ -51,6 +53,7 @@ impl CompareError {
         matches!(
             self,
             Self::Choice(_)
+                | Self::NoFolder
                 | Self::Window(_)
                 | Self::WindowOfExperiment
                 | Self::NotAlone(_)

@@ -1,56 +1,63 @@
 //! What was loaded in all runs, as if it had been loaded in one.
 
+use std::mem;
+
 use run_record::canonical_json::canonical;
 use run_record::comparison::Design;
 use run_record::run_info::{Configuration, EndpointInfo};
 
-use super::error::JoinError;
+use super::error::{CompareError, JoinError};
 use super::parts::{Part, Parts};
 
 /// One configuration for all runs.
 #[derive(Debug)]
 pub(super) struct Joined {
-    /// That of the first run, with the targets, functions and endpoints of all.
+    /// That of the first run, with the endpoints of all, and their targets and functions.
     pub(super) configuration: Configuration,
     /// For each run and each of its endpoints, the index among the endpoints of all.
     pub(super) endpoints: Vec<Vec<usize>>,
 }
 
 impl Joined {
-    /// Endpoints of one system with the same name are one endpoint, unless the runs are separate.
-    pub(super) fn new(parts: &Parts) -> Result<Self, JoinError> {
-        let first = parts.parts.first().map(|part| part.info.configuration.clone());
-        let mut joined = Self {
-            // There is a folder, because the command line demands one.
-            configuration: first.expect("there is a run"),
-            endpoints: Vec::new(),
-        };
-        joined.configuration.targets.clear();
-        joined.configuration.functions.clear();
-        joined.configuration.endpoints.clear();
+    /// Endpoints of one system with the same name are one endpoint, unless the runs are separate. The endpoints are in the
+    /// order of the systems of an experiment, whatever the order was in which these were loaded.
+    pub(super) fn new(parts: &Parts) -> Result<Self, CompareError> {
+        let first = parts.parts.first().ok_or(CompareError::NoFolder)?;
+        let mut joined = Self::without_endpoints(first.run_dir.read_info()?.configuration);
         for part in &parts.parts {
-            joined.add(part, parts.design == Design::SeparateRuns)?;
+            let configuration = part.run_dir.read_info()?.configuration;
+            joined.add(part, &configuration, parts.design == Design::SeparateRuns)?;
         }
+        joined.order(&parts.systems);
         Ok(joined)
     }
 
-    fn add(&mut self, part: &Part, is_separate: bool) -> Result<(), JoinError> {
-        let other = &part.info.configuration;
-        let first_target = self.configuration.targets.len();
-        self.configuration.targets.extend(other.targets.iter().cloned());
-        self.configuration.functions.extend(other.functions.iter().cloned().map(|mut function| {
-            function.target += first_target;
-            function
-        }));
+    fn without_endpoints(mut configuration: Configuration) -> Self {
+        configuration.targets.clear();
+        configuration.functions.clear();
+        configuration.endpoints.clear();
+        Self { configuration, endpoints: Vec::new() }
+    }
+
+    /// Adds what a run loaded. Only of endpoints that are new are targets and functions added.
+    fn add(&mut self, part: &Part, other: &Configuration, is_separate: bool) -> Result<(), JoinError> {
+        let (known, first_target) = (self.configuration.endpoints.len(), self.configuration.targets.len());
         let mut indexes = Vec::new();
         for endpoint in &other.endpoints {
             let mut endpoint = EndpointInfo { target: endpoint.target + first_target, ..endpoint.clone() };
             if is_separate {
-                endpoint.system = system_of_run(part, &endpoint);
+                endpoint.system = system_of_run(part, other, &endpoint);
             }
             indexes.push(self.index(part, endpoint)?);
         }
         self.endpoints.push(indexes);
+        if self.configuration.endpoints.len() > known {
+            self.configuration.targets.extend(other.targets.iter().cloned());
+            self.configuration.functions.extend(other.functions.iter().cloned().map(|mut function| {
+                function.target += first_target;
+                function
+            }));
+        }
         Ok(())
     }
 
@@ -68,11 +75,24 @@ impl Joined {
         }
         Err(JoinError::OtherEndpoint { folder: part.name(), endpoint: endpoint.name })
     }
+
+    /// Brings the endpoints into the order of these systems. Others come after them.
+    fn order(&mut self, systems: &[String]) {
+        let mut ordered: Vec<_> =
+            mem::take(&mut self.configuration.endpoints).into_iter().enumerate().collect();
+        let place = |system: &String| systems.iter().position(|it| it == system).unwrap_or(systems.len());
+        ordered.sort_by_key(|(_, endpoint)| place(&endpoint.system));
+        let mut moved = vec![0; ordered.len()];
+        for (to, (from, endpoint)) in ordered.into_iter().enumerate() {
+            moved[from] = to;
+            self.configuration.endpoints.push(endpoint);
+        }
+        self.endpoints.iter_mut().flatten().for_each(|index| *index = moved[*index]);
+    }
 }
 
 /// Systems of separate runs are told apart by their folders.
-fn system_of_run(part: &Part, endpoint: &EndpointInfo) -> String {
-    let endpoints = &part.info.configuration.endpoints;
-    let is_only = endpoints.iter().all(|other| other.system == endpoint.system);
+fn system_of_run(part: &Part, configuration: &Configuration, endpoint: &EndpointInfo) -> String {
+    let is_only = configuration.endpoints.iter().all(|other| other.system == endpoint.system);
     if is_only { part.name() } else { format!("{} of {}", endpoint.system, part.name()) }
 }

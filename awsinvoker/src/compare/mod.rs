@@ -6,14 +6,13 @@ mod joined;
 mod parts;
 mod side;
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use run_record::Warning;
-use run_record::comparison::{Comparison, Design, Note};
+use run_record::comparison::{Comparison, DEFAULT_MARGIN, Design, Note};
 use run_record::format::{FormatError, json};
 use run_record::run_info::{Configuration, LoadKind};
+use run_record::{Warning, whole_file};
 use run_report::compare::{Input, Pairing};
 use run_report::comparison::{self as written, Extent};
 
@@ -25,8 +24,6 @@ use joined::Joined;
 use parts::{Part, Parts};
 use side::Reader;
 
-const DEFAULT_MARGIN: f64 = 0.05;
-
 /// What is asked of a comparison.
 #[derive(Clone, Debug, Default)]
 pub struct CompareOptions {
@@ -34,9 +31,10 @@ pub struct CompareOptions {
     pub baseline: Option<String>,
     /// The system, or the endpoint, that is compared with the baseline; all others if none is named.
     pub candidate: Option<String>,
-    /// By which share two values may differ and still be called equivalent; that of the experiment, or 0.05, if it is absent.
+    /// By which share two values may differ and still be called equivalent; that of the experiment, or
+    /// [`DEFAULT_MARGIN`], if it is absent.
     pub margin: Option<f64>,
-    /// The length of a window in nanoseconds; 30 s if it is absent.
+    /// The length of a window in nanoseconds; [`DEFAULT_WINDOW_NS`](run_record::comparison::DEFAULT_WINDOW_NS) if it is absent.
     pub window_ns: Option<u64>,
     /// Whether systems of an experiment are compared that do unlike work.
     pub allows_unlike: bool,
@@ -124,7 +122,7 @@ fn written_as(
 }
 
 fn write_file(path: &Path, content: &[u8]) -> Result<(), CompareError> {
-    fs::write(path, content).map_err(|source| CompareError::Out { path: path.to_owned(), source })
+    whole_file::replace(path, content).map_err(|source| CompareError::Out { path: path.to_owned(), source })
 }
 
 /// Who is compared with whom, and what is known to be unlike.

@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use run_record::RunInfo;
-use run_record::comparison::{Design, Note};
+use run_record::comparison::{DEFAULT_WINDOW_NS, Design, Note};
 use run_record::experiment::{self, Experiment, Mode, PartState};
 use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
 use run_record::units;
 
 use super::error::CompareError;
-
-const DEFAULT_WINDOW_NS: u64 = 30 * units::NS_PER_S;
 
 /// The runs, and how they belong together.
 #[derive(Debug)]
@@ -21,15 +18,16 @@ pub(super) struct Parts {
     /// That of the experiment.
     pub(super) margin: Option<f64>,
     pub(super) parts: Vec<Part>,
+    /// The systems in the order of the experiment, whose first one is the baseline; empty without an experiment.
+    pub(super) systems: Vec<String>,
     /// Parts of the experiment that are not used.
     pub(super) left_out: Vec<Note>,
 }
 
-/// One run.
+/// One run. How it was made is read when it is needed: an experiment has up to 20,000 runs.
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) run_dir: RunDir,
-    pub(super) info: RunInfo,
     /// The number of its first window among those of all runs.
     pub(super) first_window: usize,
     /// How many of its windows count; absent if all that are complete do.
@@ -41,13 +39,15 @@ impl Parts {
     pub(super) fn open(folders: &[PathBuf], window_ns: Option<u64>) -> Result<Self, CompareError> {
         let is_experiment = |folder: &&PathBuf| folder.join(EXPERIMENT_JSON).exists();
         match (folders.iter().find(is_experiment), folders.len()) {
+            (None, 0) => Err(CompareError::NoFolder),
             (Some(folder), 1) => Self::of_experiment(folder, window_ns),
             (Some(folder), _) => Err(CompareError::NotAlone(folder.clone())),
             (None, count) => Ok(Self {
                 design: if count == 1 { Design::RoundRobin } else { Design::SeparateRuns },
                 window_ns: Some(window_ns.unwrap_or(DEFAULT_WINDOW_NS)),
                 margin: None,
-                parts: folders.iter().map(|folder| Part::open(folder, 0, None)).collect::<Result<_, _>>()?,
+                parts: folders.iter().map(|folder| Part::new(folder, 0, None)).collect(),
+                systems: Vec::new(),
                 left_out: Vec::new(),
             }),
         }
@@ -60,9 +60,9 @@ impl Parts {
         let experiment = RunDir::open(folder).read_experiment()?;
         let parts = placed(&experiment).map(|(part, first_window)| {
             let windows = part.windows.and_then(|windows| usize::try_from(windows).ok());
-            Part::open(&folder.join(&part.folder), first_window, windows)
+            Part::new(&folder.join(&part.folder), first_window, windows)
         });
-        let parts: Vec<Part> = parts.collect::<Result<_, _>>()?;
+        let parts: Vec<Part> = parts.collect();
         if parts.is_empty() {
             return Err(CompareError::NoPart(folder.to_owned()));
         }
@@ -75,6 +75,7 @@ impl Parts {
             window_ns: (experiment.mode != Mode::Cold).then(|| units::ns_from_s(experiment.window_s)),
             margin: Some(experiment.margin),
             parts,
+            systems: experiment.systems,
             left_out: experiment.parts.iter().filter_map(left_out).collect(),
         })
     }
@@ -106,10 +107,8 @@ fn left_out(part: &experiment::Part) -> Option<Note> {
 }
 
 impl Part {
-    fn open(folder: &Path, first_window: usize, windows: Option<usize>) -> Result<Self, CompareError> {
-        let run_dir = RunDir::open(folder);
-        let info = run_dir.read_info()?;
-        Ok(Self { run_dir, info, first_window, windows })
+    fn new(folder: &Path, first_window: usize, windows: Option<usize>) -> Self {
+        Self { run_dir: RunDir::open(folder), first_window, windows }
     }
 
     /// What it is called.
@@ -145,6 +144,11 @@ mod tests {
 
     fn places(experiment: &Experiment) -> Vec<(&str, usize)> {
         placed(experiment).map(|(part, first)| (part.folder.as_str(), first)).collect()
+    }
+
+    #[test]
+    fn without_a_folder_there_is_nothing_to_compare() {
+        assert!(matches!(Parts::open(&[], None), Err(CompareError::NoFolder)));
     }
 
     #[test]

@@ -58,9 +58,10 @@ impl Reader {
         sides.iter_mut().for_each(|side| side.samples.begin_run());
         let window_ns = parts.window_ns.unwrap_or(u64::MAX).max(1);
         let most = part.windows.unwrap_or(MAX_WINDOWS);
-        let reading = reading::read(&part.run_dir, &part.info, &mut |sample| {
+        let info = part.run_dir.read_info()?;
+        let reading = reading::read(&part.run_dir, &info, &mut |sample| {
             let window = usize::try_from(sample.arrival.intended_ns / window_ns).unwrap_or(usize::MAX);
-            if let Some(side) = of_endpoint[sample.arrival.endpoint]
+            if let Some(Some(side)) = of_endpoint.get(sample.arrival.endpoint).copied()
                 && window < most
             {
                 sides[side].samples.record(part.first_window + window, sample);
@@ -76,7 +77,7 @@ impl Reader {
             reasons: reasons.iter().map(ToString::to_string).collect(),
             source: Source {
                 folder: part.name(),
-                start: part.info.start.clone(),
+                start: info.start,
                 requests: reading.summary.issued,
                 valid: reasons.is_empty(),
                 missing: if is_counted { Vec::new() } else { reading.missing },

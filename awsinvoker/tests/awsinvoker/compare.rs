@@ -203,7 +203,8 @@ fn the_parts_of_an_experiment_are_joined() {
     let bench = Bench::new("[]");
     let mut parts = Vec::new();
     for pair in 0..2 {
-        for at in [0, 1] {
+        // The order within a pair is random: here, the one that is compared with the baseline comes first.
+        for at in [1, 0] {
             let system = systems[at]["system"].as_str().unwrap().to_owned();
             let folder = format!("parts/{pair}-{system}");
             fs::write(bench.path("endpoints.json"), json!([systems[at]]).to_string()).unwrap();
@@ -243,6 +244,7 @@ fn the_parts_of_an_experiment_are_joined() {
     assert_eq!((comparison.design, comparison.runs.len()), (Design::Interleaved, 2));
     assert!((comparison.margin - 0.1).abs() < 1e-9);
     let contrast = &comparison.contrasts[0];
+    assert_eq!((contrast.baseline.label.as_str(), contrast.candidate.label.as_str()), ("quick", "slow"));
     assert_eq!((contrast.windows, contrast.baseline.requests, contrast.candidate.requests), (1, 20, 20));
     let is_left_out = |note: &&Note| matches!(note, Note::PartLeftOut { .. });
     assert_eq!(comparison.notes.iter().filter(is_left_out).count(), 1, "{:?}", comparison.notes);
