@@ -27,11 +27,11 @@ use run_record::run_info::End;
 use run_record::units::counted;
 use run_report::comparison::{self, Extent};
 
-use crate::cli::{ExperimentArgs, PlatformArgs, ReportArgs};
+use crate::cli::{ExperimentArgs, PlatformArgs};
 use crate::load::{Interrupt, Interrupts};
 use crate::plan::read_bounded;
 use crate::platform::Programs;
-use crate::report::report;
+use crate::report::write_experiment_page;
 use crate::run::{self, Ending, run, say};
 use crate::text::sha256;
 use campaign::Spent;
@@ -289,17 +289,14 @@ impl<'a> Experiment<'a> {
             say(out, &outcome::false_differences_worded(found));
         }
         let page = folder.path().join(REPORT_HTML);
-        let args =
-            ReportArgs { folders: vec![folder.path().to_owned()], html: Some(page.clone()), svg: None };
-        // What it prints was printed above.
-        report(&args, &mut io::sink())?;
+        let of_comparison = if comparison.valid { Ending::Complete } else { Ending::Invalid };
+        write_experiment_page(folder.path(), comparison, &page)?;
         say(out, &format!("experiment: {}\npage: {}", folder.path().display(), page.display()));
         let used = folder.experiment.used_parts();
         let endings = used.filter_map(|part| {
             let summary = folder.part(&part.folder).read_summary().ok()?;
             Some(run::ending(&summary))
         });
-        let of_comparison = if comparison.valid { Ending::Complete } else { Ending::Invalid };
         Ok(endings.chain([of_comparison]).max_by_key(|ending| severity(*ending)).unwrap_or(of_comparison))
     }
 }

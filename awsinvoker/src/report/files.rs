@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use run_record::whole_file;
 use run_report::Page;
 
 use super::error::ReportError;
@@ -24,5 +25,6 @@ pub(super) fn write_charts(page: &Page, folder: &Path) -> Result<(), ReportError
 }
 
 fn write(path: &Path, content: &str) -> Result<(), ReportError> {
-    fs::write(path, content).map_err(|source| ReportError::Write { path: PathBuf::from(path), source })
+    whole_file::replace(path, content.as_bytes())
+        .map_err(|source| ReportError::Write { path: PathBuf::from(path), source })
 }

@@ -6,10 +6,12 @@ mod files;
 mod histories;
 mod subject;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
+use run_record::comparison::{Comparison, DEFAULT_WINDOW_NS};
 use run_record::run_dir::RunDir;
+use run_record::units;
 use run_report::comparison::Extent;
 use run_report::data::Run;
 use run_report::{Page, comparison};
@@ -20,9 +22,6 @@ use self::subject::{Compared, Subject};
 use crate::cli::ReportArgs;
 use crate::reading::{self, Reading};
 
-/// The length of the windows that a comparison is made of, in seconds, unless it says another.
-const WINDOW_S: f64 = 30.0;
-
 /// Prints the results of the runs in these folders to `out`, and what of them is missing; then writes the page and the
 /// charts that were asked for. Of an experiment, the comparison is printed.
 ///
@@ -30,9 +29,28 @@ const WINDOW_S: f64 = 30.0;
 /// A `run.json` cannot be read, or something not be written.
 pub fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<(), ReportError> {
     let has_page = args.html.is_some() || args.svg.is_some();
-    let subject = Subject::new(&args.folders, has_page)?;
+    let page = page(&Subject::new(&args.folders, has_page)?, has_page, out)?;
+    write(args, &page, out)
+}
+
+/// Writes the page of an experiment with what it came to.
+///
+/// # Errors
+/// A run cannot be read, or the page not be written.
+pub(crate) fn write_experiment_page(
+    folder: &Path,
+    comparison: Comparison,
+    html: &Path,
+) -> Result<(), ReportError> {
+    let subject = Subject::of_experiment(folder, Compared::Yes(Box::new(comparison)))?;
+    // What it prints is printed elsewhere.
+    files::write_page(&page(&subject, true, &mut io::sink())?, html)
+}
+
+/// Prints what is known of these runs to `out`, and makes the page about them. Without `has_page`, no run is shown on it.
+fn page(subject: &Subject, has_page: bool, out: &mut dyn Write) -> Result<Page, ReportError> {
     let mut page = Page::new(&subject.title, subject.folders.len());
-    let mut window_s = WINDOW_S;
+    let mut window_s = units::s(DEFAULT_WINDOW_NS);
     match &subject.compared {
         Compared::Not => {}
         Compared::Refused(why) => page.not_compared(why),
@@ -41,7 +59,7 @@ pub fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<(), ReportError>
             page.compare(compared);
         }
     }
-    print_experiment(&subject, out)?;
+    print_experiment(subject, out)?;
     let shown = if has_page { subject.shown() } else { 0 };
     for (index, folder) in subject.folders.iter().enumerate() {
         if index >= shown && subject.is_experiment {
@@ -55,7 +73,7 @@ pub fn report(args: &ReportArgs, out: &mut dyn Write) -> Result<(), ReportError>
             page.add(&run);
         }
     }
-    write(args, &page, out)
+    Ok(page)
 }
 
 /// Writes what was asked for.

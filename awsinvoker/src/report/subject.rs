@@ -1,6 +1,7 @@
 //! What a report is about: runs, or an experiment with its parts.
 
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use run_record::comparison::Comparison;
 use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
@@ -36,7 +37,7 @@ impl Subject {
     pub(super) fn new(folders: &[PathBuf], compares: bool) -> Result<Self, ReportError> {
         let experiment = folders.iter().find(|folder| folder.join(EXPERIMENT_JSON).exists());
         match (experiment, folders) {
-            (Some(folder), [_]) => Self::of_experiment(folder),
+            (Some(folder), [_]) => Self::of_experiment(folder, Compared::new(slice::from_ref(folder))),
             (Some(folder), _) => Err(ReportError::NotAlone(folder.clone())),
             (None, _) => Ok(Self {
                 title: match folders {
@@ -50,14 +51,15 @@ impl Subject {
         }
     }
 
-    fn of_experiment(folder: &Path) -> Result<Self, ReportError> {
+    /// The experiment in this folder, which came to this.
+    pub(super) fn of_experiment(folder: &Path, compared: Compared) -> Result<Self, ReportError> {
         let experiment = RunDir::open(folder).read_experiment()?;
         let name = experiment.name.clone().unwrap_or_else(|| folder.display().to_string());
         Ok(Self {
             title: format!("Experiment {name}"),
             folders: experiment.used_parts().map(|part| folder.join(&part.folder)).collect(),
             is_experiment: true,
-            compared: Compared::new(&[folder.to_owned()]),
+            compared,
         })
     }
 

@@ -10,6 +10,7 @@ mod values;
 
 use std::path::Path;
 
+use run_record::comparison::{DEFAULT_MARGIN, DEFAULT_WINDOW_NS};
 use run_record::experiment::Mode;
 use run_record::units;
 
@@ -26,9 +27,7 @@ pub(crate) const MAX_PLAN_BYTES: u64 = 1 << 20;
 
 const DEFAULT_PAIRS: u32 = 10;
 const MAX_PAIRS: u32 = 10_000;
-const DEFAULT_WINDOW_NS: u64 = 30 * units::NS_PER_S;
 const MAX_WINDOW_NS: u64 = 3600 * units::NS_PER_S;
-const DEFAULT_MARGIN: f64 = 0.05;
 /// The flag that allows what is compared to differ.
 const UNLIKE: &str = "--unlike";
 /// More sizes are not compared.
