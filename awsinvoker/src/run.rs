@@ -198,6 +198,17 @@ async fn clock_info(config: &Config, platform: &Platform) -> ClockInfo {
     ClockInfo { start_at, late_ns: None, time_service: time_service::ask().await, server }
 }
 
+/// What is known when a load is over.
+struct Over {
+    clock: Clock,
+    wall_jump_ns: i64,
+    target_rps: Option<f64>,
+    interrupted: Option<Interrupted>,
+    tally: Tally,
+    /// Which outputs could not be written.
+    failures: Vec<SinkError>,
+}
+
 /// The run itself.
 async fn measure(
     config: &Config,
@@ -207,27 +218,19 @@ async fn measure(
     interrupts: &mut Interrupts,
     out: &mut dyn Write,
 ) -> Result<Ending, RunError> {
-    let Config { plan, display, .. } = config;
-    let Functions { local, restarts } = functions;
+    let (plan, Functions { local, restarts }) = (&config.plan, functions);
     let Files { run_dir, latency_file, latency_sink } = Files::create(plan)?;
     let files = observe::Files::create(plan, &run_dir, latency_sink)?;
-    if !display.quiet {
+    if !config.display.quiet {
         say(out, &start_line(plan, &info.configuration.targets, run_dir.path()));
     }
     let (platform, gate) = (Arc::new(platform), Gate::new(plan.max_in_flight));
-    let warmed_up = warm_up(plan, &gate, &platform, Clock::starting_in(LEAD), interrupts).await?;
-    let WarmedUp { info: warm_up, left, interrupted } = warmed_up;
+    let WarmedUp { info: warm_up, left, interrupted } =
+        get_ready(config, &gate, &platform, interrupts).await?;
     info.configuration.warm_up = warm_up;
-    let interrupted = match interrupted {
-        Some(interrupted) => Some(interrupted),
-        None => tokio::select! {
-            () = start_at::wait_for_start(config) => None,
-            by = interrupts.next() => Some(Interrupted { by, at_ns: 0 }),
-        },
-    };
     let (before_start, expired_before_ns) = (Snapshot::take(), platform.expired_credentials_ns());
     let clock = start_clock(&run_dir, &mut info, left, config.start_at)?;
-    let observers = Observers::new(plan, files, clock, &gate, form(plan, *display))?;
+    let observers = Observers::new(plan, files, clock, &gate, form(plan, config.display))?;
     let restarting = restarts.start(clock, &platform);
     let loaded = match interrupted {
         Some(Interrupted { by, .. }) => Ok(nothing_issued(observers, by)),
@@ -248,19 +251,49 @@ async fn measure(
     let Observed { tally, generator, failures } = observers.finish();
     let credentials_expired_s = units::s(expired_ns);
     let circumstances = Circumstances { generator, local_ended, instance_ended, credentials_expired_s };
-    let wall_jump_ns = clock.wall_jump_ns();
     let target_rps = plan.workload.target_rps_until(tally.window_end_ns, tally.issued);
-    let end = end(&tally, target_rps, interrupted, wall_jump_ns);
+    let wall_jump_ns = clock.wall_jump_ns();
+    let over = Over { clock, wall_jump_ns, target_rps, interrupted, tally, failures };
+    let end = over.end();
     info.machine.during = before_start.zip(Snapshot::take()).and_then(|(start, end)| end.load_since(&start));
     info.end = Some(End { circumstances, restarts: restarts.stop(restarting).await, ..end });
     info.machine.after = idle::after_run().await;
+    publish(plan, &info, over, &run_dir, latency_file, out)
+}
+
+/// Warms up, and waits for the time of the start.
+async fn get_ready(
+    config: &Config,
+    gate: &Gate,
+    platform: &Arc<Platform>,
+    interrupts: &mut Interrupts,
+) -> Result<WarmedUp, LoadError> {
+    let mut warmed_up = warm_up(&config.plan, gate, platform, Clock::starting_in(LEAD), interrupts).await?;
+    if warmed_up.interrupted.is_none() {
+        warmed_up.interrupted = tokio::select! {
+            () = start_at::wait_for_start(config) => None,
+            by = interrupts.next() => Some(Interrupted { by, at_ns: 0 }),
+        };
+    }
+    Ok(warmed_up)
+}
+
+/// Saves and prints what a load came to.
+fn publish(
+    plan: &Plan,
+    info: &RunInfo,
+    over: Over,
+    run_dir: &RunDir,
+    latency_file: PartialFile,
+    out: &mut dyn Write,
+) -> Result<Ending, RunError> {
+    let Over { clock, wall_jump_ns, target_rps, interrupted, tally, failures } = over;
     let endpoints = &plan.endpoints.list;
     let mut summary = tally.summary(endpoints, target_rps, interrupted, wall_jump_ns, &plan.thresholds)?;
-    summary.complete(&info, &tally.totals);
-    let saved = save(&run_dir, latency_file, &info, &tally, &summary, &failures);
-    let finished =
-        FinishedRun { start: clock.start(), info: &info, summary: &summary, totals: &tally.totals };
-    let formatted = save_formats(&run_dir, &plan.tool_formats, &finished);
+    summary.complete(info, &tally.totals);
+    let saved = save(run_dir, latency_file, info, &tally, &summary, &failures);
+    let finished = FinishedRun { start: clock.start(), info, summary: &summary, totals: &tally.totals };
+    let formatted = save_formats(run_dir, &plan.tool_formats, &finished);
     say(out, &format!("{}\nresults: {}", run_report::text(&summary), run_dir.path().display()));
     saved?;
     formatted?;
@@ -320,18 +353,22 @@ fn form(plan: &Plan, display: Display) -> Option<Form> {
     }
 }
 
-fn end(tally: &Tally, target_rps: Option<f64>, interrupted: Option<Interrupted>, wall_jump_ns: i64) -> End {
-    End {
-        time: wall_clock::rfc3339(wall_now()),
-        issued: tally.issued,
-        target_rps,
-        window_ns: tally.window_end_ns,
-        finished_ns: tally.finished_ns,
-        interrupted_ns: interrupted.map(|interrupted| interrupted.at_ns),
-        sent_in_window: tally.sent_in_window,
-        wall_jump_ns,
-        circumstances: Circumstances::default(),
-        restarts: Vec::new(),
+impl Over {
+    /// The end of the run, but for what happened beside its calls.
+    fn end(&self) -> End {
+        let Self { tally, target_rps, interrupted, wall_jump_ns, .. } = self;
+        End {
+            time: wall_clock::rfc3339(wall_now()),
+            issued: tally.issued,
+            target_rps: *target_rps,
+            window_ns: tally.window_end_ns,
+            finished_ns: tally.finished_ns,
+            interrupted_ns: interrupted.map(|interrupted| interrupted.at_ns),
+            sent_in_window: tally.sent_in_window,
+            wall_jump_ns: *wall_jump_ns,
+            circumstances: Circumstances::default(),
+            restarts: Vec::new(),
+        }
     }
 }
 
