@@ -9,15 +9,9 @@ mod side;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-<<<<<<< HEAD
 use run_record::comparison::{Comparison, DEFAULT_MARGIN, Design, Note, Scope};
 use run_record::format::{FormatError, json};
 use run_record::run_info::{Configuration, LoadKind, Order};
-=======
-use run_record::comparison::{Comparison, DEFAULT_MARGIN, Design, Note};
-use run_record::format::{FormatError, json};
-use run_record::run_info::{Configuration, LoadKind};
->>>>>>> m2
 use run_record::{Warning, whole_file};
 use run_report::compare::{Input, Pairing};
 use run_report::comparison::{self as written, Extent};

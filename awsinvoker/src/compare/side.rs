@@ -68,10 +68,6 @@ impl Reader {
         }
         let window_ns = parts.window_ns.unwrap_or(u64::MAX).max(1);
         let most = part.windows.unwrap_or(MAX_WINDOWS);
-<<<<<<< HEAD
-=======
-        let info = part.run_dir.read_info()?;
->>>>>>> m2
         let reading = reading::read(&part.run_dir, &info, &mut |sample| {
             let window = usize::try_from(sample.arrival.intended_ns / window_ns).unwrap_or(usize::MAX);
             if let Some(Some(side)) = of_endpoint.get(sample.arrival.endpoint).copied()

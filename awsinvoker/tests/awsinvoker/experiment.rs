@@ -130,7 +130,9 @@ fn systems_that_cannot_be_loaded_at_once_are_loaded_in_turn() {
     assert_eq!(parts.len(), 4, "nothing is made again");
     let again = experiment(&bench, "plan.toml --out x");
     assert_made(&again);
-    assert_eq!(self::parts(&bench), parts);
+    // What a busy machine made invalid is made again, and nothing else.
+    let is_valid = compared["valid"] == Value::Bool(true);
+    assert_eq!(self::parts(&bench) == parts, is_valid, "{compared}");
 }
 
 #[test]
