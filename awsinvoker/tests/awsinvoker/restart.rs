@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
 use run_record::restarts::{RestartWay, TargetRestarts};
-use run_record::units::NS_PER_S;
+use run_record::units::{NS_PER_S, ns_from_s};
 use run_record::{Outcome, Sample};
 use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::json;
@@ -33,7 +33,7 @@ fn environments(
     restarts: &TargetRestarts,
     ended_ns: fn(&Sample) -> u64,
 ) -> Vec<BTreeSet<String>> {
-    let ns = |seconds: Option<f64>| (seconds.unwrap() * NS_PER_S as f64).round() as u64;
+    let ns = |seconds: Option<f64>| ns_from_s(seconds.unwrap());
     let begun = restarts.restarts.iter().map(|restart| ns(restart.begun_s)).chain([u64::MAX]);
     let done = [0].into_iter().chain(restarts.restarts.iter().map(|restart| ns(restart.done_s)));
     let own = || samples.iter().filter(|sample| sample.arrival.endpoint == endpoint);
