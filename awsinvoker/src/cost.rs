@@ -109,6 +109,14 @@ fn function<'a>(
     platform.functions.iter().find(is_called)
 }
 
+/// Why it is not known what calls of an endpoint on AWS cost; `None` if it is known of all.
+pub(crate) fn unknown_on_aws(prices: &Prices, plan: &Plan) -> Option<String> {
+    let on_aws = prices.endpoints.iter().zip(&plan.endpoints.list);
+    let mut on_aws =
+        on_aws.filter_map(|(price, endpoint)| Some((price.as_ref().filter(|it| it.on_aws)?, endpoint)));
+    on_aws.find_map(|(price, endpoint)| Some(format!("{}: {}", endpoint.name, price.unknown()?)))
+}
+
 /// Checks that a run cannot cost more than it may.
 pub(crate) fn check(
     limit: CostLimit,

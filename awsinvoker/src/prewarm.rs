@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use futures_util::future::join_all;
 use run_record::Outcome;
 use run_record::run_info::Prewarm;
+use run_record::units::counted;
 
 use crate::platform::{Answer as _, Call};
 
@@ -21,12 +22,22 @@ pub(crate) async fn prewarm(platform: &impl Call, endpoints: usize, calls: NonZe
         }
     }
     let environments = (!environments.is_empty()).then_some(environments.len() as u64);
-    let told = environments.map_or_else(|| "an unknown number of".to_owned(), |number| number.to_string());
-    tracing::info!(
-        "before the run, each endpoint got {calls} calls at once; {told} environments answered, and {failed} calls failed; \
-         none of these calls is counted"
-    );
-    Prewarm { calls_per_endpoint: calls.get(), failed, environments }
+    let made = Prewarm { calls_per_endpoint: calls.get(), failed, environments };
+    tracing::info!("{}", worded(&made));
+    made
+}
+
+fn worded(made: &Prewarm) -> String {
+    let Prewarm { calls_per_endpoint, failed, environments } = *made;
+    let answered = match environments {
+        Some(number) => counted(number, "environment"),
+        None => "an unknown number of environments".to_owned(),
+    };
+    let (calls, failed) = (counted(calls_per_endpoint.into(), "call"), counted(failed, "call"));
+    format!(
+        "before the run, each endpoint got {calls} at once; {answered} answered, and {failed} failed; none of these calls is \
+         counted"
+    )
 }
 
 #[cfg(test)]
@@ -64,5 +75,21 @@ mod tests {
         assert_eq!(found, Prewarm { calls_per_endpoint: 3, failed: 3, environments: Some(3) });
         let untold = Function::default();
         assert_eq!(prewarm(&untold, 0, calls).await.environments, None);
+    }
+
+    #[test]
+    fn one_call_is_told_as_one() {
+        let told = |calls_per_endpoint, failed, environments| {
+            worded(&Prewarm { calls_per_endpoint, failed, environments })
+        };
+        assert_eq!(
+            told(1, 1, Some(1)),
+            "before the run, each endpoint got 1 call at once; 1 environment answered, and 1 call failed; none of these \
+             calls is counted"
+        );
+        assert!(
+            told(2, 0, None)
+                .contains("2 calls at once; an unknown number of environments answered, and 0 calls failed")
+        );
     }
 }

@@ -3,10 +3,24 @@
 use std::fmt;
 
 use run_record::comparison::{Comparison, Figure, Measure, Scope, Statistic, Value};
+use run_record::cost::CostSummary;
+use run_record::experiment::Part;
 use run_record::run_dir::RunDir;
 use run_record::units;
 
 use super::plan::{Cold, Until};
+use crate::reading;
+
+/// What is known of a campaign while it goes on.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// What it has taken so far.
+    pub(super) spent: Spent,
+    /// How many of its runs are in that.
+    counted: usize,
+    /// How many runs that count there were when it was last looked at what is known.
+    compared: usize,
+}
 
 /// What a campaign has taken so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -15,6 +29,8 @@ pub(super) struct Spent {
     pub(super) time_ns: u64,
     /// What its calls cost on AWS, as far as it is known, in US dollars.
     pub(super) usd: f64,
+    /// Whether there are calls on AWS whose cost is not known.
+    pub(super) has_unknown: bool,
 }
 
 /// Why a campaign is over.
@@ -26,17 +42,58 @@ pub(super) enum Over {
     Time { spent_s: f64 },
     /// Its money is spent.
     Money { spent_usd: f64 },
+    /// It has an end by money, and it is not known what was spent.
+    Unknown,
+}
+
+impl Progress {
+    /// Adds the runs that are over and were not added before. Those that are discarded have cost as much as others.
+    pub(super) fn add(&mut self, parts: &[Part], mut run_dir: impl FnMut(&Part) -> RunDir) {
+        for part in parts.iter().skip(self.counted) {
+            self.spent.add(&run_dir(part));
+        }
+        self.counted = parts.len();
+    }
+
+    /// Whether so many runs that count are enough more than the last time to look at what is known: to look reads all of them.
+    pub(super) fn is_time_to_compare(&mut self, used: usize) -> bool {
+        let is_time = used > self.compared && used.saturating_mul(10) >= self.compared.saturating_mul(11);
+        if is_time {
+            self.compared = used;
+        }
+        is_time
+    }
 }
 
 impl Spent {
     /// Adds the run in this folder.
-    pub(super) fn add(&mut self, run_dir: &RunDir) {
-        let end = run_dir.read_info().ok().and_then(|info| info.end);
-        self.time_ns = self.time_ns.saturating_add(end.map_or(0, |end| end.finished_ns));
-        let costs = run_dir.read_summary().map(|summary| summary.endpoints).unwrap_or_default();
-        let billed =
-            costs.iter().filter_map(|endpoint| endpoint.cost.as_ref().filter(|cost| cost.on_aws)?.usd);
-        self.usd += billed.sum::<f64>();
+    fn add(&mut self, run_dir: &RunDir) {
+        // Nothing was called before there was one.
+        let Ok(info) = run_dir.read_info() else { return };
+        // Of a run that was killed, as much as its samples tell.
+        let read = || reading::read(run_dir, &info, &mut |_| {}).ok();
+        let (known, summary) = (info.end.as_ref().map(|end| end.finished_ns), run_dir.read_summary().ok());
+        let read = if known.is_none() || summary.is_none() { read() } else { None };
+        let took_ns = known.or_else(|| Some(read.as_ref()?.window_ns)).unwrap_or(0);
+        self.time_ns = self.time_ns.saturating_add(took_ns);
+        match summary.or_else(|| Some(read?.summary)) {
+            Some(summary) => {
+                summary
+                    .endpoints
+                    .iter()
+                    .filter_map(|it| it.cost.as_ref())
+                    .for_each(|cost| self.add_cost(cost));
+            }
+            None => self.has_unknown = true,
+        }
+    }
+
+    /// Adds what the calls of an endpoint cost.
+    fn add_cost(&mut self, cost: &CostSummary) {
+        if cost.on_aws {
+            self.usd += cost.usd.unwrap_or(0.0);
+            self.has_unknown |= cost.usd.is_none() && cost.requests + cost.unknown_requests > 0;
+        }
     }
 }
 
@@ -47,10 +104,11 @@ pub(super) fn over(cold: &Cold, spent: Spent, comparison: Option<&Comparison>) -
         (within <= until.within).then_some(Over::Known { statistic: until.statistic, within })
     });
     let time = cold.max_time_ns.filter(|max| spent.time_ns >= *max);
-    let money = cold.max_usd.filter(|max| spent.usd >= *max);
-    known
-        .or_else(|| time.map(|_| Over::Time { spent_s: units::s(spent.time_ns) }))
-        .or_else(|| money.map(|_| Over::Money { spent_usd: spent.usd }))
+    let money = cold.max_usd.and_then(|max| {
+        let over = Over::Money { spent_usd: spent.usd };
+        (spent.usd >= max).then_some(over).or_else(|| spent.has_unknown.then_some(Over::Unknown))
+    });
+    known.or_else(|| time.map(|_| Over::Time { spent_s: units::s(spent.time_ns) })).or(money)
 }
 
 /// Within which share of it the percentile of each side is known; absent if that of one is not.
@@ -88,14 +146,31 @@ impl fmt::Display for Over {
             }
             Self::Time { spent_s } => write!(f, "its time is over: the runs took {spent_s:.0} s"),
             Self::Money { spent_usd } => write!(f, "its money is spent: the calls cost {spent_usd:.6} USD"),
+            Self::Unknown => f.write_str("`max_usd` is given, but what some of its calls cost is not known"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use run_record::experiment::PartState;
+
     use super::super::made_up::{comparison, figure};
     use super::*;
+
+    fn no_cost() -> CostSummary {
+        CostSummary {
+            requests: 0,
+            unknown_requests: 0,
+            gb_s: None,
+            usd: None,
+            usd_per_million: None,
+            reason: None,
+            on_aws: false,
+        }
+    }
 
     #[test]
     fn a_campaign_ends_when_each_side_is_known_or_something_is_spent() {
@@ -110,7 +185,7 @@ mod tests {
         let wide = [figure(Scope::Cold, Some([80.0, 108.0]))];
         let untold = [figure(Scope::Cold, None), figure(Scope::All, Some([95.0, 104.0]))];
         let unknown = [figure(Scope::Cold, None), figure(Scope::All, None)];
-        let little = Spent { time_ns: 59 * units::NS_PER_S, usd: 0.4 };
+        let little = Spent { time_ns: 59 * units::NS_PER_S, usd: 0.4, has_unknown: false };
         let over = |contrasts: &[&[Figure]], spent| {
             super::over(&cold, spent, Some(&comparison(contrasts))).map(|over| over.to_string())
         };
@@ -120,9 +195,52 @@ mod tests {
         for not_known in [&[&narrow[..], &wide][..], &[&narrow, &unknown], &[]] {
             assert_eq!(over(not_known, little), None);
         }
-        let spent = |time_s: u64, usd| Spent { time_ns: time_s * units::NS_PER_S, usd };
+        let spent = |time_s: u64, usd| Spent { time_ns: time_s * units::NS_PER_S, usd, has_unknown: false };
         assert_eq!(over(&[&wide], spent(60, 0.0)).unwrap(), "its time is over: the runs took 60 s");
         assert_eq!(over(&[], spent(0, 0.5)).unwrap(), "its money is spent: the calls cost 0.500000 USD");
         assert_eq!(super::over(&Cold::default(), spent(999, 9.0), None), None, "nothing limits it");
+        let unknown = Spent { has_unknown: true, ..little };
+        assert_eq!(super::over(&cold, unknown, None), Some(Over::Unknown));
+        assert_eq!(super::over(&Cold { max_usd: None, ..cold }, unknown, None), None);
+    }
+
+    #[test]
+    fn discarded_runs_are_paid_for_and_each_is_looked_at_once() {
+        let part = |folder: &str, state| Part {
+            folder: folder.to_owned(),
+            system: None,
+            pair: None,
+            windows: Some(1),
+            state,
+        };
+        let parts = ["1", "2", "3"].map(|folder| part(folder, PartState::Discarded));
+        let (mut progress, mut seen) = (Progress::default(), Vec::new());
+        for made in [2, 2, 3] {
+            progress.add(&parts[..made], |part| {
+                seen.push(part.folder.clone());
+                RunDir::open(Path::new("/nothing/is/here"))
+            });
+        }
+        assert_eq!(seen, ["1", "2", "3"]);
+        assert_eq!(progress.spent, Spent::default(), "a run without run.json called nothing");
+        let cost = |requests, usd, on_aws| CostSummary { requests, usd, on_aws, ..no_cost() };
+        let mut spent = Spent::default();
+        for cost in
+            [cost(1, Some(0.5), true), cost(1, Some(9.0), false), cost(1, None, false), cost(0, None, true)]
+        {
+            spent.add_cost(&cost);
+        }
+        assert_eq!(spent, Spent { usd: 0.5, ..Spent::default() });
+        spent.add_cost(&cost(1, None, true));
+        assert!(spent.has_unknown);
+    }
+
+    #[test]
+    fn what_is_known_is_looked_at_again_after_a_tenth_more() {
+        let mut progress = Progress::default();
+        let looks: Vec<usize> = (0..=60).filter(|used| progress.is_time_to_compare(*used)).collect();
+        assert_eq!(looks[..12], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13]);
+        assert!(looks.windows(2).all(|pair| pair[1] <= pair[0] + pair[0] / 10 + 1), "{looks:?}");
+        assert!(looks.len() < 28, "{looks:?}");
     }
 }

@@ -50,6 +50,12 @@ pub enum ExperimentError {
     Run(#[from] RunError),
     #[error("[sweep]: {0}")]
     Sizes(#[from] SizedVersionsError),
+    #[error("{first}; {left}")]
+    AndLeft { first: Box<Self>, left: Box<Self> },
+    #[error(
+        "[cold] max_usd: what calls cost is not known: {reason}; give the price with `prices` in [run], or leave `max_usd` away"
+    )]
+    NoPrice { reason: String },
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error(transparent)]
@@ -65,6 +71,7 @@ impl ExperimentError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Run(error) => matches!(error, RunError::NotAlike(_)),
+            Self::AndLeft { first, .. } => first.is_usage(),
             Self::Compare { .. }
             | Self::NoWindow { .. }
             | Self::Sizes(_)
@@ -76,6 +83,7 @@ impl ExperimentError {
             | Self::TooLarge(_)
             | Self::Plan { .. }
             | Self::CommandLine { .. }
+            | Self::NoPrice { .. }
             | Self::OtherPlan { .. }
             | Self::OtherArms { .. }
             | Self::OtherEndpoints(_)

@@ -14,6 +14,7 @@ use super::plan::ExperimentPlan;
 use crate::config::Config;
 use crate::cost;
 use crate::plan::Workload;
+use crate::run::RunError;
 
 /// How far the ends of intervals of the p50 were from the ratio, as a share of it, when one warm function was called under two
 /// names on one machine for 400 s, in one run and in interleaved ones.
@@ -168,6 +169,17 @@ async fn cost_usd(config: &Config) -> Result<f64, String> {
     let estimated = cost::estimate(expected_s, &config.plan, &prices, &started.description, has_preflight);
     started.local.stop().await;
     estimated.map(|estimated| estimated.usd).map_err(|error| error.to_string())
+}
+
+/// Why the price of an endpoint on AWS is not known; `None` if all are.
+pub(super) async fn unknown_price(config: &Config) -> Result<Option<String>, RunError> {
+    if config.platform.is_free() {
+        return Ok(None);
+    }
+    let started = config.platform.start(&config.plan.endpoints.list).await?;
+    let prices = cost::prices(&config.prices, &config.plan, &started.description);
+    started.local.stop().await;
+    Ok(cost::unknown_on_aws(&prices, &config.plan))
 }
 
 fn basis(kinds: &[(u64, Config)]) -> String {

@@ -4,6 +4,7 @@
 mod campaign;
 mod command_line;
 mod costs;
+mod ending;
 mod error;
 mod estimate;
 mod folder;
@@ -36,7 +37,8 @@ use crate::platform::Programs;
 use crate::report::write_experiment_page;
 use crate::run::{self, Ending, run, say};
 use crate::text::sha256;
-use campaign::Spent;
+use campaign::Progress;
+use ending::{both, severity, state};
 pub use error::ExperimentError;
 use estimate::{Estimate, Widths};
 use folder::{Folder, PlanText};
@@ -134,16 +136,62 @@ impl<'a> Experiment<'a> {
         let runs = self.runs();
         let mut folder = Folder::open(self.args.out.as_deref(), &self.text, &runs, self.args.a_a)?;
         self.look_again(&mut folder)?;
+        // What a process that was killed has left on the platform.
+        let removed = match Sizes::left(&self.plan, &self.platform, &folder).await {
+            Ok(left) => left.remove(&folder).await,
+            Err(error) => Err(error),
+        };
         if parts::next(&self.plan, &folder.experiment.parts).is_none() {
-            return self.finish(&mut folder, out);
+            return both(self.finish(&mut folder, interrupts, out), removed);
         }
-        let sizes = Sizes::make(&self.plan, &self.platform).await?;
-        let made = self.make_all(&mut folder, &mut interrupts, out).await;
+        removed?;
+        self.refuse_unknown_cost(&folder).await?;
+        let sizes = Sizes::look(&self.plan, &self.platform, &folder).await?;
+        let made = self.make_with(&sizes, &mut folder, &mut interrupts, out).await;
         // What was made on the platform goes, however the runs ended.
-        sizes.remove().await?;
-        match made? {
-            Some(ending) => Ok(ending),
-            None => self.finish(&mut folder, out),
+        let removed = sizes.remove(&folder).await;
+        let ended = match made {
+            Ok(Some(ending)) => Ok(ending),
+            Ok(None) => self.finish(&mut folder, interrupts, out),
+            Err(error) => Err(error),
+        };
+        both(ended, removed)
+    }
+
+    /// Refuses a campaign that is to end by what it costs, if a price is not known.
+    async fn refuse_unknown_cost(&self, folder: &Folder) -> Result<(), ExperimentError> {
+        if self.plan.cold.as_ref().is_none_or(|cold| cold.max_usd.is_none()) {
+            return Ok(());
+        }
+        for kind in estimate::missing(&self.plan, &folder.experiment.parts) {
+            let config = self.runs().configure(&kind.part, folder.path())?.config;
+            if let Some(reason) = estimate::unknown_price(&config).await? {
+                return Err(ExperimentError::NoPrice { reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the versions that the missing runs call, and these runs. Returns how it ended if it ended early.
+    async fn make_with(
+        &self,
+        sizes: &Sizes,
+        folder: &mut Folder,
+        interrupts: &mut Interrupts,
+        out: &mut dyn Write,
+    ) -> Result<Option<Ending>, ExperimentError> {
+        let mut stopped = None;
+        let is_stopped = || {
+            stopped = stopped.or_else(|| pending(interrupts));
+            stopped.is_some()
+        };
+        sizes.make(is_stopped).await?;
+        match stopped {
+            Some(interrupt) => {
+                say(out, &self.how_to_go_on(folder.path()));
+                Ok(Some(Ending::Interrupted(interrupt)))
+            }
+            None => self.make_all(folder, interrupts, out).await,
         }
     }
 
@@ -154,7 +202,8 @@ impl<'a> Experiment<'a> {
         interrupts: &mut Interrupts,
         out: &mut dyn Write,
     ) -> Result<Option<Ending>, ExperimentError> {
-        while let Some(next) = self.next(folder, out) {
+        let mut progress = Progress::default();
+        while let Some(next) = self.next(folder, &mut progress, out) {
             let ending = match pending(interrupts) {
                 Some(interrupt) => Ending::Interrupted(interrupt),
                 None => {
@@ -176,14 +225,15 @@ impl<'a> Experiment<'a> {
     }
 
     /// The run that comes next, unless everything is known or spent.
-    fn next(&self, folder: &Folder, out: &mut dyn Write) -> Option<NextPart> {
+    fn next(&self, folder: &Folder, progress: &mut Progress, out: &mut dyn Write) -> Option<NextPart> {
         let next = parts::next(&self.plan, &folder.experiment.parts)?;
         let Some(cold) = &self.plan.cold else { return Some(next) };
-        let mut spent = Spent::default();
-        folder.experiment.used_parts().for_each(|part| spent.add(&folder.part(&part.folder)));
+        progress.add(&folder.experiment.parts, |part| folder.part(&part.folder));
+        let is_asked =
+            cold.until.is_some() && progress.is_time_to_compare(folder.experiment.used_parts().count());
         // Without a run that counts, there is nothing to compare.
-        let comparison = cold.until.and_then(|_| outcome::comparison(&self.plan, folder.path()).ok());
-        match campaign::over(cold, spent, comparison.as_ref()) {
+        let comparison = is_asked.then(|| outcome::comparison(&self.plan, folder.path()).ok()).flatten();
+        match campaign::over(cold, progress.spent, comparison.as_ref()) {
             None => Some(next),
             Some(over) => {
                 say(out, &format!("experiment: the campaign ends, since {over}"));
@@ -232,8 +282,12 @@ impl<'a> Experiment<'a> {
         let reader = if next.system.is_some() { &mut nobody } else { out };
         let made = run(&config, &command_line, reader).await;
         if !folder.path().join(&name).join(RUN_JSON).exists() {
-            // It did not begin, so there is nothing to look at.
-            folder.experiment.parts.pop();
+            // It was not begun, so that there is nothing to look at. What it left is in the way of another with its number.
+            if folder.path().join(&name).exists() {
+                discard(folder.experiment.parts.last_mut());
+            } else {
+                folder.experiment.parts.pop();
+            }
             folder.write()?;
             return Ok(made?);
         }
@@ -283,7 +337,13 @@ impl<'a> Experiment<'a> {
     }
 
     /// What comes after the last run.
-    fn finish(&self, folder: &mut Folder, out: &mut dyn Write) -> Result<Ending, ExperimentError> {
+    fn finish(
+        &self,
+        folder: &mut Folder,
+        interrupts: Interrupts,
+        out: &mut dyn Write,
+    ) -> Result<Ending, ExperimentError> {
+        interrupts.end_process(self.how_to_go_on(folder.path()));
         let comparison = outcome::comparison(&self.plan, folder.path())?;
         let found = self.args.a_a.then(|| outcome::false_differences(&comparison));
         folder.experiment.false_differences = found;
@@ -313,6 +373,12 @@ impl<'a> Experiment<'a> {
     }
 }
 
+fn discard(part: Option<&mut Part>) {
+    if let Some(part) = part {
+        (part.windows, part.state) = (Some(0), PartState::Discarded);
+    }
+}
+
 fn read_plan(path: &Path) -> Result<PlanText, ExperimentError> {
     let read = read_bounded(path, MAX_PLAN_BYTES);
     let text = read.map_err(|source| ExperimentError::Read { path: path.to_owned(), source })?;
@@ -328,25 +394,5 @@ fn pending(interrupts: &mut Interrupts) -> Option<Interrupt> {
     match pin!(interrupts.next()).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(interrupt) => Some(interrupt),
         Poll::Pending => None,
-    }
-}
-
-fn state(ending: Ending) -> PartState {
-    match ending {
-        Ending::Complete | Ending::Invalid | Ending::ThresholdBroken => PartState::Complete,
-        Ending::Interrupted(_) => PartState::Interrupted,
-        // A system that answers nothing is not measured.
-        Ending::NothingSucceeded => PartState::Discarded,
-    }
-}
-
-/// What is worse is greater.
-fn severity(ending: Ending) -> u8 {
-    match ending {
-        Ending::Complete => 0,
-        Ending::ThresholdBroken => 1,
-        Ending::Invalid => 2,
-        Ending::NothingSucceeded => 3,
-        Ending::Interrupted(_) => 4,
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn next(plan: &ExperimentPlan, parts: &[Part]) -> Option<NextPart> {
 pub(super) fn done(plan: &ExperimentPlan, parts: &[Part]) -> u32 {
     match plan.mode {
         Mode::RoundRobin | Mode::Cold => {
-            parts.iter().filter(|part| part.is_used()).filter_map(|part| part.windows).sum()
+            let windows = parts.iter().filter(|part| part.is_used()).filter_map(|part| part.windows);
+            u32::try_from(windows.map(u64::from).sum::<u64>()).unwrap_or(u32::MAX)
         }
         Mode::Interleaved => {
             let made = made(parts);
@@ -183,6 +184,13 @@ mod tests {
         let again = next(&plan, &parts).unwrap();
         assert_eq!((again.index, again.pair), (4, Some(1)));
         assert_eq!(again.system, parts[2].system, "the order within a pair is that of the seed");
+    }
+
+    #[test]
+    fn more_windows_than_there_can_be_are_enough() {
+        let plan = plan("round_robin", 3);
+        let parts = [0, 1].map(|_| part(None, None, Some(u32::MAX), PartState::Complete));
+        assert_eq!((done(&plan, &parts), next(&plan, &parts)), (u32::MAX, None));
     }
 
     #[test]

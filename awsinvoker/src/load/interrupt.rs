@@ -4,6 +4,8 @@ use std::{fmt, fs, io};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::logging;
+
 /// Who ended the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
@@ -55,6 +57,16 @@ impl Interrupts {
         let [hang_up, interrupt, terminate] =
             [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()].map(watch);
         Ok(Self([hang_up?, interrupt?, terminate?]))
+    }
+
+    /// From now on, a signal ends the process at once, as it does where nobody takes it over. `advice` is said before.
+    pub(crate) fn end_process(mut self, advice: String) {
+        tokio::spawn(async move {
+            let interrupt = self.next().await;
+            tracing::warn!("{interrupt}: {advice}");
+            logging::flush();
+            std::process::exit(interrupt.exit_code().into())
+        });
     }
 
     /// The next signal.

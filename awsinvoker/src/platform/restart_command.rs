@@ -1,11 +1,13 @@
 //! Fresh environments by commands that the entries of the endpoints file name.
 
-use std::process::Stdio;
+use std::io;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt as _;
-use tokio::process::{ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, Command};
 
 use super::boundary::{Boundary, Renewed};
 use super::cause::MAX_MESSAGE_CHARS;
@@ -62,26 +64,55 @@ impl Commands {
     }
 }
 
+/// A command that runs. If this is dropped before its end, it is killed with all that it started.
+#[derive(Debug)]
+struct Running {
+    process: Child,
+    /// Its process group, until it has ended. What it leaves behind on purpose stays.
+    group: Option<Pid>,
+}
+
+impl Running {
+    /// Starts it in a process group of its own: Ctrl-C is for the invoker, which ends the run first.
+    fn start(mut command: Command) -> io::Result<Self> {
+        let process = command.process_group(0).kill_on_drop(true).spawn()?;
+        let group = process.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        Ok(Self { process, group })
+    }
+
+    async fn end(&mut self) -> io::Result<ExitStatus> {
+        let status = self.process.wait().await?;
+        self.group = None;
+        Ok(status)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
 /// Runs a command to its end. If this is given up, the command is killed.
 async fn run(words: &[String]) -> Result<(), String> {
     let Some((program, arguments)) = words.split_first() else { return Ok(()) };
     let mut command = Command::new(program);
-    // A process group of its own: Ctrl-C is for the invoker, which ends the run first.
-    command.args(arguments).process_group(0).kill_on_drop(true);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let failed = |reason: String| format!("{program}: {}", shortened(&reason, MAX_MESSAGE_CHARS));
     // Starting a process takes its thread a millisecond, which calls would wait for.
-    let spawned = tokio::task::spawn_blocking(move || command.spawn()).await;
-    let process = spawned.map_err(std::io::Error::other).and_then(|spawned| spawned);
-    let mut process = process.map_err(|error| failed(format!("cannot be started: {error}")))?;
-    let (mut stderr, mut said) = (process.stderr.take(), Vec::new());
+    let spawned = tokio::task::spawn_blocking(move || Running::start(command)).await;
+    let running = spawned.map_err(io::Error::other).flatten();
+    let mut running = running.map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let (mut stderr, mut said) = (running.process.stderr.take(), Vec::new());
     let ended = async {
         tokio::select! {
             biased;
-            status = process.wait() => return status,
+            status = running.end() => return status,
             () = keep_last(&mut stderr, &mut said) => {}
         }
-        process.wait().await
+        running.end().await
     };
     let status = tokio::time::timeout(WITHIN, ended).await;
     let status = status.map_err(|_| failed(format!("it took more than {} s", WITHIN.as_secs())))?;
@@ -141,6 +172,32 @@ mod tests {
         assert!(restart("sleep 30 & exit 0").await.is_ok());
         assert_eq!(restart("sleep 30 & echo x >&2; exit 1").await.unwrap_err(), "sh: exit status: 1: x");
         assert!(started.now_ns() < 20_000_000_000, "{}", started.now_ns());
+    }
+
+    #[tokio::test]
+    async fn what_a_command_started_ends_with_it_if_it_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 30 & echo $! >{}; wait", file.display());
+        let pid = async {
+            loop {
+                match std::fs::read_to_string(&file) {
+                    Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        let pid = tokio::select! {
+            ended = restart(&script) => panic!("{ended:?}"),
+            pid = pid => pid,
+        };
+        // Of one that has ended, and that nobody has waited for yet, this is empty.
+        let words = || std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let begun = Clock::starting_in(Duration::ZERO);
+        while !words().is_empty() {
+            assert!(begun.now_ns() < 10_000_000_000, "it goes on");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //! nothing.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -53,9 +53,12 @@ impl Account {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    fn sizes(&self, function: &str, sizes: &[u32]) -> Result<SizedVersions, SizedVersionsError> {
-        let args = PlatformArgs { endpoint_url: Some(self.url.clone()), ..PlatformArgs::default() };
-        block_on(SizedVersions::create(&args, &Place::default(), function, sizes))
+    fn args(&self) -> PlatformArgs {
+        PlatformArgs { endpoint_url: Some(self.url.clone()), ..PlatformArgs::default() }
+    }
+
+    fn look(&self, function: &str, sizes: &[u32], mark: &str) -> Result<SizedVersions, SizedVersionsError> {
+        block_on(SizedVersions::look(&self.args(), &Place::default(), function, sizes, mark))
     }
 }
 
@@ -75,8 +78,9 @@ fn each_size_has_a_version_and_an_alias_until_they_are_removed() {
     let account = Account::start();
     let before = account.ask("show");
     assert_eq!(before, json!({"memory_mb": 512, "variables": {"OWN": "1"}, "versions": {}, "aliases": {}}));
-    let sizes = account.sizes("f", &[128, 512, 1769]).unwrap();
-    let aliases: Vec<_> = sizes.aliases().map(|(memory_mb, alias)| (memory_mb, alias.to_owned())).collect();
+    let sizes = account.look("f", &[128, 512, 1769], "one").unwrap();
+    assert!(block_on(sizes.make(|| false)).unwrap());
+    let aliases = [128, 512, 1769].map(|memory_mb| (memory_mb, SizedVersions::alias(memory_mb)));
     let during = account.ask("show");
     assert_eq!(during["memory_mb"], 512, "it has its own memory again at once");
     for (memory_mb, alias) in &aliases {
@@ -87,13 +91,60 @@ fn each_size_has_a_version_and_an_alias_until_they_are_removed() {
         aliases.iter().map(|(_, alias)| &during["aliases"][alias]).map(Value::to_string).collect();
     assert_eq!(different.len(), 3, "{during}");
     // A second one would meet the aliases of the first, and leaves them and its own behind.
-    let refused = account.sizes("f", &[256, 128]).unwrap_err().to_string();
+    let second = account.look("f", &[256, 128], "two").unwrap();
+    let refused = block_on(second.make(|| false)).unwrap_err().to_string();
     assert!(refused.contains("CreateAlias") && refused.contains("has to go first"), "{refused}");
+    assert_eq!(account.ask("show")["memory_mb"], 512);
+    block_on(second.remove()).unwrap();
     assert_eq!(account.ask("show"), during);
     block_on(sizes.remove()).unwrap();
     assert_eq!(account.ask("show"), before);
-    let missing = account.sizes("g", &[128]).unwrap_err().to_string();
+    let missing = account.look("g", &[128], "one").unwrap_err().to_string();
     assert!(missing.contains("g: GetFunctionConfiguration: ResourceNotFound"), "{missing}");
+}
+
+/// moto runs nothing, so that the calls fail. What is looked at is what the experiment leaves in the account.
+#[test]
+fn what_an_experiment_that_was_killed_has_left_is_removed_when_it_goes_on() {
+    let account = Account::start();
+    let before = account.ask("show");
+    let bench = Bench::new("[]");
+    let plan = format!(
+        "window = \"4s\"\npairs = 1\n[run]\nrps = 4\nno_preflight = true\nendpoint_url = \"{}\"\n[systems]\na = {{}}\n\
+         [functions]\nf = {{}}\n[sweep]\nmemory = [128, 1769]\n",
+        account.url
+    );
+    fs::write(bench.path("plan.toml"), plan).unwrap();
+    let mut child =
+        bench.bare_command("experiment plan.toml --out x").stderr(Stdio::piped()).spawn().unwrap();
+    // It is written before anything is changed.
+    let sizes = bench.path("x/sizes.json");
+    wait_until(&mut child, "something was made", || {
+        sizes.exists() && account.ask("show")["versions"] != before["versions"]
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_ne!(account.ask("show"), before);
+    let output = bench.bare_command("experiment plan.toml --out x").output().unwrap();
+    assert!(!stderr(&output).contains("CreateAlias"), "{}", stderr(&output));
+    assert!(bench.path("x/parts/001").exists() && !sizes.exists(), "{}", stderr(&output));
+    assert_eq!(account.ask("show"), before);
+}
+
+/// A process that was killed while a version was made leaves a foreign memory, and nothing but its mark.
+#[test]
+fn the_memory_before_and_the_mark_are_enough_to_remove_what_is_left() {
+    let account = Account::start();
+    assert!(block_on(account.look("f", &[128, 256], "one").unwrap().make(|| false)).unwrap());
+    let place = Place::default();
+    let left =
+        block_on(SizedVersions::with_memory(&account.args(), &place, "f", &[128, 256], "one", 300)).unwrap();
+    block_on(left.remove()).unwrap();
+    let after = account.ask("show");
+    assert_eq!(after, json!({"memory_mb": 300, "variables": {"OWN": "1"}, "versions": {}, "aliases": {}}));
+    // What was stopped before its first size has made nothing.
+    assert!(!block_on(account.look("f", &[128], "two").unwrap().make(|| true)).unwrap());
+    assert_eq!(account.ask("show"), after);
 }
 
 #[test]

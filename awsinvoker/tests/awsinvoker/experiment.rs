@@ -234,6 +234,24 @@ fn the_worst_of_the_runs_is_the_exit_code() {
 }
 
 #[test]
+fn a_run_that_failed_before_it_began_is_not_in_the_way_of_the_next() {
+    let bench = bench("pairs = 1", "");
+    assert_made(&experiment(&bench, "plan.toml --out x"));
+    // As if nothing had been made yet, but the folder of the first run holds something.
+    let mut made = read_json(&bench.path("x/experiment.json"));
+    made["parts"] = Value::Array(Vec::new());
+    fs::write(bench.path("x/experiment.json"), made.to_string()).unwrap();
+    fs::remove_file(bench.path("x/parts/001/run.json")).unwrap();
+    let failed = experiment(&bench, "plan.toml --out x");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(stderr(&failed).contains("parts/001: the folder is not empty"), "{}", stderr(&failed));
+    assert_made(&experiment(&bench, "plan.toml --out x"));
+    let parts = parts(&bench);
+    let states: Vec<_> = parts.iter().map(|part| (part.folder.as_str(), part.state)).collect();
+    assert_eq!(states, [("parts/001", PartState::Discarded), ("parts/002", PartState::Complete)]);
+}
+
+#[test]
 fn two_processes_do_not_make_one_experiment() {
     let bench = bench("pairs = 20", "");
     let mut child = started(&bench, 5);

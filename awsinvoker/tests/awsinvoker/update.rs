@@ -29,12 +29,14 @@ struct Function {
     /// The variables that were asked for, one after the other.
     updates: Vec<Value>,
     refused: u32,
+    /// After so many updates, one is refused for another reason.
+    fails_after: Option<usize>,
 }
 
 type Shared = Arc<Mutex<Function>>;
 
 impl Function {
-    fn start(unreadable: bool) -> (Shared, String) {
+    fn start(unreadable: bool, fails_after: Option<usize>) -> (Shared, String) {
         let function = Self {
             variables: json!({"OWN": "1"}),
             unreadable,
@@ -42,6 +44,7 @@ impl Function {
             updating_since: None,
             updates: Vec::new(),
             refused: 0,
+            fails_after,
         };
         let shared = Arc::new(Mutex::new(function));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -82,6 +85,12 @@ async fn look(State(function): State<Shared>) -> Json<Value> {
 async fn update(State(function): State<Shared>, body: Bytes) -> Response {
     let mut function = function.lock().unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
+    if function.fails_after == Some(function.updates.len()) {
+        function.fails_after = None;
+        let refusal = json!({"Type": "User", "message": "not this one"});
+        let name = ("x-amzn-errortype", "InvalidParameterValueException");
+        return (StatusCode::BAD_REQUEST, [name], Json(refusal)).into_response();
+    }
     let known = function.described();
     if known["LastUpdateStatus"] == "InProgress" || body["RevisionId"] != known["RevisionId"] {
         function.refused += 1;
@@ -99,7 +108,7 @@ async fn update(State(function): State<Shared>, body: Bytes) -> Response {
 
 #[test]
 fn an_update_is_waited_for_and_each_has_a_value_of_its_own() {
-    let (function, url) = Function::start(false);
+    let (function, url) = Function::start(false, None);
     let bench = Bench::new(r#"[{"hostname": "f"}]"#);
     let line = format!("--out out --restart-every 2 --rps 10 --time 6 --endpoint-url {url}");
     assert_complete(&bench.bare_command(&line).output().unwrap());
@@ -119,7 +128,7 @@ fn an_update_is_waited_for_and_each_has_a_value_of_its_own() {
 
 #[test]
 fn variables_that_cannot_be_read_are_not_overwritten() {
-    let (function, url) = Function::start(true);
+    let (function, url) = Function::start(true, None);
     let bench = Bench::new(r#"[{"hostname": "f"}]"#);
     let output =
         bench.bare_command(&format!("--out out --restart-every 1 --endpoint-url {url}")).output().unwrap();
@@ -131,4 +140,18 @@ fn variables_that_cannot_be_read_are_not_overwritten() {
     );
     assert_eq!(function.lock().unwrap().updates.len(), 0);
     assert!(!bench.path("out").exists());
+}
+
+#[test]
+fn the_variable_is_taken_out_also_if_the_last_update_failed() {
+    let (function, url) = Function::start(false, Some(2));
+    let bench = Bench::new(r#"[{"hostname": "f"}]"#);
+    let line = format!("--out out --restart-every 1 --rps 10 --time 3 --endpoint-url {url}");
+    let output = bench.bare_command(&line).output().unwrap();
+    let info = bench.run_dir().read_info().unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    let [restarts] = info.end.unwrap().restarts.try_into().unwrap();
+    assert_eq!((restarts.due, restarts.failed, &restarts.not_restored), (2, 1, &None), "{restarts:?}");
+    assert!(restarts.restarts[1].failure.as_ref().unwrap().contains("not this one"), "{restarts:?}");
+    let function = function.lock().unwrap();
+    assert_eq!(function.variables, json!({"OWN": "1"}), "{:?}", function.updates);
 }

@@ -1,13 +1,14 @@
 //! Versions of one Lambda function that differ in their memory, each with an alias to call it by: what a comparison of sizes
 //! on AWS needs, where a function has one size at a time.
 //!
-//! `$LATEST` has its own memory again as soon as the versions are there. A version that Lambda did not make anew, because
-//! nothing had changed since it was published, is not ours and stays.
+//! `$LATEST` has its own memory again as soon as the versions are there. All that is made bears a mark, by which it is found
+//! and removed, also after the process that made it was killed. A version that Lambda did not make anew, because nothing had
+//! changed since it was published, does not bear it and stays.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::get_alias::GetAliasError;
 use aws_sdk_lambda::types::State;
 
 use super::client;
@@ -19,10 +20,12 @@ use crate::plan::endpoints::Place;
 
 /// What an alias is called before the number of MB.
 const ALIAS: &str = "awsinvoker-mb-";
-/// What says of a version who has made it.
+/// What says of a version and of an alias who has made it, before the mark.
 const DESCRIPTION: &str = "made by awsinvoker for a comparison of sizes, removed at its end";
-/// How long the versions of all sizes may take to be made, and to be removed.
-const WITHIN: Duration = Duration::from_secs(900);
+/// How long one version may take to be made, and all of a function to be removed.
+const WITHIN: Duration = Duration::from_secs(300);
+/// How long it may take to look at a function, and to give it its memory again.
+const MEMORY_WITHIN: Duration = Duration::from_secs(120);
 /// Lambda's bounds of the memory of a function, in MB.
 const MEMORY_MB: std::ops::RangeInclusive<u32> = 128..=10_240;
 
@@ -31,17 +34,11 @@ const MEMORY_MB: std::ops::RangeInclusive<u32> = 128..=10_240;
 pub struct SizedVersions {
     client: Client,
     function: String,
-    /// What was made, in the order in which it was.
-    made: Vec<Made>,
-}
-
-/// One version.
-#[derive(Debug)]
-struct Made {
+    sizes_mb: Vec<u32>,
+    /// The memory of the function itself.
     memory_mb: u32,
-    /// Absent if Lambda did not make it anew.
-    version: Option<String>,
-    alias: Option<String>,
+    /// That of all that is made.
+    description: String,
 }
 
 /// Why there are no versions, or why some are left.
@@ -56,7 +53,7 @@ pub enum SizedVersionsError {
     Memory { memory_mb: u32 },
     #[error(
         "{reason}; sizes need the permissions lambda:GetFunctionConfiguration, UpdateFunctionConfiguration, PublishVersion, \
-         CreateAlias, DeleteAlias, DeleteFunction and ListVersionsByFunction"
+         CreateAlias, GetAlias, DeleteAlias, DeleteFunction and ListVersionsByFunction"
     )]
     NotMade { reason: String },
     #[error("not all that was made is gone again, and has to be removed by hand: {}", .0.join("; "))]
@@ -64,111 +61,146 @@ pub enum SizedVersionsError {
 }
 
 impl SizedVersions {
-    /// Makes a version and an alias for each size. `args` and `place` say where the function is, as for an endpoint. If it
-    /// fails, what was made is removed.
+    /// Looks at a function that is to get a version of each size, in MB. Nothing is changed. `args` and `place` say where it
+    /// is, as for an endpoint. No other process that makes sizes has this mark.
     ///
     /// # Errors
-    /// A size cannot be, or the platform refuses something.
-    pub async fn create(
+    /// A size cannot be, or the function cannot be looked at.
+    pub async fn look(
         args: &PlatformArgs,
         place: &Place,
         function: &str,
         sizes_mb: &[u32],
+        mark: &str,
     ) -> Result<Self, SizedVersionsError> {
         check(function, sizes_mb)?;
         let not_made = |reason| SizedVersionsError::NotMade { reason };
-        let sdk = client::load(&connection_of(args, place)).await;
-        let sdk = sdk.map_err(|error| not_made(error.to_string()))?;
-        let client = update::client(&sdk.config);
-        let mut versions = Self { client, function: function.to_owned(), made: Vec::new() };
-        let made = tokio::time::timeout(WITHIN, versions.make_all(sizes_mb)).await;
-        let made =
-            made.unwrap_or_else(|_| Err(format!("{function}: it took more than {} s", WITHIN.as_secs())));
-        let Err(reason) = made else { return Ok(versions) };
-        match versions.remove().await {
-            Ok(()) => Err(not_made(reason)),
-            Err(left) => Err(not_made(format!("{reason}; {left}"))),
-        }
+        let mut versions = Self::with_memory(args, place, function, sizes_mb, mark, 0).await?;
+        let looked = within(MEMORY_WITHIN, function, settled(&versions.client, function)).await;
+        let memory_mb = looked.map_err(not_made)?.memory_mb;
+        versions.memory_mb =
+            memory_mb.ok_or_else(|| not_made(format!("{function}: its memory is not told")))?;
+        Ok(versions)
     }
 
-    /// The alias of the version with this memory in MB.
+    /// Those that a process which was killed may have left, of a function that had this memory before.
+    ///
+    /// # Errors
+    /// It is not known where the function is.
+    pub async fn with_memory(
+        args: &PlatformArgs,
+        place: &Place,
+        function: &str,
+        sizes_mb: &[u32],
+        mark: &str,
+        memory_mb: u32,
+    ) -> Result<Self, SizedVersionsError> {
+        let sdk = client::load(&connection_of(args, place)).await;
+        let sdk = sdk.map_err(|error| SizedVersionsError::NotMade { reason: error.to_string() })?;
+        Ok(Self {
+            client: update::client(&sdk.config),
+            function: function.to_owned(),
+            sizes_mb: sizes_mb.to_vec(),
+            memory_mb,
+            description: format!("{DESCRIPTION} ({mark})"),
+        })
+    }
+
+    /// The name of the function.
+    pub fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// The memory of the function itself, in MB.
+    pub fn memory_mb(&self) -> u32 {
+        self.memory_mb
+    }
+
+    /// The alias of the version with this memory in MB: the `qualifier` of an endpoint.
     pub fn alias(memory_mb: u32) -> String {
         format!("{ALIAS}{memory_mb}")
     }
 
-    /// For each size, in MB, the alias by which it is called: the `qualifier` of an endpoint.
-    pub fn aliases(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.made.iter().filter_map(|made| Some((made.memory_mb, made.alias.as_deref()?)))
+    /// Makes a version and an alias for each size, and gives the function its memory again, whatever comes of it. Between two
+    /// sizes, `is_stopped` may end this. Returns whether all were made. [`Self::remove`] has to follow in each case.
+    ///
+    /// # Errors
+    /// The platform refuses something.
+    pub async fn make(&self, mut is_stopped: impl FnMut() -> bool) -> Result<bool, SizedVersionsError> {
+        let mut made = Ok(true);
+        for &size_mb in &self.sizes_mb {
+            if is_stopped() {
+                made = Ok(false);
+                break;
+            }
+            if let Err(reason) = within(WITHIN, &self.function, self.make_one(size_mb)).await {
+                made = Err(reason);
+                break;
+            }
+        }
+        let restored = self.restore_memory().await;
+        let reason = match (made, restored) {
+            (Ok(made), Ok(())) => return Ok(made),
+            (Err(reason), Ok(())) | (Ok(_), Err(reason)) => reason,
+            (Err(reason), Err(left)) => format!("{reason}; {left}"),
+        };
+        Err(SizedVersionsError::NotMade { reason })
     }
 
-    /// Removes all that was made.
+    /// Removes all that bears the mark, and sees to it that the function has its memory. All of it is tried.
     ///
     /// # Errors
     /// Something is left. The message names it.
-    pub async fn remove(self) -> Result<(), SizedVersionsError> {
-        let Self { client, function, made } = &self;
-        let mut left = Vec::new();
-        for Made { version, alias, .. } in made {
-            if let Some(alias) = alias {
-                let deleted = client.delete_alias().function_name(function).name(alias).send().await;
-                left.extend(
-                    deleted.err().map(|error| failure("DeleteAlias", &format!("{function}:{alias}"), &error)),
-                );
+    pub async fn remove(&self) -> Result<(), SizedVersionsError> {
+        let mut left: Vec<String> = self.restore_memory().await.err().into_iter().collect();
+        let removed = async {
+            for &size_mb in &self.sizes_mb {
+                left.extend(self.remove_alias(&Self::alias(size_mb)).await.err());
             }
-            if let Some(version) = version {
-                let deleted =
-                    client.delete_function().function_name(function).qualifier(version).send().await;
-                let name = format!("{function}:{version}");
-                left.extend(deleted.err().map(|error| failure("DeleteFunction", &name, &error)));
+            match self.marked_versions().await {
+                Ok(versions) => {
+                    for version in versions {
+                        left.extend(self.remove_version(&version).await.err());
+                    }
+                }
+                Err(reason) => left.push(reason),
             }
+            Ok(())
+        };
+        if let Err(reason) = within(WITHIN, &self.function, removed).await {
+            left.push(reason);
         }
         if left.is_empty() { Ok(()) } else { Err(SizedVersionsError::Left(left)) }
     }
 
-    /// Makes all of them, and gives the function its memory again, whatever comes of it.
-    async fn make_all(&mut self, sizes_mb: &[u32]) -> Result<(), String> {
-        let before = settled(&self.client, &self.function).await?;
-        let memory_mb =
-            before.memory_mb.ok_or_else(|| format!("{}: its memory is not told", self.function))?;
-        let known = self.versions().await?;
-        let mut made = Ok(());
-        for &size_mb in sizes_mb {
-            made = self.make(size_mb, &known).await;
-            if made.is_err() {
-                break;
-            }
-        }
-        made.and(self.resize(memory_mb).await)
+    /// Makes one version and its alias.
+    async fn make_one(&self, memory_mb: u32) -> Result<(), String> {
+        self.resize(memory_mb).await?;
+        let Self { client, function, description, .. } = self;
+        let published =
+            client.publish_version().function_name(function).description(description).send().await;
+        let published = published.map_err(|error| failure("PublishVersion", function, &error))?;
+        let version = published.version().ok_or_else(|| format!("{function}: its version is not told"))?;
+        active(client, function, version).await?;
+        let alias = Self::alias(memory_mb);
+        let created = client.create_alias().function_name(function).name(&alias).function_version(version);
+        let created = created.description(description).send().await;
+        created.map(drop).map_err(|error| {
+            let reason = failure("CreateAlias", function, &error);
+            format!("{reason} (an alias {alias} that another experiment has made has to go first)")
+        })
     }
 
-    /// Makes one version and its alias.
-    async fn make(&mut self, memory_mb: u32, known: &BTreeSet<String>) -> Result<(), String> {
-        self.resize(memory_mb).await?;
-        let (client, function) = (self.client.clone(), self.function.clone());
-        let published =
-            client.publish_version().function_name(&function).description(DESCRIPTION).send().await;
-        let published = published.map_err(|error| failure("PublishVersion", &function, &error))?;
-        let version = published.version().ok_or_else(|| format!("{function}: its version is not told"))?;
-        let is_new = !known.contains(version);
-        self.made.push(Made { memory_mb, version: is_new.then(|| version.to_owned()), alias: None });
-        active(&client, &function, version).await?;
-        let alias = format!("{ALIAS}{memory_mb}");
-        let created = client.create_alias().function_name(&function).name(&alias).function_version(version);
-        created.send().await.map_err(|error| {
-            let reason = failure("CreateAlias", &function, &error);
-            format!(
-                "{reason} (an alias {alias} that another run or one that was killed has made has to go first)"
-            )
-        })?;
-        if let Some(made) = self.made.last_mut() {
-            made.alias = Some(alias);
-        }
-        Ok(())
+    /// Gives the function its own memory, if it has another.
+    async fn restore_memory(&self) -> Result<(), String> {
+        let Self { function, memory_mb, .. } = self;
+        let restored = within(MEMORY_WITHIN, function, self.resize(*memory_mb)).await;
+        restored.map_err(|reason| format!("{reason} (its memory has to be {memory_mb} MB again)"))
     }
 
     /// Gives the function this memory, and waits until it has it.
     async fn resize(&self, memory_mb: u32) -> Result<(), String> {
-        let (client, function) = (&self.client, &self.function);
+        let Self { client, function, .. } = self;
         let seen = settled(client, function).await?;
         if seen.memory_mb == Some(memory_mb) {
             return Ok(());
@@ -180,16 +212,62 @@ impl SizedVersions {
         settled(client, function).await.map(drop)
     }
 
-    /// The versions that are there.
-    async fn versions(&self) -> Result<BTreeSet<String>, String> {
+    /// Removes an alias, if it bears the mark.
+    async fn remove_alias(&self, alias: &str) -> Result<(), String> {
+        let Self { client, function, description, .. } = self;
+        let name = format!("{function}:{alias}");
+        let found = match client.get_alias().function_name(function).name(alias).send().await {
+            Ok(found) => found,
+            Err(error) => {
+                let is_gone =
+                    error.as_service_error().is_some_and(GetAliasError::is_resource_not_found_exception);
+                return if is_gone { Ok(()) } else { Err(failure("GetAlias", &name, &error)) };
+            }
+        };
+        if found.description() != Some(description) {
+            return Ok(());
+        }
+        let deleted = client.delete_alias().function_name(function).name(alias).send().await;
+        deleted.map(drop).map_err(|error| failure("DeleteAlias", &name, &error))
+    }
+
+    async fn remove_version(&self, version: &str) -> Result<(), String> {
+        let Self { client, function, .. } = self;
+        let deleted = client.delete_function().function_name(function).qualifier(version).send().await;
+        let name = format!("{function}:{version}");
+        deleted.map(drop).map_err(|error| failure("DeleteFunction", &name, &error))
+    }
+
+    /// The versions that bear the mark.
+    async fn marked_versions(&self) -> Result<Vec<String>, String> {
         let list = self.client.list_versions_by_function().function_name(&self.function);
-        let (mut pages, mut versions) = (list.into_paginator().send(), BTreeSet::new());
+        let (mut pages, mut versions) = (list.into_paginator().send(), Vec::new());
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failure("ListVersionsByFunction", &self.function, &error))?;
-            versions.extend(page.versions().iter().filter_map(|found| found.version().map(str::to_owned)));
+            let marked =
+                page.versions().iter().filter(|found| found.description() == Some(&self.description));
+            // Without a qualifier, the function itself would be deleted.
+            versions.extend(
+                marked.filter_map(|found| found.version()).filter(|it| is_number(it)).map(str::to_owned),
+            );
         }
         Ok(versions)
     }
+}
+
+/// Whether this names a published version, and not `$LATEST`.
+fn is_number(version: &str) -> bool {
+    !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Ends what takes too long.
+async fn within<T>(
+    limit: Duration,
+    function: &str,
+    work: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let in_time = tokio::time::timeout(limit, work).await;
+    in_time.unwrap_or_else(|_| Err(format!("{function}: it took more than {} s", limit.as_secs())))
 }
 
 /// Waits until a version can be called.

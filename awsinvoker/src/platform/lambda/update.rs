@@ -13,6 +13,7 @@ use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{Environment, LastUpdateStatus};
 use futures_util::future::{join_all, try_join_all};
+use tokio::task::JoinSet;
 
 use crate::clock::{Moment, wall_now};
 use crate::platform::boundary::{Boundary, Renewed};
@@ -35,8 +36,13 @@ type Variables = HashMap<String, String>;
 pub(in crate::platform) struct Updates {
     client: Client,
     functions: Vec<Function>,
+    /// Updates that were asked for and have not ended. One that nobody waits for any longer goes on, so that it does not come
+    /// after what is done next.
+    under_way: JoinSet<Result<(), String>>,
     /// How long the last update took.
     took_ns: u64,
+    /// What all values of the variable begin with that this run sets, and no other.
+    mark: String,
     /// Makes each value of the variable another one.
     number: u64,
 }
@@ -48,8 +54,8 @@ struct Function {
     endpoints: Vec<usize>,
     /// Its variables before the run; absent as long as it was not looked at.
     original: Option<Variables>,
-    /// The last value that was asked for.
-    value: Option<String>,
+    /// Whether an update of it was asked for.
+    is_touched: bool,
 }
 
 /// What is known of a function that no update is under way of.
@@ -72,11 +78,13 @@ impl Updates {
                     name: (*name).to_owned(),
                     endpoints: vec![endpoint],
                     original: None,
-                    value: None,
+                    is_touched: false,
                 }),
             }
         }
-        Self { client: client(sdk), functions, took_ns: 0, number: 0 }
+        let since = wall_now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mark = format!("{}-{}-", since.as_millis(), std::process::id());
+        Self { client: client(sdk), functions, under_way: JoinSet::new(), took_ns: 0, mark, number: 0 }
     }
 
     /// The names of the functions.
@@ -128,9 +136,7 @@ impl Updates {
     ) -> Result<Renewed, String> {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         boundary.wait_until_ahead(self.took_ns.saturating_add(ns(READ_AHEAD))).await;
-        let chosen = self.functions.iter().filter(|function| function.has(endpoint));
-        let client = &self.client;
-        let seen = try_join_all(chosen.map(|function| function.unchanged(client))).await?;
+        let seen = self.unchanged(endpoint).await?;
         boundary.wait_until_ahead(self.took_ns).await;
         let begun_ns = boundary.clock.now_ns();
         self.apply(endpoint, seen).await?;
@@ -141,34 +147,52 @@ impl Updates {
 
     /// Looks and updates at once.
     async fn update(&mut self, endpoint: Option<usize>, now: Moment) -> Result<(), String> {
-        let chosen = self.functions.iter().filter(|function| function.has(endpoint));
-        let client = &self.client;
-        let seen = try_join_all(chosen.map(|function| function.unchanged(client))).await?;
+        let seen = self.unchanged(endpoint).await?;
         self.apply(endpoint, seen).await?;
         self.took_ns = Moment::now().ns_since(now);
         Ok(())
     }
 
+    /// Looks at each chosen function again, after updates that were given up.
+    async fn unchanged(&mut self, endpoint: Option<usize>) -> Result<Vec<Settled>, String> {
+        // Why it failed was told when it was given up.
+        _ = self.ended().await;
+        let client = &self.client;
+        let chosen = self.functions.iter().filter(|function| function.has(endpoint));
+        try_join_all(chosen.map(|function| function.unchanged(client))).await
+    }
+
     /// Changes the variable of each chosen function, and waits until all updates are complete.
     async fn apply(&mut self, endpoint: Option<usize>, seen: Vec<Settled>) -> Result<(), String> {
         self.number += 1;
-        // No other run sets the same.
-        let since = wall_now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let value = format!("{}-{}", since.as_millis(), self.number);
-        let client = &self.client;
+        let value = format!("{}{}", self.mark, self.number);
         let chosen = self.functions.iter_mut().filter(|function| function.has(endpoint));
-        let updates = chosen.zip(seen).map(|(function, mut seen)| {
-            function.value = Some(value.clone());
+        for (function, mut seen) in chosen.zip(seen) {
+            function.is_touched = true;
             seen.variables.insert(VARIABLE.to_owned(), value.clone());
-            put(client, &function.name, seen)
-        });
-        try_join_all(updates).await.map(drop)
+            let (client, name) = (self.client.clone(), function.name.clone());
+            self.under_way.spawn(async move { put(&client, &name, seen).await });
+        }
+        self.ended().await
+    }
+
+    /// Waits until no update is under way. Fails with the reason of one that failed.
+    async fn ended(&mut self) -> Result<(), String> {
+        let mut result = Ok(());
+        while let Some(ended) = self.under_way.join_next().await {
+            result = result.and(ended.map_err(|error| error.to_string()).flatten());
+        }
+        result
     }
 
     /// Takes the variable out of each function again, and says where that failed.
     pub(in crate::platform) async fn restore(&mut self) -> Option<String> {
-        let client = &self.client;
-        let restored = join_all(self.functions.iter().map(|function| function.restore(client)));
+        let restored = async {
+            // One that ends after this would set the variable again. Why it failed was told.
+            _ = self.ended().await;
+            let (client, mark) = (&self.client, &self.mark);
+            join_all(self.functions.iter().map(|function| function.restore(client, mark))).await
+        };
         let failures: Vec<String> = match tokio::time::timeout(WITHIN, restored).await {
             Ok(results) => results.into_iter().filter_map(Result::err).collect(),
             Err(_) => vec![too_slow()],
@@ -194,11 +218,14 @@ impl Function {
     }
 
     /// Takes the variable out again, if this run has set it. What others have changed stays.
-    async fn restore(&self, client: &Client) -> Result<(), String> {
-        let Some(value) = &self.value else { return Ok(()) };
+    async fn restore(&self, client: &Client, mark: &str) -> Result<(), String> {
+        if !self.is_touched {
+            return Ok(());
+        }
         let mut seen = settled(client, &self.name).await?;
         match seen.variables.remove(VARIABLE) {
-            Some(found) if found == *value => put(client, &self.name, seen).await,
+            // An update that failed or was given up leaves the value of one before it.
+            Some(found) if found.starts_with(mark) => put(client, &self.name, seen).await,
             _ => Ok(()),
         }
     }
