@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 
 use run_record::restarts::{RestartWay, TargetRestarts};
-use run_record::units::{NS_PER_S, ns_from_s};
+use run_record::units::{self, NS_PER_S};
 use run_record::{Outcome, Sample};
 use rustix::process::{Pid, Signal, test_kill_process};
 use serde_json::json;
@@ -33,13 +33,13 @@ fn environments(
     restarts: &TargetRestarts,
     ended_ns: fn(&Sample) -> u64,
 ) -> Vec<BTreeSet<String>> {
-    let ns = |seconds: Option<f64>| ns_from_s(seconds.unwrap());
-    let begun = restarts.restarts.iter().map(|restart| ns(restart.begun_s)).chain([u64::MAX]);
-    let done = [0].into_iter().chain(restarts.restarts.iter().map(|restart| ns(restart.done_s)));
+    let begun = restarts.restarts.iter().map(|restart| restart.begun_s.unwrap()).chain([f64::INFINITY]);
+    let done = [0.0].into_iter().chain(restarts.restarts.iter().map(|restart| restart.done_s.unwrap()));
     let own = || samples.iter().filter(|sample| sample.arrival.endpoint == endpoint);
     assert!(own().all(|sample| sample.reply.outcome == Outcome::Ok), "{samples:?}");
-    let met = |(from_ns, to_ns): (u64, u64)| {
-        let within = own().filter(|it| it.arrival.intended_ns >= from_ns && ended_ns(it) < to_ns);
+    let met = |(from_s, to_s): (f64, f64)| {
+        let within =
+            own().filter(|it| units::s(it.arrival.intended_ns) >= from_s && units::s(ended_ns(it)) < to_s);
         within.map(|sample| sample.reply.environment.clone().unwrap()).collect()
     };
     done.zip(begun).map(met).collect()
