@@ -3,7 +3,7 @@
 //! Parsers of packages that depend on the AWS SDK or on ONNX Runtime are modules of this package, so that those need not
 //! be compiled with instrumentation. The modules find here what they use of their packages.
 
-#![allow(dead_code, reason = "the modules also hold what only their packages use")]
+#![allow(dead_code, unused_imports, reason = "the modules also hold what only their packages use")]
 
 #[path = "../../awsinvoker/src/platform/answer.rs"]
 pub mod answer;

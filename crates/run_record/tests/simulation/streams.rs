@@ -147,8 +147,8 @@ fn intervals_cover_the_truth_and_equal_systems_are_seldom_called_different() {
         for (at, share) in SHARES.into_iter().enumerate() {
             let tally = results.iter().fold(Tally::default(), |all, tallies| all.plus(&tallies[at]));
             let what = |what: &str| format!("{} % cold, p{}, {what}", cold_share * 100.0, share * 100.0);
-            // Few values lie above a p99.9, and still fewer independent ones if cold starts come in clusters.
-            let refused = if share > 0.99 { [5.0, 20.0] } else { [0.0, 5.0] };
+            // With 0.3 % cold starts, a p99.9 is one of them, and they come in clusters: few independent values lie above.
+            let refused = if share > 0.99 && cold_share < 0.01 { [5.0, 20.0] } else { [0.0, 5.0] };
             assert_percent(&what("refused"), tally.refused, COMPARISONS, refused);
             // Few values lie above a p99.9: its intervals are refused more often, and may be wider than they have to.
             let [most_covered, fewest_different] = if share > 0.99 { [99.0, 1.0] } else { [97.0, 3.0] };
