@@ -345,7 +345,7 @@ fn what_an_experiment_takes_is_told_before() {
 fn a_campaign_of_cold_starts_goes_on_until_its_percentile_is_known() {
     let bench = Bench::new("[]");
     crate::support::program("lambda-local");
-    let plan = "mode = \"cold\"\npairs = 12\n[cold]\ncalls = 2\nuntil = \"p50 within 99%\"\n[run]\nlocal = true\n\
+    let plan = "mode = \"cold\"\npairs = 40\n[cold]\ncalls = 2\nuntil = \"p50 within 99%\"\n[run]\nlocal = true\n\
                 unlike = true\n[systems]\na = { memory_mb = 512, program = \"chameleon\", hostname = \"one\" }\n\
                 b = { memory_mb = 1024, program = \"chameleon\", hostname = \"two\" }\n[functions]\nchameleon = {}\n";
     fs::write(bench.path("plan.toml"), plan).unwrap();
@@ -358,7 +358,7 @@ fn a_campaign_of_cold_starts_goes_on_until_its_percentile_is_known() {
     );
     let parts = parts(&bench);
     // Fewer than six pairs have no interval.
-    assert!((6..12).contains(&parts.len()), "{parts:?}");
+    assert!((6..40).contains(&parts.len()), "{parts:?}");
     for part in &parts {
         assert_eq!((part.windows, part.state), (Some(1), PartState::Complete));
         let run = RunDir::open(&bench.path("x").join(&part.folder));
