@@ -3,12 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use run_record::cost::PriceList;
+use run_record::run_info::Scheduling;
 
 use crate::cli::{Args, PreflightArgs};
 use crate::cost::{self, CostLimit, PricesError};
 use crate::idle::IdleLimit;
 use crate::plan::{Plan, PlanError};
 use crate::platform::{self, Programs};
+use crate::scheduling::{self, NotPermitted};
 
 /// The machine is looked at once a second, for an hour at most.
 const IDLE_WITHIN_S: std::ops::RangeInclusive<f64> = 1.0..=3600.0;
@@ -27,13 +29,28 @@ pub struct Config {
     /// What is checked before the run.
     pub preflight: PreflightArgs,
     /// Threads that make calls and read answers.
-    pub workers: u16,
+    pub threads: Threads,
     /// What calls are billed.
     pub prices: PriceList,
     /// What the run may cost.
     pub max_cost: Option<CostLimit>,
     /// What is shown while the run goes on.
     pub display: Display,
+}
+
+/// Threads that make calls and read answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Threads {
+    /// How many.
+    pub workers: u16,
+    /// How the system schedules them.
+    pub scheduling: Scheduling,
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self { workers: 1, scheduling: Scheduling::Normal }
+    }
 }
 
 /// What is shown while a run goes on.
@@ -57,6 +74,9 @@ pub enum ConfigError {
     /// See [`platform::ConfigError`].
     #[error(transparent)]
     Platform(#[from] platform::ConfigError),
+    /// See [`NotPermitted`].
+    #[error(transparent)]
+    NotPermitted(#[from] NotPermitted),
 }
 
 impl Config {
@@ -71,8 +91,9 @@ impl Config {
         let display = Display { quiet: args.quiet, progress: args.progress };
         let prices = cost::price_list(args.prices.as_deref())?;
         let max_cost = cost::limit(args.max_cost, args.expect_duration);
-        let (start_at, preflight, workers) = (args.load.start_at, args.preflight, args.workers);
-        Ok(Self { plan, start_at, platform, idle, preflight, workers, prices, max_cost, display })
+        let threads = Threads { workers: args.workers, scheduling: scheduling::choose(args.scheduling)? };
+        let (start_at, preflight) = (args.load.start_at, args.preflight);
+        Ok(Self { plan, start_at, platform, idle, preflight, threads, prices, max_cost, display })
     }
 }
 

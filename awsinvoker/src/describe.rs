@@ -40,7 +40,7 @@ pub(crate) fn run_info(
         prices: cost::prices(&config.prices, &config.plan, platform),
         versions: BTreeMap::from_iter(platform.versions.iter().cloned().chain([own_version])),
         build: build(),
-        machine: Machine { before, ..machine::describe() },
+        machine: Machine { before, ..machine::describe(config.threads.scheduling) },
         clock: ClockInfo::default(),
         merged_from: Vec::new(),
     })
@@ -86,7 +86,7 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         expected_requests: workload.expected(),
         timeout_s: plan.timeout.as_secs_f64(),
         max_in_flight: plan.max_in_flight,
-        workers: config.workers,
+        workers: config.threads.workers,
         restart_every_s: plan.restart_every_ns.map(units::s),
         thresholds: plan.thresholds.iter().map(ToString::to_string).collect(),
         require_idle_percent: config.idle.map(|limit| limit.percent),

@@ -43,6 +43,7 @@ mod recorded;
 mod report;
 mod restarts;
 mod run;
+pub mod scheduling;
 mod screen;
 mod start_at;
 mod text;
@@ -51,7 +52,7 @@ mod warm_up;
 
 pub use clock::Clock;
 pub use compare::{CompareError, CompareOptions, compare, compare_and_write};
-pub use config::{Config, ConfigError, Display};
+pub use config::{Config, ConfigError, Display, Threads};
 pub use cost::{CostError, CostLimit, PricesError};
 pub use experiment::{Experiment, ExperimentError, FieldError, PlanError as ExperimentPlanError};
 pub use idle::{IdleLimit, NotIdle};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
-use run_record::run_info::{Load, Machine};
+use run_record::run_info::{Load, Machine, Scheduling};
 use run_record::units;
 
 use crate::clock::Moment;
@@ -71,7 +71,7 @@ pub(crate) async fn watch(duration: Duration) -> Option<Load> {
 }
 
 /// Describes this machine, but not how busy it is.
-pub(crate) fn describe() -> Machine {
+pub(crate) fn describe(scheduling: Scheduling) -> Machine {
     let uname = rustix::system::uname();
     let parts = [uname.sysname(), uname.release(), uname.machine()];
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -85,6 +85,7 @@ pub(crate) fn describe() -> Machine {
         cores: cores(),
         memory_kib: value(&meminfo, "MemTotal").and_then(|memory| memory.strip_suffix(" kB")?.parse().ok()),
         kernel: parts.map(|part| part.to_string_lossy().into_owned()).join(" "),
+        scheduling,
         before: None,
         during: None,
         after: None,
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn linux_describes_the_machine() {
-        let machine = describe();
+        let machine = describe(Scheduling::Normal);
         assert!(machine.kernel.starts_with("Linux "), "{machine:?}");
         assert!(machine.memory_kib.is_some_and(|kib| kib > 100_000), "{machine:?}");
         assert!(machine.cores.is_some_and(|cores| cores > 0), "{machine:?}");

@@ -8,7 +8,7 @@ use awsinvoker::cli::{Args, Command, CompareArgs, ExperimentArgs, MergeArgs, Rep
 use awsinvoker::platform::{self, Programs};
 use awsinvoker::{
     CompareError, Config, ConfigError, Ending, Experiment, ExperimentError, MergeError, ReportError,
-    RunError, env_vars, logging,
+    RunError, Threads, env_vars, logging, scheduling,
 };
 
 const EXIT_FAILED: u8 = 1;
@@ -58,14 +58,14 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
     }
     let command_line: Vec<String> =
         std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    let runtime = runtime(config.workers)?;
+    let runtime = runtime(config.threads)?;
     Ok(runtime.block_on(awsinvoker::run(&config, &command_line, &mut io::stdout()))?)
 }
 
 fn experiment(args: &ExperimentArgs) -> anyhow::Result<Ending> {
     let programs = programs()?;
     let experiment = Experiment::prepare(args, &programs)?;
-    let runtime = runtime(experiment.workers())?;
+    let runtime = runtime(experiment.threads())?;
     let out = &mut io::stdout();
     Ok(runtime.block_on(async {
         if args.estimate { experiment.estimate(out).await } else { experiment.run(out).await }
@@ -77,9 +77,11 @@ fn programs() -> anyhow::Result<Programs> {
     Ok(Programs::new(&executable, env_vars::path().as_deref()))
 }
 
-fn runtime(workers: u16) -> anyhow::Result<tokio::runtime::Runtime> {
+fn runtime(threads: Threads) -> anyhow::Result<tokio::runtime::Runtime> {
+    let Threads { workers, scheduling } = threads;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(workers.into()).enable_all().build().context("cannot start the runtime")
+    builder.worker_threads(workers.into()).on_thread_start(move || scheduling::apply(scheduling));
+    builder.enable_all().build().context("cannot start the runtime")
 }
 
 /// Complete or not, the report is what was asked for.

@@ -127,6 +127,9 @@ pub struct Args {
     /// measured
     #[arg(long, value_name = "THREADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: u16,
+    /// How the system schedules these threads. With `auto`, before all other threads if the system permits it
+    #[arg(long, value_enum, default_value_t)]
+    pub scheduling: SchedulingArg,
     /// File with the prices of AWS Lambda by region and architecture, in JSON as in docs/reference.md [default: those
     /// of us-east-1]
     #[arg(long, value_name = "FILE")]
@@ -208,6 +211,18 @@ pub enum ConnectionsArg {
     Pooled,
     /// A call makes a connection, and closes it
     PerCall,
+}
+
+/// How the system schedules the threads that make calls and read answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SchedulingArg {
+    /// Before all others if that is permitted, else fairly
+    #[default]
+    Auto,
+    /// Fairly, among all threads of this machine
+    Normal,
+    /// Before all others, or not at all
+    RealTime,
 }
 
 /// What to do.

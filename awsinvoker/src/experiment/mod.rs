@@ -31,6 +31,7 @@ use run_record::units::counted;
 use run_report::comparison::{self, Extent};
 
 use crate::cli::{ExperimentArgs, PlatformArgs};
+use crate::config::Threads;
 use crate::load::{Interrupt, Interrupts};
 use crate::plan::read_bounded;
 use crate::platform::Programs;
@@ -58,7 +59,7 @@ pub struct Experiment<'a> {
     plan: ExperimentPlan,
     /// Where functions are whose entries do not say it.
     platform: PlatformArgs,
-    workers: u16,
+    threads: Threads,
 }
 
 /// The name of the page.
@@ -76,18 +77,20 @@ impl<'a> Experiment<'a> {
         let read = ExperimentPlan::read(&text.text, folder, args.a_a);
         let plan = read.map_err(|source| ExperimentError::Plan { path: args.plan.clone(), source })?;
         let platform = PlatformArgs::default();
-        let mut experiment = Self { args, programs, text, plan, platform, workers: 1 };
+        let threads = Threads::default();
+        let mut experiment = Self { args, programs, text, plan, platform, threads };
         let scratch = Scratch::new()?;
         for configured in experiment.each_kind(&scratch)? {
-            experiment.workers = experiment.workers.max(configured.config.workers);
+            // The plan has one value for all runs.
+            experiment.threads = configured.config.threads;
             experiment.platform = configured.platform;
         }
         Ok(experiment)
     }
 
     /// Threads that make calls and read answers.
-    pub fn workers(&self) -> u16 {
-        self.workers
+    pub fn threads(&self) -> Threads {
+        self.threads
     }
 
     fn runs(&self) -> Runs<'_> {

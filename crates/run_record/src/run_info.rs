@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::clock_info::{ClockInfo, ServerClock, TimeService};
-pub use self::machine_info::{Load, Machine};
+pub use self::machine_info::{Load, Machine, Scheduling};
 pub use self::preflight_call::PreflightCall;
 pub use self::shard_info::{MergedShard, ShardInfo};
 use self::shard_info::{invalid_shards, started_apart};
@@ -464,6 +464,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             cores: Some(2),
             memory_kib: Some(1),
             kernel: "Linux".to_owned(),
+            scheduling: Scheduling::RealTime,
             before: None,
             during: Some(Load {
                 seconds: 10.0,

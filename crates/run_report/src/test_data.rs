@@ -134,7 +134,7 @@ fn info() -> RunInfo {
         "merged_from": [], "versions": { "awsinvoker": "0.1.0" }, "build": { "commit": null, "profile": "release" },
         "machine": {
             "cpu": "a processor", "is_virtual": true, "product": null, "cores": 2, "memory_kib": 16777216,
-            "kernel": "Linux 6.1 x86_64", "before": load, "during": load, "after": null
+            "kernel": "Linux 6.1 x86_64", "scheduling": "real_time", "before": load, "during": load, "after": null
         },
         "prices": { "date": "2026-11-01", "source": "s", "endpoints": [null, null] }
     });

@@ -19,12 +19,24 @@ pub struct Machine {
     pub memory_kib: Option<u64>,
     /// Kernel name, release and architecture.
     pub kernel: String,
+    /// How the system scheduled the threads of the load generator that calls depend on.
+    pub scheduling: Scheduling,
     /// How busy it was before the run.
     pub before: Option<Load>,
     /// How busy it was during the run; null of a run that was killed.
     pub during: Option<Load>,
     /// How busy it was after the run; null of a run that was killed.
     pub after: Option<Load>,
+}
+
+/// How the system schedules threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheduling {
+    /// Fairly, among all threads of the machine: one that is woken may have to wait for another that computes.
+    Normal,
+    /// Before all threads that are scheduled normally.
+    RealTime,
 }
 
 /// How busy a machine was for some time, in percent of all its cores.

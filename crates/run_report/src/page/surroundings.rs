@@ -1,7 +1,7 @@
 //! What was called, and what its numbers depend on.
 
 use run_record::RunInfo;
-use run_record::run_info::{EndpointInfo, FunctionInfo, Load, Machine};
+use run_record::run_info::{EndpointInfo, FunctionInfo, Load, Machine, Scheduling};
 
 use super::table::Table;
 use super::words::{UNKNOWN, known};
@@ -63,9 +63,16 @@ fn version(function: &FunctionInfo) -> String {
     if parts.is_empty() { UNKNOWN.to_owned() } else { parts.join(", ") }
 }
 
+fn schedule(scheduling: Scheduling) -> &'static str {
+    match scheduling {
+        Scheduling::Normal => "normal",
+        Scheduling::RealTime => "real-time",
+    }
+}
+
 /// The machine of the load generator, and how it was built.
 pub(crate) fn machine(info: &RunInfo) -> Table {
-    let Machine { cpu, is_virtual, product, cores, memory_kib, kernel, before, during, after } =
+    let Machine { cpu, is_virtual, product, cores, memory_kib, kernel, scheduling, before, during, after } =
         &info.machine;
     let memory = memory_kib.map(|kib| format!("{:.1} GiB", kib as f64 / 1024.0 / 1024.0));
     let mut rows = vec![
@@ -78,6 +85,7 @@ pub(crate) fn machine(info: &RunInfo) -> Table {
         ],
         ["made by".to_owned(), known(product.clone())],
         ["kernel".to_owned(), kernel.clone()],
+        ["scheduling of the load generator".to_owned(), schedule(*scheduling).to_owned()],
         ["busy before the run".to_owned(), load(before.as_ref())],
         ["busy during the run".to_owned(), load(during.as_ref())],
         ["busy after the run".to_owned(), load(after.as_ref())],
