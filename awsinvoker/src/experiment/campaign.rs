@@ -127,7 +127,7 @@ pub(super) fn within(until: Until, comparison: &Comparison) -> Option<f64> {
 fn figure(figures: &[Figure], statistic: Statistic) -> Option<&Figure> {
     let of = |scope| {
         figures.iter().find(|figure| {
-            figure.scope == scope && figure.measure == Measure::Response && figure.statistic == statistic
+            figure.scope == scope && figure.measure == Measure::RESPONSE && figure.statistic == statistic
         })
     };
     let is_told = |figure: &&Figure| figure.baseline.is_some() && figure.candidate.is_some();

@@ -56,7 +56,7 @@ fn one_run_is_compared_in_every_form() {
     assert_eq!((contrast.baseline.label.as_str(), contrast.candidate.label.as_str()), ("quick", "slow"));
     assert_eq!((contrast.baseline.requests, contrast.candidate.requests), (100, 100));
     let p50 = contrast.figures.iter().find(|figure| {
-        (figure.scope, figure.measure, figure.statistic) == (Scope::All, Measure::Response, Statistic::P50)
+        (figure.scope, figure.measure, figure.statistic) == (Scope::All, Measure::RESPONSE, Statistic::P50)
     });
     assert_eq!(p50.unwrap().claim, Claim::BaselineFaster, "{p50:?}");
     assert!(!comparison.notes.contains(&Note::FixedOrder), "of two, each follows the other");
