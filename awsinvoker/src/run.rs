@@ -192,7 +192,8 @@ async fn prepare(
 /// What is known of the clock. A server is asked only if several load generators have to agree on the time.
 async fn clock_info(config: &Config, platform: &Platform) -> ClockInfo {
     let Config { plan, start_at, .. } = config;
-    let is_one_of_several = start_at.is_some() || matches!(plan.workload.schedule(), Some(Schedule::Part(_)));
+    let is_one_of_several =
+        start_at.is_some() || matches!(plan.workload.schedule(), Some(Schedule::Shard(_)));
     let server = if is_one_of_several { platform.server_clock().await } else { None };
     let start_at = start_at.map(wall_clock::rfc3339);
     ClockInfo { start_at, late_ns: None, time_service: time_service::ask().await, server }

@@ -37,9 +37,9 @@ pub(super) fn comparison(plan: &ExperimentPlan, folder: &Path) -> Result<Compari
 /// What the calls of the runs that count cost.
 pub(super) fn costs(folder: &Folder) -> Costs {
     let mut costs = Costs::default();
-    for part in folder.experiment.used_parts() {
+    for run in folder.experiment.used_runs() {
         // A run that was killed has no summary.
-        if let Ok(summary) = folder.part(&part.folder).read_summary() {
+        if let Ok(summary) = folder.run_dir(&run.folder).read_summary() {
             costs.add(&summary);
         }
     }
