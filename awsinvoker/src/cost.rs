@@ -29,7 +29,7 @@ pub struct CostLimit {
 
 /// What a run costs at most.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Estimate {
+pub(crate) struct ExpectedCost {
     /// US dollars.
     pub(crate) usd: f64,
     /// Its calls.
@@ -125,7 +125,7 @@ pub(crate) fn check(
     platform: &Description,
     has_preflight: bool,
 ) -> Result<(), CostError> {
-    let Estimate { usd, calls } = estimate(limit.expected_s, plan, prices, platform, has_preflight)?;
+    let ExpectedCost { usd, calls } = estimate(limit.expected_s, plan, prices, platform, has_preflight)?;
     if usd <= limit.usd {
         return Ok(());
     }
@@ -155,7 +155,7 @@ pub(crate) fn estimate(
     prices: &Prices,
     platform: &Description,
     has_preflight: bool,
-) -> Result<Estimate, CostError> {
+) -> Result<ExpectedCost, CostError> {
     let mut calls = calls(plan).ok_or(CostError::ClosedLoop)?;
     if has_preflight {
         calls.iter_mut().for_each(|calls| *calls = calls.saturating_add(1));
@@ -174,7 +174,7 @@ pub(crate) fn estimate(
         let usd = usd.map_err(|(reason, advice)| CostError::Unknown { endpoint: name(), reason, advice })?;
         estimated_usd += usd * *calls as f64;
     }
-    Ok(Estimate { usd: estimated_usd, calls: calls.iter().sum() })
+    Ok(ExpectedCost { usd: estimated_usd, calls: calls.iter().sum() })
 }
 
 /// How often each endpoint is called at most, with the warm-up; `None` for a closed loop, which has no number of calls, and

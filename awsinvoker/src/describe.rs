@@ -129,18 +129,18 @@ fn describe_schedule(configuration: &mut Configuration, whole: &Schedule) {
             configuration.schedule = Some(recording.file.clone());
             configuration.arrivals = recording.arrivals;
         }
-        Schedule::Part(part) => describe_schedule(configuration, part.whole()),
+        Schedule::Shard(sharded) => describe_schedule(configuration, sharded.whole()),
     }
 }
 
 /// Which part of a common load the schedule is.
 fn shard(schedule: &Schedule) -> Option<ShardInfo> {
-    let Schedule::Part(part) = schedule else { return None };
+    let Schedule::Shard(sharded) = schedule else { return None };
     Some(ShardInfo {
-        index: part.shard.index(),
-        total: part.shard.total(),
-        rps_together: part.whole().target_rps(),
-        requests_together: part.whole().expected(),
+        index: sharded.shard.index(),
+        total: sharded.shard.total(),
+        rps_together: sharded.whole().target_rps(),
+        requests_together: sharded.whole().expected(),
     })
 }
 

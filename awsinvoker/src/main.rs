@@ -3,12 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use awsinvoker::cli::{Args, Command, CompareArgs, ExperimentArgs, MergeArgs, ReportArgs};
 use awsinvoker::platform::{self, Programs};
 use awsinvoker::{
-    CompareError, Config, ConfigError, Ending, Experiment, ExperimentError, MergeError, ReportError,
-    RunError, Threads, env_vars, logging, scheduling,
+    CompareError, Config, Ending, Error, Experiment, ReportError, Threads, env_vars, logging, scheduling,
 };
 
 const EXIT_FAILED: u8 = 1;
@@ -41,14 +39,14 @@ fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the last word of a command")]
             {
-                eprintln!("error: {}", message(&error));
+                eprintln!("error: {error}");
             }
-            ExitCode::from(if is_usage(&error) { EXIT_USAGE } else { EXIT_FAILED })
+            ExitCode::from(if error.is_usage() { EXIT_USAGE } else { EXIT_FAILED })
         }
     }
 }
 
-fn run(args: &Args) -> anyhow::Result<Ending> {
+fn run(args: &Args) -> Result<Ending, Error> {
     let config = Config::resolve(args, &programs()?)?;
     for key in &config.plan.endpoints.unknown_keys {
         tracing::warn!("--endpoints-file: the key `{key}` means nothing here and is ignored");
@@ -62,7 +60,7 @@ fn run(args: &Args) -> anyhow::Result<Ending> {
     Ok(runtime.block_on(awsinvoker::run(&config, &command_line, &mut io::stdout()))?)
 }
 
-fn experiment(args: &ExperimentArgs) -> anyhow::Result<Ending> {
+fn experiment(args: &ExperimentArgs) -> Result<Ending, Error> {
     let programs = programs()?;
     let experiment = Experiment::prepare(args, &programs)?;
     let runtime = runtime(experiment.threads())?;
@@ -72,20 +70,20 @@ fn experiment(args: &ExperimentArgs) -> anyhow::Result<Ending> {
     })?)
 }
 
-fn programs() -> anyhow::Result<Programs> {
-    let executable = std::env::current_exe().context("cannot find this executable")?;
+fn programs() -> Result<Programs, Error> {
+    let executable = std::env::current_exe().map_err(Error::Executable)?;
     Ok(Programs::new(&executable, env_vars::path().as_deref()))
 }
 
-fn runtime(threads: Threads) -> anyhow::Result<tokio::runtime::Runtime> {
+fn runtime(threads: Threads) -> Result<tokio::runtime::Runtime, Error> {
     let Threads { workers, scheduling } = threads;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(workers.into()).on_thread_start(move || scheduling::apply(scheduling));
-    builder.enable_all().build().context("cannot start the runtime")
+    builder.enable_all().build().map_err(Error::Runtime)
 }
 
 /// Complete or not, the report is what was asked for.
-fn report(args: &ReportArgs) -> anyhow::Result<Ending> {
+fn report(args: &ReportArgs) -> Result<Ending, Error> {
     match awsinvoker::report(args, &mut io::stdout()) {
         // Whoever reads it, as `head` does, has seen enough.
         Err(ReportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -95,39 +93,16 @@ fn report(args: &ReportArgs) -> anyhow::Result<Ending> {
 }
 
 /// A merged run ends as if it had been made by one load generator.
-fn merge(args: &MergeArgs) -> anyhow::Result<Ending> {
+fn merge(args: &MergeArgs) -> Result<Ending, Error> {
     Ok(awsinvoker::merge(&args.folders, &args.out, &mut io::stdout())?)
 }
 
 /// Complete or not, and whatever it says: an invalid comparison has an exit code of its own.
-fn compare(args: &CompareArgs) -> anyhow::Result<Ending> {
+fn compare(args: &CompareArgs) -> Result<Ending, Error> {
     match awsinvoker::compare_and_write(args, &mut io::stdout()) {
         Err(CompareError::Stdout(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Ending::Complete),
         Ok(true) => Ok(Ending::Complete),
         Ok(false) => Ok(Ending::Invalid),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Whether what was asked for is wrong, so that nothing was measured.
-fn is_usage(error: &anyhow::Error) -> bool {
-    let is_refused = matches!(error.downcast_ref(), Some(RunError::NotAlike(_)));
-    let is_wrong = error.downcast_ref().is_some_and(CompareError::is_usage)
-        || error.downcast_ref().is_some_and(ExperimentError::is_usage);
-    is_refused || is_wrong || error.is::<ConfigError>()
-}
-
-/// The message with its cause, once: the library's own errors name their causes themselves.
-fn message(error: &anyhow::Error) -> String {
-    if error.is::<ConfigError>()
-        || error.is::<RunError>()
-        || error.is::<ReportError>()
-        || error.is::<MergeError>()
-        || error.is::<CompareError>()
-        || error.is::<ExperimentError>()
-    {
-        error.to_string()
-    } else {
-        format!("{error:#}")
     }
 }

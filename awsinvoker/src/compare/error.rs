@@ -28,8 +28,8 @@ pub enum CompareError {
     WindowOfExperiment,
     #[error("{}: an experiment is compared alone; leave out the other folders", .0.display())]
     NotAlone(PathBuf),
-    #[error("{}: no part of the experiment has a complete window; let the experiment go on", .0.display())]
-    NoPart(PathBuf),
+    #[error("{}: no run of the experiment has a complete window; let the experiment go on", .0.display())]
+    NoRun(PathBuf),
     #[error(
         "{}: the run has no complete window: its load lasted {lasted_s} s, and a window is {window_s} s; make the run longer, \
          or use a shorter --window", folder.display()
@@ -87,7 +87,7 @@ pub enum ChoiceError {
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     #[error(
-        "{folder}: the endpoint {endpoint} has another payload or function than in an earlier part; leave out one of them"
+        "{folder}: the endpoint {endpoint} has another payload or function than in an earlier run; leave out one of them"
     )]
     OtherEndpoint { folder: String, endpoint: String },
 }

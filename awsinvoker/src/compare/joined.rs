@@ -7,7 +7,7 @@ use run_record::comparison::Design;
 use run_record::run_info::{Configuration, EndpointInfo};
 
 use super::error::{CompareError, JoinError};
-use super::parts::{Part, Parts};
+use super::runs::{ComparedRun, ComparedRuns};
 
 /// One configuration for all runs.
 #[derive(Debug)]
@@ -21,14 +21,14 @@ pub(super) struct Joined {
 impl Joined {
     /// Endpoints of one system with the same name are one endpoint, unless the runs are separate. The endpoints are in the
     /// order of the systems of an experiment, whatever the order was in which these were loaded.
-    pub(super) fn new(parts: &Parts) -> Result<Self, CompareError> {
-        let first = parts.parts.first().ok_or(CompareError::NoFolder)?;
+    pub(super) fn new(compared: &ComparedRuns) -> Result<Self, CompareError> {
+        let first = compared.runs.first().ok_or(CompareError::NoFolder)?;
         let mut joined = Self::without_endpoints(first.run_dir.read_info()?.configuration);
-        for part in &parts.parts {
-            let configuration = part.run_dir.read_info()?.configuration;
-            joined.add(part, &configuration, parts.design == Design::SeparateRuns)?;
+        for run in &compared.runs {
+            let configuration = run.run_dir.read_info()?.configuration;
+            joined.add(run, &configuration, compared.design == Design::SeparateRuns)?;
         }
-        joined.order(&parts.systems);
+        joined.order(&compared.systems);
         Ok(joined)
     }
 
@@ -40,15 +40,15 @@ impl Joined {
     }
 
     /// Adds what a run loaded. Only of endpoints that are new are targets and functions added.
-    fn add(&mut self, part: &Part, other: &Configuration, is_separate: bool) -> Result<(), JoinError> {
+    fn add(&mut self, run: &ComparedRun, other: &Configuration, is_separate: bool) -> Result<(), JoinError> {
         let (known, first_target) = (self.configuration.endpoints.len(), self.configuration.targets.len());
         let mut indexes = Vec::new();
         for endpoint in &other.endpoints {
             let mut endpoint = EndpointInfo { target: endpoint.target + first_target, ..endpoint.clone() };
             if is_separate {
-                endpoint.system = system_of_run(part, other, &endpoint);
+                endpoint.system = system_of_run(run, other, &endpoint);
             }
-            indexes.push(self.index(part, endpoint)?);
+            indexes.push(self.index(run, endpoint)?);
         }
         self.endpoints.push(indexes);
         if self.configuration.endpoints.len() > known {
@@ -62,7 +62,7 @@ impl Joined {
     }
 
     /// The index of an endpoint, which is added if it is new.
-    fn index(&mut self, part: &Part, endpoint: EndpointInfo) -> Result<usize, JoinError> {
+    fn index(&mut self, run: &ComparedRun, endpoint: EndpointInfo) -> Result<usize, JoinError> {
         let endpoints = &mut self.configuration.endpoints;
         let is_known = |it: &EndpointInfo| it.system == endpoint.system && it.name == endpoint.name;
         let Some(index) = endpoints.iter().position(is_known) else {
@@ -73,7 +73,7 @@ impl Joined {
         if work(&endpoints[index]) == work(&endpoint) {
             return Ok(index);
         }
-        Err(JoinError::OtherEndpoint { folder: part.name(), endpoint: endpoint.name })
+        Err(JoinError::OtherEndpoint { folder: run.name(), endpoint: endpoint.name })
     }
 
     /// Brings the endpoints into the order of these systems. Others come after them.
@@ -92,7 +92,7 @@ impl Joined {
 }
 
 /// Systems of separate runs are told apart by their folders.
-fn system_of_run(part: &Part, configuration: &Configuration, endpoint: &EndpointInfo) -> String {
+fn system_of_run(run: &ComparedRun, configuration: &Configuration, endpoint: &EndpointInfo) -> String {
     let is_only = configuration.endpoints.iter().all(|other| other.system == endpoint.system);
-    if is_only { part.name() } else { format!("{} of {}", endpoint.system, part.name()) }
+    if is_only { run.name() } else { format!("{} of {}", endpoint.system, run.name()) }
 }

@@ -3,7 +3,7 @@
 mod choice;
 mod error;
 mod joined;
-mod parts;
+mod runs;
 mod side;
 
 use std::io::Write;
@@ -21,7 +21,7 @@ use crate::plan::duration_ns;
 use choice::Choice;
 pub use error::CompareError;
 use joined::Joined;
-use parts::{Part, Parts};
+use runs::{ComparedRun, ComparedRuns};
 use side::Reader;
 
 /// What is asked of a comparison.
@@ -63,32 +63,32 @@ impl CompareOptions {
 /// # Errors
 /// A folder cannot be read, or nothing in it can be compared.
 pub fn compare(folders: &[PathBuf], options: &CompareOptions) -> Result<Comparison, CompareError> {
-    let parts = Parts::open(folders, options.window_ns)?;
-    let joined = Joined::new(&parts)?;
+    let compared = ComparedRuns::open(folders, options.window_ns)?;
+    let joined = Joined::new(&compared)?;
     let names = [options.baseline.as_deref(), options.candidate.as_deref()];
     let choice = Choice::new(&joined.configuration, names)?;
     let pairings = pairings(&joined.configuration, &choice);
-    refuse_unlike(&parts, &pairings, options)?;
+    refuse_unlike(&compared, &pairings, options)?;
     let mut reader = Reader::new(&joined, &choice);
-    let (mut runs, mut reasons, mut left_out_s) = (Vec::new(), separate(&parts), 0.0);
+    let (mut runs, mut reasons, mut left_out_s) = (Vec::new(), separate(&compared), 0.0);
     let mut windows = 0;
-    for (index, part) in parts.parts.iter().enumerate() {
-        let read = reader.read(&parts, index)?;
-        windows = windows.max(part.first_window + read.windows);
+    for (index, run) in compared.runs.iter().enumerate() {
+        let read = reader.read(&compared, index)?;
+        windows = windows.max(run.first_window + read.windows);
         left_out_s += read.left_out_s;
-        reasons.extend(read.reasons.iter().map(|reason| of_run(&parts, part, reason)));
+        reasons.extend(read.reasons.iter().map(|reason| of_run(&compared, run, reason)));
         runs.push(read.source);
     }
     Ok(run_report::compare::compare(Input {
-        design: parts.design,
+        design: compared.design,
         runs,
         reasons,
-        window_s: parts.window_ns.map(run_record::units::s),
+        window_s: compared.window_ns.map(run_record::units::s),
         windows,
         left_out_s,
-        margin: options.margin.or(parts.margin).unwrap_or(DEFAULT_MARGIN),
+        margin: options.margin.or(compared.margin).unwrap_or(DEFAULT_MARGIN),
         headline: headline(&joined.configuration),
-        notes: notes(&parts, &joined, &choice),
+        notes: notes(&compared, &joined, &choice),
         sides: reader.sides,
         pairings,
     }))
@@ -143,8 +143,12 @@ fn pairings(configuration: &Configuration, choice: &Choice) -> Vec<Pairing> {
 
 /// A run that loads all systems was refused if they were unlike, unless that was allowed. The runs of an experiment that load
 /// one system each could not be.
-fn refuse_unlike(parts: &Parts, pairings: &[Pairing], options: &CompareOptions) -> Result<(), CompareError> {
-    if parts.design != Design::Interleaved || options.allows_unlike {
+fn refuse_unlike(
+    compared: &ComparedRuns,
+    pairings: &[Pairing],
+    options: &CompareOptions,
+) -> Result<(), CompareError> {
+    if compared.design != Design::Interleaved || options.allows_unlike {
         return Ok(());
     }
     let warnings = pairings.iter().flat_map(|pairing| &pairing.notes).filter_map(|note| match note {
@@ -158,14 +162,14 @@ fn refuse_unlike(parts: &Parts, pairings: &[Pairing], options: &CompareOptions) 
 }
 
 /// Why separate runs are no valid comparison.
-fn separate(parts: &Parts) -> Vec<String> {
+fn separate(compared: &ComparedRuns) -> Vec<String> {
     let reason = "the runs are separate, so there are no intervals of ratios: separate runs call identical systems different in \
                   up to 92 % of the cases; load all systems in one run";
-    (parts.design == Design::SeparateRuns).then(|| reason.to_owned()).into_iter().collect()
+    (compared.design == Design::SeparateRuns).then(|| reason.to_owned()).into_iter().collect()
 }
 
-fn of_run(parts: &Parts, part: &Part, reason: &str) -> String {
-    if parts.parts.len() == 1 { reason.to_owned() } else { format!("{}: {reason}", part.name()) }
+fn of_run(compared: &ComparedRuns, run: &ComparedRun, reason: &str) -> String {
+    if compared.runs.len() == 1 { reason.to_owned() } else { format!("{}: {reason}", run.name()) }
 }
 
 /// Of which requests sentences are. Cold starts that the run itself caused are not those of a system.
@@ -178,13 +182,13 @@ fn headline(configuration: &Configuration) -> Scope {
 }
 
 /// What limits the whole result.
-fn notes(parts: &Parts, joined: &Joined, choice: &Choice) -> Vec<Note> {
+fn notes(compared: &ComparedRuns, joined: &Joined, choice: &Choice) -> Vec<Note> {
     let configuration = &joined.configuration;
-    let mut notes: Vec<Note> = parts.left_out.clone();
+    let mut notes: Vec<Note> = compared.left_out.clone();
     if configuration.load == LoadKind::Closed {
         notes.push(Note::ClosedLoop);
     }
-    if parts.ends_by_width {
+    if compared.ends_by_width {
         notes.push(Note::EndsByWidth);
     }
     if configuration.schedule.is_some() {

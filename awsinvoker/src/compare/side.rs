@@ -9,7 +9,7 @@ use run_report::compare::{Collected, MAX_WINDOWS, Side};
 use super::choice::Choice;
 use super::error::CompareError;
 use super::joined::Joined;
-use super::parts::Parts;
+use super::runs::ComparedRuns;
 use crate::reading;
 
 /// Reads runs, one after the other.
@@ -53,11 +53,11 @@ impl Reader {
     }
 
     /// Reads the run of this index, whose samples go to the sides.
-    pub(super) fn read(&mut self, parts: &Parts, index: usize) -> Result<Read, CompareError> {
-        let part = &parts.parts[index];
+    pub(super) fn read(&mut self, compared: &ComparedRuns, index: usize) -> Result<Read, CompareError> {
+        let run = &compared.runs[index];
         let Self { sides, sides_of_endpoints } = self;
         let of_endpoint = &sides_of_endpoints[index];
-        let info = part.run_dir.read_info()?;
+        let info = run.run_dir.read_info()?;
         let configuration = &info.configuration;
         for (endpoint, side) in configuration.endpoints.iter().zip(of_endpoint) {
             if let Some(side) = side
@@ -66,26 +66,26 @@ impl Reader {
                 sides[*side].samples.begin_run();
             }
         }
-        let window_ns = parts.window_ns.unwrap_or(u64::MAX).max(1);
-        let most = part.windows.unwrap_or(MAX_WINDOWS);
-        let reading = reading::read(&part.run_dir, &info, &mut |sample| {
+        let window_ns = compared.window_ns.unwrap_or(u64::MAX).max(1);
+        let most = run.windows.unwrap_or(MAX_WINDOWS);
+        let reading = reading::read(&run.run_dir, &info, &mut |sample| {
             let window = usize::try_from(sample.arrival.intended_ns / window_ns).unwrap_or(usize::MAX);
             if let Some(Some(side)) = of_endpoint.get(sample.arrival.endpoint).copied()
                 && window < most
             {
-                sides[side].samples.record(part.first_window + window, sample);
+                sides[side].samples.record(run.first_window + window, sample);
             }
         })?;
-        let windows = self.complete(parts, index, reading.window_ns)?;
+        let windows = self.complete(compared, index, reading.window_ns)?;
         // Of each window that counts, all requests are known.
-        let is_counted = part.windows.is_some();
+        let is_counted = run.windows.is_some();
         let counts = |reason: &&Reason| !(is_counted && matches!(reason, Reason::Incomplete { .. }));
         let reasons: Vec<_> = reading.summary.verdict.reasons.iter().filter(counts).collect();
         let used_ns = window_ns.saturating_mul(windows as u64).min(reading.window_ns);
         Ok(Read {
             reasons: reasons.iter().map(ToString::to_string).collect(),
             source: Source {
-                folder: part.name(),
+                folder: run.name(),
                 start: info.start,
                 requests: reading.summary.issued,
                 valid: reasons.is_empty(),
@@ -98,16 +98,21 @@ impl Reader {
     }
 
     /// How many windows of a run are complete. What comes after them is left out.
-    fn complete(&mut self, parts: &Parts, index: usize, lasted_ns: u64) -> Result<usize, CompareError> {
-        let part = &parts.parts[index];
-        let (None, Some(window_ns)) = (part.windows, parts.window_ns) else {
-            return Ok(part.windows.unwrap_or(1));
+    fn complete(
+        &mut self,
+        compared: &ComparedRuns,
+        index: usize,
+        lasted_ns: u64,
+    ) -> Result<usize, CompareError> {
+        let run = &compared.runs[index];
+        let (None, Some(window_ns)) = (run.windows, compared.window_ns) else {
+            return Ok(run.windows.unwrap_or(1));
         };
         let windows = lasted_ns / window_ns.max(1);
         let windows = match usize::try_from(windows) {
-            Ok(0) if parts.design != Design::SeparateRuns => {
+            Ok(0) if compared.design != Design::SeparateRuns => {
                 let (lasted_s, window_s) = (units::s(lasted_ns), units::s(window_ns));
-                let folder = part.run_dir.path().to_owned();
+                let folder = run.run_dir.path().to_owned();
                 return Err(CompareError::NoWindow { folder, lasted_s, window_s });
             }
             // Separate runs have no pairs of windows, so a short one is a single window.
@@ -116,7 +121,7 @@ impl Reader {
             _ => return Err(CompareError::ManyWindows { windows }),
         };
         for side in self.sides_of_endpoints[index].iter().flatten() {
-            self.sides[*side].samples.truncate(part.first_window + windows);
+            self.sides[*side].samples.truncate(run.first_window + windows);
         }
         Ok(windows)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use run_record::comparison::{Comparison, Figure, Measure, Scope, Statistic, Value};
 use run_record::cost::CostSummary;
-use run_record::experiment::Part;
+use run_record::experiment::Run;
 use run_record::run_dir::RunDir;
 use run_record::units;
 
@@ -48,11 +48,11 @@ pub(super) enum Over {
 
 impl Progress {
     /// Adds the runs that are over and were not added before. Those that are discarded have cost as much as others.
-    pub(super) fn add(&mut self, parts: &[Part], mut run_dir: impl FnMut(&Part) -> RunDir) {
-        for part in parts.iter().skip(self.counted) {
-            self.spent.add(&run_dir(part));
+    pub(super) fn add(&mut self, runs: &[Run], mut run_dir: impl FnMut(&Run) -> RunDir) {
+        for run in runs.iter().skip(self.counted) {
+            self.spent.add(&run_dir(run));
         }
-        self.counted = parts.len();
+        self.counted = runs.len();
     }
 
     /// Whether so many runs that count are enough more than the last time to look at what is known: to look reads all of them.
@@ -127,7 +127,7 @@ pub(super) fn within(until: Until, comparison: &Comparison) -> Option<f64> {
 fn figure(figures: &[Figure], statistic: Statistic) -> Option<&Figure> {
     let of = |scope| {
         figures.iter().find(|figure| {
-            figure.scope == scope && figure.measure == Measure::Response && figure.statistic == statistic
+            figure.scope == scope && figure.measure == Measure::RESPONSE && figure.statistic == statistic
         })
     };
     let is_told = |figure: &&Figure| figure.baseline.is_some() && figure.candidate.is_some();
@@ -155,7 +155,7 @@ impl fmt::Display for Over {
 mod tests {
     use std::path::Path;
 
-    use run_record::experiment::PartState;
+    use run_record::experiment::RunState;
 
     use super::super::made_up::{comparison, figure};
     use super::*;
@@ -206,18 +206,18 @@ mod tests {
 
     #[test]
     fn discarded_runs_are_paid_for_and_each_is_looked_at_once() {
-        let part = |folder: &str, state| Part {
+        let run = |folder: &str, state| Run {
             folder: folder.to_owned(),
             system: None,
             pair: None,
             windows: Some(1),
             state,
         };
-        let parts = ["1", "2", "3"].map(|folder| part(folder, PartState::Discarded));
+        let runs = ["1", "2", "3"].map(|folder| run(folder, RunState::Discarded));
         let (mut progress, mut seen) = (Progress::default(), Vec::new());
         for made in [2, 2, 3] {
-            progress.add(&parts[..made], |part| {
-                seen.push(part.folder.clone());
+            progress.add(&runs[..made], |run| {
+                seen.push(run.folder.clone());
                 RunDir::open(Path::new("/nothing/is/here"))
             });
         }

@@ -1,17 +1,17 @@
 //! How an experiment and its runs end.
 
-use run_record::experiment::PartState;
+use run_record::experiment::RunState;
 
 use super::error::ExperimentError;
 use crate::run::Ending;
 
 /// The state of a run that ended so.
-pub(super) fn state(ending: Ending) -> PartState {
+pub(super) fn state(ending: Ending) -> RunState {
     match ending {
-        Ending::Complete | Ending::Invalid | Ending::ThresholdBroken => PartState::Complete,
-        Ending::Interrupted(_) => PartState::Interrupted,
+        Ending::Complete | Ending::Invalid | Ending::ThresholdBroken => RunState::Complete,
+        Ending::Interrupted(_) => RunState::Interrupted,
         // A system that answers nothing is not measured.
-        Ending::NothingSucceeded => PartState::Discarded,
+        Ending::NothingSucceeded => RunState::Discarded,
     }
 }
 

@@ -70,7 +70,7 @@ impl ExperimentError {
     /// Whether the command line, the plan or the folder is wrong, so that nothing was measured.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Run(error) => matches!(error, RunError::NotAlike(_)),
+            Self::Run(error) => error.is_usage(),
             Self::AndLeft { first, .. } => first.is_usage(),
             Self::Compare { .. }
             | Self::NoWindow { .. }

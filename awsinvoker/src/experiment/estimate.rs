@@ -3,14 +3,14 @@
 use std::fmt;
 
 use run_record::comparison::{Comparison, Statistic};
-use run_record::experiment::{Mode, Part};
+use run_record::experiment::{Mode, Run};
 use run_record::percentile_interval::MIN_BLOCKS;
 use run_record::spread::widening;
 use run_record::units::{self, counted};
 
 use super::outcome;
-use super::parts::{self, NextPart};
 use super::plan::ExperimentPlan;
+use super::run_order::{self, NextRun};
 use crate::config::Config;
 use crate::cost;
 use crate::plan::Workload;
@@ -25,7 +25,7 @@ const TYPICAL_PAIRS: u32 = 13;
 
 /// What is still to be made.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Estimate {
+pub(super) struct PlanEstimate {
     runs: u64,
     /// Without the start of what is measured, and without waiting for last answers. Absent if that is not known: cold calls
     /// take as long as it takes to make functions cold.
@@ -53,22 +53,22 @@ pub(super) struct Widths {
 /// One kind of run, and how often it is made.
 #[derive(Debug)]
 pub(super) struct Kind {
-    pub(super) part: NextPart,
+    pub(super) run: NextRun,
     pub(super) count: u64,
 }
 
 /// The runs that are missing, those of one system together.
-pub(super) fn missing(plan: &ExperimentPlan, made: &[Part]) -> Vec<Kind> {
-    let missing = plan.pairs.saturating_sub(parts::done(plan, made));
+pub(super) fn missing(plan: &ExperimentPlan, made: &[Run]) -> Vec<Kind> {
+    let missing = plan.pairs.saturating_sub(run_order::done(plan, made));
     if missing == 0 {
         return Vec::new();
     }
-    let part = |system, windows| NextPart { index: 0, system, pair: None, windows };
+    let run = |system, windows| NextRun { index: 0, system, pair: None, windows };
     match plan.mode {
-        Mode::RoundRobin => vec![Kind { part: part(None, missing), count: 1 }],
-        Mode::Cold => vec![Kind { part: part(None, 1), count: missing.into() }],
+        Mode::RoundRobin => vec![Kind { run: run(None, missing), count: 1 }],
+        Mode::Cold => vec![Kind { run: run(None, 1), count: missing.into() }],
         Mode::Interleaved => {
-            let kind = |system: &String| Kind { part: part(Some(system.clone()), 1), count: missing.into() };
+            let kind = |system: &String| Kind { run: run(Some(system.clone()), 1), count: missing.into() };
             plan.systems.iter().map(kind).collect()
         }
     }
@@ -100,7 +100,7 @@ fn typical(mode: Mode) -> Option<f64> {
     }
 }
 
-impl Estimate {
+impl PlanEstimate {
     /// Adds up runs of these kinds.
     pub(super) async fn new(kinds: &[(u64, Config)], widths: Widths) -> Self {
         let cost = "nothing on AWS".to_owned();
@@ -187,7 +187,7 @@ fn basis(kinds: &[(u64, Config)]) -> String {
     cost::basis(expected_s)
 }
 
-impl fmt::Display for Estimate {
+impl fmt::Display for PlanEstimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, seconds, requests, before, cost, widths } = self;
         let runs = counted(*runs, "run");

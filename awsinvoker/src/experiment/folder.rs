@@ -1,10 +1,10 @@
-//! The folder of an experiment: its plan, its list of parts, and what its runs read.
+//! The folder of an experiment: its plan, its list of runs, and what its runs read.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use run_record::experiment::{self, Experiment, Part};
+use run_record::experiment::{self, Experiment, Run};
 use run_record::format::json;
 use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
 use run_record::units;
@@ -80,7 +80,7 @@ impl Folder {
         self.run_dir.path()
     }
 
-    /// Writes the list of parts as it is now.
+    /// Writes the list of runs as it is now.
     pub(super) fn write(&self) -> Result<(), ExperimentError> {
         Ok(self.run_dir.write(EXPERIMENT_JSON, &json::write(&self.experiment)?)?)
     }
@@ -90,15 +90,15 @@ impl Folder {
         Ok(self.run_dir.write(name, content)?)
     }
 
-    /// Whether a part makes the comparison invalid. One that was interrupted lacks requests, but not of its complete windows.
-    pub(super) fn is_invalid(&self, part: &Part) -> bool {
+    /// Whether a run makes the comparison invalid. One that was interrupted lacks requests, but not of its complete windows.
+    pub(super) fn is_invalid(&self, run: &Run) -> bool {
         let counts = |reason: &Reason| !matches!(reason, Reason::Incomplete { .. });
-        let summary = self.part(&part.folder).read_summary();
-        part.is_used() && summary.is_ok_and(|summary| summary.verdict.reasons.iter().any(counts))
+        let summary = self.run_dir(&run.folder).read_summary();
+        run.is_used() && summary.is_ok_and(|summary| summary.verdict.reasons.iter().any(counts))
     }
 
-    /// The folder of a part.
-    pub(super) fn part(&self, folder: &str) -> RunDir {
+    /// The folder of a run.
+    pub(super) fn run_dir(&self, folder: &str) -> RunDir {
         RunDir::open(&self.path().join(folder))
     }
 }
@@ -136,7 +136,7 @@ pub(super) fn held(
     Ok(Some(experiment))
 }
 
-/// An experiment without parts.
+/// An experiment without runs.
 fn described(plan: &ExperimentPlan, plan_sha256: &str, a_a: bool) -> Experiment {
     Experiment {
         schema: experiment::SCHEMA,
@@ -150,7 +150,7 @@ fn described(plan: &ExperimentPlan, plan_sha256: &str, a_a: bool) -> Experiment 
         a_a,
         plan_sha256: plan_sha256.to_owned(),
         systems: plan.systems.clone(),
-        parts: Vec::new(),
+        runs: Vec::new(),
         false_differences: None,
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn figure(scope: Scope, bounds: Option<[f64; 2]>) -> Figure {
     });
     Figure {
         scope,
-        measure: Measure::Response,
+        measure: Measure::RESPONSE,
         statistic: Statistic::P50,
         baseline: value.clone(),
         candidate: value,

@@ -11,8 +11,8 @@ mod folder;
 #[cfg(test)]
 mod made_up;
 mod outcome;
-mod parts;
 mod plan;
+mod run_order;
 mod runs;
 mod scratch;
 mod sizes;
@@ -24,7 +24,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use run_record::experiment::{Mode, Part, PartState};
+use run_record::experiment::{Mode, Run, RunState};
 use run_record::run_dir::RUN_JSON;
 use run_record::run_info::End;
 use run_record::units::counted;
@@ -41,11 +41,11 @@ use crate::text::sha256;
 use campaign::Progress;
 use ending::{both, severity, state};
 pub use error::ExperimentError;
-use estimate::{Estimate, Widths};
+use estimate::{PlanEstimate, Widths};
 use folder::{Folder, PlanText};
-use parts::NextPart;
 use plan::{ExperimentPlan, MAX_PLAN_BYTES};
 pub use plan::{FieldError, PlanError};
+use run_order::NextRun;
 use runs::{Configured, Runs};
 use scratch::Scratch;
 use sizes::Sizes;
@@ -102,7 +102,7 @@ impl<'a> Experiment<'a> {
         let runs = self.runs();
         runs.write_endpoints_files(scratch.path())?;
         let kinds = estimate::missing(&self.plan, &[]);
-        kinds.iter().map(|kind| runs.configure(&kind.part, scratch.path())).collect()
+        kinds.iter().map(|kind| runs.configure(&kind.run, scratch.path())).collect()
     }
 
     /// Tells what the runs take that are missing. Nothing is written.
@@ -115,18 +115,18 @@ impl<'a> Experiment<'a> {
             Some(folder) => folder::held(folder, &self.text, &runs, self.args.a_a)?,
             None => None,
         };
-        let made = held.map(|experiment| experiment.parts).unwrap_or_default();
+        let made = held.map(|experiment| experiment.runs).unwrap_or_default();
         let scratch = Scratch::new()?;
         runs.write_endpoints_files(scratch.path())?;
         let mut kinds = Vec::new();
         for kind in estimate::missing(&self.plan, &made) {
-            kinds.push((kind.count, runs.configure(&kind.part, scratch.path())?.config));
+            kinds.push((kind.count, runs.configure(&kind.run, scratch.path())?.config));
         }
-        let pairs = parts::done(&self.plan, &made);
+        let pairs = run_order::done(&self.plan, &made);
         let folder = self.args.out.as_ref().filter(|_| pairs > 0);
         let comparison = folder.and_then(|folder| outcome::comparison(&self.plan, folder).ok());
         let widths = Widths::new(&self.plan, comparison.as_ref().map(|comparison| (comparison, pairs)));
-        say(out, &Estimate::new(&kinds, widths).await.to_string());
+        say(out, &PlanEstimate::new(&kinds, widths).await.to_string());
         Ok(Ending::Complete)
     }
 
@@ -144,7 +144,7 @@ impl<'a> Experiment<'a> {
             Ok(left) => left.remove(&folder).await,
             Err(error) => Err(error),
         };
-        if parts::next(&self.plan, &folder.experiment.parts).is_none() {
+        if run_order::next(&self.plan, &folder.experiment.runs).is_none() {
             return both(self.finish(&mut folder, interrupts, out), removed);
         }
         removed?;
@@ -166,8 +166,8 @@ impl<'a> Experiment<'a> {
         if self.plan.cold.as_ref().is_none_or(|cold| cold.max_usd.is_none()) {
             return Ok(());
         }
-        for kind in estimate::missing(&self.plan, &folder.experiment.parts) {
-            let config = self.runs().configure(&kind.part, folder.path())?.config;
+        for kind in estimate::missing(&self.plan, &folder.experiment.runs) {
+            let config = self.runs().configure(&kind.run, folder.path())?.config;
             if let Some(reason) = estimate::unknown_price(&config).await? {
                 return Err(ExperimentError::NoPrice { reason });
             }
@@ -228,12 +228,12 @@ impl<'a> Experiment<'a> {
     }
 
     /// The run that comes next, unless everything is known or spent.
-    fn next(&self, folder: &Folder, progress: &mut Progress, out: &mut dyn Write) -> Option<NextPart> {
-        let next = parts::next(&self.plan, &folder.experiment.parts)?;
+    fn next(&self, folder: &Folder, progress: &mut Progress, out: &mut dyn Write) -> Option<NextRun> {
+        let next = run_order::next(&self.plan, &folder.experiment.runs)?;
         let Some(cold) = &self.plan.cold else { return Some(next) };
-        progress.add(&folder.experiment.parts, |part| folder.part(&part.folder));
+        progress.add(&folder.experiment.runs, |run| folder.run_dir(&run.folder));
         let is_asked =
-            cold.until.is_some() && progress.is_time_to_compare(folder.experiment.used_parts().count());
+            cold.until.is_some() && progress.is_time_to_compare(folder.experiment.used_runs().count());
         // Without a run that counts, there is nothing to compare.
         let comparison = is_asked.then(|| outcome::comparison(&self.plan, folder.path()).ok()).flatten();
         match campaign::over(cold, progress.spent, comparison.as_ref()) {
@@ -247,18 +247,18 @@ impl<'a> Experiment<'a> {
 
     /// Looks at the runs that were made before, and discards what does not count.
     fn look_again(&self, folder: &mut Folder) -> Result<(), ExperimentError> {
-        for at in 0..folder.experiment.parts.len() {
-            let part = &folder.experiment.parts[at];
-            if part.state == PartState::Unfinished {
-                let windows = self.windows(folder, &part.folder, self.plan.pairs);
-                let part = &mut folder.experiment.parts[at];
-                (part.windows, part.state) = (Some(windows), PartState::Interrupted);
+        for at in 0..folder.experiment.runs.len() {
+            let run = &folder.experiment.runs[at];
+            if run.state == RunState::Unfinished {
+                let windows = self.windows(folder, &run.folder, self.plan.pairs);
+                let run = &mut folder.experiment.runs[at];
+                (run.windows, run.state) = (Some(windows), RunState::Interrupted);
             }
-            if folder.is_invalid(&folder.experiment.parts[at]) {
-                folder.experiment.parts[at].state = PartState::Discarded;
+            if folder.is_invalid(&folder.experiment.runs[at]) {
+                folder.experiment.runs[at].state = RunState::Discarded;
             }
         }
-        parts::discard_incomplete(&self.plan, &mut folder.experiment.parts);
+        run_order::discard_incomplete(&self.plan, &mut folder.experiment.runs);
         folder.write()
     }
 
@@ -266,18 +266,18 @@ impl<'a> Experiment<'a> {
     async fn make(
         &self,
         folder: &mut Folder,
-        next: &NextPart,
+        next: &NextRun,
         out: &mut dyn Write,
     ) -> Result<Ending, ExperimentError> {
         let Configured { config, command_line, .. } = self.runs().configure(next, folder.path())?;
-        let name = format!("parts/{}", command_line::part_name(next));
-        std::fs::create_dir_all(folder.path().join("parts"))?;
-        folder.experiment.parts.push(Part {
+        let name = format!("runs/{}", command_line::run_name(next));
+        std::fs::create_dir_all(folder.path().join("runs"))?;
+        folder.experiment.runs.push(Run {
             folder: name.clone(),
             system: next.system.clone(),
             pair: next.pair,
             windows: None,
-            state: PartState::Unfinished,
+            state: RunState::Unfinished,
         });
         folder.write()?;
         // A table for each block of half a minute would hide the comparison.
@@ -287,28 +287,28 @@ impl<'a> Experiment<'a> {
         if !folder.path().join(&name).join(RUN_JSON).exists() {
             // It was not begun, so that there is nothing to look at. What it left is in the way of another with its number.
             if folder.path().join(&name).exists() {
-                discard(folder.experiment.parts.last_mut());
+                discard(folder.experiment.runs.last_mut());
             } else {
-                folder.experiment.parts.pop();
+                folder.experiment.runs.pop();
             }
             folder.write()?;
             return Ok(made?);
         }
         let ending = made?;
         let windows = self.windows(folder, &name, next.windows);
-        if let Some(part) = folder.experiment.parts.last_mut() {
-            (part.windows, part.state) = (Some(windows), state(ending));
+        if let Some(run) = folder.experiment.runs.last_mut() {
+            (run.windows, run.state) = (Some(windows), state(ending));
         }
         folder.write()?;
-        if windows == 0 && state(ending) == PartState::Complete {
+        if windows == 0 && state(ending) == RunState::Complete {
             return Err(ExperimentError::NoWindow { folder: folder.path().join(name) });
         }
         Ok(ending)
     }
 
-    /// How many windows of a part are complete.
-    fn windows(&self, folder: &Folder, part: &str, max: u32) -> u32 {
-        let run_dir = folder.part(part);
+    /// How many windows of a run are complete.
+    fn windows(&self, folder: &Folder, name: &str, max: u32) -> u32 {
+        let run_dir = folder.run_dir(name);
         let Ok(info) = run_dir.read_info() else { return 0 };
         match self.plan.mode {
             Mode::RoundRobin | Mode::Interleaved => {
@@ -322,8 +322,8 @@ impl<'a> Experiment<'a> {
         }
     }
 
-    fn progress(&self, folder: &Folder, next: &NextPart) -> String {
-        let done = parts::done(&self.plan, &folder.experiment.parts);
+    fn progress(&self, folder: &Folder, next: &NextRun) -> String {
+        let done = run_order::done(&self.plan, &folder.experiment.runs);
         let of = next.system.as_ref().map(|system| format!(" ({system})")).unwrap_or_default();
         let pairs = counted(self.plan.pairs.into(), "pair");
         format!("experiment: run {}{of} is over, {done} of {pairs} of windows are complete", next.index + 1)
@@ -360,25 +360,25 @@ impl<'a> Experiment<'a> {
         if let Some(found) = &found {
             say(out, &outcome::false_differences_worded(found));
         }
-        if folder.experiment.used_parts().any(|part| folder.is_invalid(part)) {
+        if folder.experiment.used_runs().any(|run| folder.is_invalid(run)) {
             say(out, &format!("to repeat the runs that are not valid: {}", self.same_command(folder.path())));
         }
         let page = folder.path().join(REPORT_HTML);
         let of_comparison = if comparison.valid { Ending::Complete } else { Ending::Invalid };
         write_experiment_page(folder.path(), comparison, &page)?;
         say(out, &format!("experiment: {}\npage: {}", folder.path().display(), page.display()));
-        let used = folder.experiment.used_parts();
-        let endings = used.filter_map(|part| {
-            let summary = folder.part(&part.folder).read_summary().ok()?;
+        let used = folder.experiment.used_runs();
+        let endings = used.filter_map(|run| {
+            let summary = folder.run_dir(&run.folder).read_summary().ok()?;
             Some(run::ending(&summary))
         });
         Ok(endings.chain([of_comparison]).max_by_key(|ending| severity(*ending)).unwrap_or(of_comparison))
     }
 }
 
-fn discard(part: Option<&mut Part>) {
-    if let Some(part) = part {
-        (part.windows, part.state) = (Some(0), PartState::Discarded);
+fn discard(run: Option<&mut Run>) {
+    if let Some(run) = run {
+        (run.windows, run.state) = (Some(0), RunState::Discarded);
     }
 }
 

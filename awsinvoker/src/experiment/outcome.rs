@@ -37,9 +37,9 @@ pub(super) fn comparison(plan: &ExperimentPlan, folder: &Path) -> Result<Compari
 /// What the calls of the runs that count cost.
 pub(super) fn costs(folder: &Folder) -> Costs {
     let mut costs = Costs::default();
-    for part in folder.experiment.used_parts() {
+    for run in folder.experiment.used_runs() {
         // A run that was killed has no summary.
-        if let Ok(summary) = folder.part(&part.folder).read_summary() {
+        if let Ok(summary) = folder.run_dir(&run.folder).read_summary() {
             costs.add(&summary);
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn write(folder: &Folder, comparison: &Comparison, costs: &Costs) -> 
 /// and the warm requests say much of it again.
 pub(super) fn false_differences(comparison: &Comparison) -> FalseDifferences {
     let counted = |figure: &&Figure| {
-        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
+        let is_view = figure.measure.is_view();
         figure.scope == Scope::All && is_view && figure.claim != Claim::Nothing
     };
     let figures = || comparison.contrasts.iter().flat_map(|contrast| &contrast.figures).filter(counted);
@@ -90,7 +90,7 @@ pub(super) fn false_differences_worded(found: &FalseDifferences) -> String {
 pub(super) fn width(comparison: &Comparison, statistic: Statistic) -> Option<f64> {
     let figures = comparison.contrasts.iter().flat_map(|contrast| &contrast.figures);
     let wanted = figures.filter(|figure| {
-        figure.scope == Scope::All && figure.measure == Measure::Response && figure.statistic == statistic
+        figure.scope == Scope::All && figure.measure == Measure::RESPONSE && figure.statistic == statistic
     });
     let widths = wanted.filter_map(|figure| {
         let ratio = figure.ratio?;
@@ -101,6 +101,8 @@ pub(super) fn width(comparison: &Comparison, statistic: Statistic) -> Option<f64
 
 #[cfg(test)]
 mod tests {
+    use run_record::View;
+    use run_record::budget::Part;
     use run_record::comparison::Interval;
 
     use super::super::made_up::{comparison, figure};
@@ -118,13 +120,13 @@ mod tests {
             (found.intervals, found.differences, false_differences_worded(&found))
         };
         let one = [
-            claim(Scope::All, Measure::Response, Claim::NoDifference),
-            claim(Scope::All, Measure::Service, Claim::CandidateFaster),
-            claim(Scope::All, Measure::Function, Claim::BaselineFaster),
-            claim(Scope::All, Measure::Response, Claim::Nothing),
-            claim(Scope::Warm, Measure::Response, Claim::BaselineFaster),
-            claim(Scope::Cold, Measure::Service, Claim::CandidateFaster),
-            claim(Scope::All, Measure::Lag, Claim::BaselineFaster),
+            claim(Scope::All, Measure::RESPONSE, Claim::NoDifference),
+            claim(Scope::All, Measure::View(View::Service), Claim::CandidateFaster),
+            claim(Scope::All, Measure::View(View::Function), Claim::BaselineFaster),
+            claim(Scope::All, Measure::RESPONSE, Claim::Nothing),
+            claim(Scope::Warm, Measure::RESPONSE, Claim::BaselineFaster),
+            claim(Scope::Cold, Measure::View(View::Service), Claim::CandidateFaster),
+            claim(Scope::All, Measure::Part(Part::Lag), Claim::BaselineFaster),
         ];
         let worded =
             "the system was compared with itself: 2 of 3 intervals differ from 1, 66.7 % (expected: 5 %)";
@@ -156,7 +158,7 @@ mod tests {
         let others = [
             ratio(Statistic::P99, widest),
             Figure { scope: Scope::Warm, ..ratio(Statistic::P50, widest) },
-            Figure { measure: Measure::Service, ..ratio(Statistic::P50, widest) },
+            Figure { measure: Measure::View(View::Service), ..ratio(Statistic::P50, widest) },
             ratio(Statistic::P50, None),
             figure(Scope::All, None),
         ];

@@ -8,8 +8,8 @@ use run_record::names::file_names;
 
 use super::command_line;
 use super::error::ExperimentError;
-use super::parts::NextPart;
 use super::plan::{ExperimentPlan, endpoints_file};
+use super::run_order::NextRun;
 use crate::cli::{Args, PlatformArgs};
 use crate::config::Config;
 use crate::platform::Programs;
@@ -56,14 +56,14 @@ impl Runs<'_> {
         self.endpoints_files(folder).into_iter().try_for_each(|(path, content, _)| fs::write(path, content))
     }
 
-    /// Resolves the command line of a part. The endpoints files have to be in this folder.
-    pub(super) fn configure(&self, part: &NextPart, folder: &Path) -> Result<Configured, ExperimentError> {
-        let system = part.system.as_deref();
+    /// Resolves the command line of a run. The endpoints files have to be in this folder.
+    pub(super) fn configure(&self, run: &NextRun, folder: &Path) -> Result<Configured, ExperimentError> {
+        let system = run.system.as_deref();
         let files = self.endpoints_files(folder);
         let file = files.iter().find(|(_, _, of)| *of == system).map(|(path, ..)| path.as_path());
-        let out = folder.join("parts").join(command_line::part_name(part));
+        let out = folder.join("runs").join(command_line::run_name(run));
         let file = file.unwrap_or(Path::new("endpoints.json"));
-        let command_line = command_line::words(self.plan, part, file, &out);
+        let command_line = command_line::words(self.plan, run, file, &out);
         let args = Args::parse_from_go_style(command_line.iter().map(Into::into));
         let args = args.map_err(|error| self.wrong(&clap_message(&error)))?;
         let config = Config::resolve(&args, self.programs).map_err(|error| self.wrong(&error.to_string()))?;

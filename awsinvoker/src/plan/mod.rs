@@ -28,7 +28,7 @@ use endpoints::{Endpoints, EndpointsError};
 pub(crate) use endpoints_file::read_bounded;
 use recording::MAX_CALLS;
 pub use recording::{Recording, RecordingError};
-pub use schedule::Part;
+pub use schedule::ShardSchedule;
 use schedule::{Generated, Rate, Schedule};
 pub use schedule_file::ScheduleFileError;
 pub use sharding::ShardError;
@@ -207,7 +207,7 @@ fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<
         let (time_scale, seed) = (time_scale(args.time_scale)?, args.seed);
         let source = schedule_file::Source { path, time_scale, time_ns, arrivals, seed, endpoints };
         let (recording, note) = schedule_file::read(&source)?;
-        return Ok((Workload::Open(part(Schedule::Recorded(recording), shard)?), note));
+        return Ok((Workload::Open(of_shard(Schedule::Recorded(recording), shard)?), note));
     }
     let profile = match &args.stages {
         Some(stages) => Profile::parse(stages)?,
@@ -216,12 +216,12 @@ fn workload(args: &LoadArgs, endpoints: &Endpoints) -> Result<(Workload, Option<
     check_peak(args, &profile, shard)?;
     let arrivals = arrivals.unwrap_or(Arrivals::Constant);
     let generated = Generated { profile, arrivals, seed: args.seed, walk };
-    Ok((Workload::Open(part(Schedule::Generated(generated), shard)?), None))
+    Ok((Workload::Open(of_shard(Schedule::Generated(generated), shard)?), None))
 }
 
 /// What this shard sends of the schedule: all of it, if there is no other.
-fn part(whole: Schedule, shard: Option<Shard>) -> Result<Schedule, ShardError> {
-    shard.map_or(Ok(whole.clone()), |shard| sharding::part(whole, shard))
+fn of_shard(whole: Schedule, shard: Option<Shard>) -> Result<Schedule, ShardError> {
+    shard.map_or(Ok(whole.clone()), |shard| sharding::of_shard(whole, shard))
 }
 
 /// A rate is that of all shards together, and each can send so many requests.
@@ -324,8 +324,8 @@ impl LatencyFile {
 impl LatencyFile {
     /// With the index of the shard in its name, so that shards that run in one folder do not replace each other's.
     fn of_shard(mut self, workload: &Workload) -> Self {
-        if let Some(Schedule::Part(part)) = workload.schedule() {
-            self.name = format!("shard{}_{}", part.shard.index(), self.name);
+        if let Some(Schedule::Shard(sharded)) = workload.schedule() {
+            self.name = format!("shard{}_{}", sharded.shard.index(), self.name);
         }
         self
     }
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_has_its_part_of_the_rate() {
+    fn a_shard_has_its_share_of_the_rate() {
         let plan = resolve("-rps 200000 -time 3 --shard 1/2", ONE).unwrap();
         assert_eq!((plan.workload.expected(), plan.workload.target_rps()), (Some(300_000), Some(100_000.0)));
         assert_eq!(plan.workload.to_string(), "300000 requests in 3 s (100000/s)");

@@ -1,6 +1,6 @@
 //! When each invocation is due and whom it calls: pure arithmetic, no clock.
 //!
-//! Several load generators may each send a part of one schedule. A part consists of whole rounds, so that each of them loads
+//! Several load generators may each send a part of one schedule. A shard sends whole rounds, so that each of them loads
 //! every system equally. In a schedule that is computed, a round is each entry of the endpoints file as often as its weight
 //! says. A file with a schedule has no such rounds. There, round *r* has the call number *r* of each endpoint, so the calls
 //! of each endpoint are dealt out in turn.
@@ -27,7 +27,7 @@ pub enum Schedule {
     /// Read from a file.
     Recorded(Recording),
     /// What one of several load generators sends of one of the others.
-    Part(Part),
+    Shard(ShardSchedule),
 }
 
 /// Invocations that are computed from rates.
@@ -62,7 +62,7 @@ impl Schedule {
         match self {
             Self::Generated(generated) => generated.end_ns(),
             Self::Recorded(recording) => recording.end_ns(),
-            Self::Part(part) => part.whole().end_ns(),
+            Self::Shard(sharded) => sharded.whole().end_ns(),
         }
     }
 
@@ -71,7 +71,7 @@ impl Schedule {
         match self {
             Self::Generated(generated) => generated.profile.requests(),
             Self::Recorded(recording) => recording.calls(),
-            Self::Part(part) => part.requests(),
+            Self::Shard(sharded) => sharded.requests(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Schedule {
         match self {
             Self::Generated(generated) => generated.arrivals != Arrivals::Constant,
             Self::Recorded(_) => false,
-            Self::Part(part) => part.whole().is_random(),
+            Self::Shard(sharded) => sharded.whole().is_random(),
         }
     }
 
@@ -110,8 +110,8 @@ impl Schedule {
     pub fn target_rps(&self) -> f64 {
         let mean = || self.expected() as f64 / units::s(self.end_ns());
         match self {
-            // Its share of the rate of the whole, so that those of all parts add up to it.
-            Self::Part(part) => part.whole().target_rps() * part.share(),
+            // Its share of the rate of the whole, so that those of all shards add up to it.
+            Self::Shard(sharded) => sharded.whole().target_rps() * sharded.share(),
             // A mean of whole requests would be another rate, since the window ends at a whole nanosecond.
             Self::Generated(Generated { profile, arrivals, .. })
                 if profile.only_rate().is_some() || *arrivals != Arrivals::Constant =>
@@ -130,13 +130,15 @@ impl Schedule {
                 ..generated.clone()
             }),
             Self::Recorded(recording) => Self::Recorded(recording.beginning(duration_ns)),
-            Self::Part(part) => Self::Part(Part::new(part.whole().beginning(duration_ns), part.shard)),
+            Self::Shard(sharded) => {
+                Self::Shard(ShardSchedule::new(sharded.whole().beginning(duration_ns), sharded.shard))
+            }
         }
     }
 
     /// What the shard sends of it.
-    pub(super) fn part(self, shard: Shard) -> Self {
-        Self::Part(Part::new(self, shard))
+    pub(super) fn of_shard(self, shard: Shard) -> Self {
+        Self::Shard(ShardSchedule::new(self, shard))
     }
 
     /// How many rounds it has: with random arrivals only the expected number. Each shard needs one.
@@ -146,14 +148,14 @@ impl Schedule {
             Self::Recorded(recording) => {
                 recording.calls_by_endpoint().into_iter().filter(|calls| *calls > 0).min().unwrap_or(0)
             }
-            Self::Part(part) => part.whole().rounds(),
+            Self::Shard(sharded) => sharded.whole().rounds(),
         }
     }
 
-    /// What it is, if it is not a part, or what it is a part of.
+    /// The common schedule of a shard, and any other schedule itself.
     pub fn whole(&self) -> &Self {
         match self {
-            Self::Part(part) => part.whole(),
+            Self::Shard(sharded) => sharded.whole(),
             whole => whole,
         }
     }
@@ -163,7 +165,7 @@ impl Schedule {
         match self {
             Self::Generated(generated) => Box::new(generated.arrivals(|_| true)),
             Self::Recorded(recording) => Box::new(numbered(recording.iter())),
-            Self::Part(part) => part.iter(),
+            Self::Shard(sharded) => sharded.iter(),
         }
     }
 }
@@ -217,16 +219,16 @@ impl Generated {
 /// What one of several load generators sends of a common schedule. Its arrivals have the numbers and the times that they
 /// have there.
 #[derive(Clone, Debug)]
-pub struct Part {
-    /// The common schedule, which is no part itself.
+pub struct ShardSchedule {
+    /// The common schedule, which is not that of a shard.
     whole: Box<Schedule>,
-    /// Whose part it is.
+    /// Which of the load generators sends it.
     pub shard: Shard,
     requests: u64,
 }
 
-impl Part {
-    /// The part of this schedule that the shard sends.
+impl ShardSchedule {
+    /// What the shard sends of this schedule.
     fn new(whole: Schedule, shard: Shard) -> Self {
         let requests = match &whole {
             Schedule::Generated(generated) => {
@@ -235,7 +237,7 @@ impl Part {
             Schedule::Recorded(recording) => {
                 recording.calls_by_endpoint().into_iter().map(|calls| shard.rounds_before(calls)).sum()
             }
-            Schedule::Part(part) => return Self::new((*part.whole).clone(), shard),
+            Schedule::Shard(sharded) => return Self::new((*sharded.whole).clone(), shard),
         };
         Self { whole: Box::new(whole), shard, requests }
     }
@@ -267,7 +269,7 @@ impl Part {
                 Box::new(generated.arrivals(move |sequence| shard.has_request(sequence, round_len)))
             }
             Schedule::Recorded(recording) => Box::new(dealt_out(recording, shard)),
-            Schedule::Part(part) => part.iter(),
+            Schedule::Shard(sharded) => sharded.iter(),
         }
     }
 }
@@ -288,7 +290,7 @@ fn numbered(calls: impl Iterator<Item = (u64, usize)> + Send) -> impl Iterator<I
 }
 
 #[cfg(test)]
-mod part_tests;
+mod shard_tests;
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ use crate::env_vars::{
 /// Variables by name.
 type Variables = BTreeMap<&'static str, String>;
 
-/// Why it is not known which part of the load is to be sent, or why there is no such part.
+/// Why it is not known what a shard is to send of the load, or why there is no such shard.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum ShardError {
@@ -50,12 +50,12 @@ pub(super) fn resolve(arg: ShardArg, variables: &Variables) -> Result<Shard, Sha
 }
 
 /// What the shard sends of this schedule.
-pub(super) fn part(whole: Schedule, shard: Shard) -> Result<Schedule, ShardError> {
+pub(super) fn of_shard(whole: Schedule, shard: Shard) -> Result<Schedule, ShardError> {
     match whole.rounds() {
         rounds if rounds < u64::from(shard.total()) => {
             Err(ShardError::TooShort { rounds, shards: shard.total() })
         }
-        _ => Ok(whole.part(shard)),
+        _ => Ok(whole.of_shard(shard)),
     }
 }
 

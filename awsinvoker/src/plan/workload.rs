@@ -148,7 +148,7 @@ impl fmt::Display for Workload {
                     }
                 }
             }
-            Schedule::Part(_) => Ok(()),
+            Schedule::Shard(_) => Ok(()),
             Schedule::Recorded(recording) => write!(
                 f,
                 "{:.3} s from {} (mean {:.2}/s)",

@@ -1,4 +1,4 @@
-//! What a report is about: runs, or an experiment with its parts.
+//! What a report is about: runs, or an experiment with its runs.
 
 use std::path::{Path, PathBuf};
 use std::slice;
@@ -9,8 +9,8 @@ use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
 use super::error::ReportError;
 use crate::compare::{CompareError, CompareOptions, compare};
 
-/// Of an experiment, so many parts are shown in full. The comparison lists all of them.
-const PARTS: usize = 4;
+/// Of an experiment, so many runs are shown in full. The comparison lists all of them.
+const RUNS_OF_EXPERIMENT: usize = 4;
 
 /// The runs of a report.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Subject {
         let name = experiment.name.clone().unwrap_or_else(|| folder.display().to_string());
         Ok(Self {
             title: format!("Experiment {name}"),
-            folders: experiment.used_parts().map(|part| folder.join(&part.folder)).collect(),
+            folders: experiment.used_runs().map(|run| folder.join(&run.folder)).collect(),
             is_experiment: true,
             compared,
         })
@@ -65,7 +65,7 @@ impl Subject {
 
     /// How many runs the page shows.
     pub(super) fn shown(&self) -> usize {
-        if self.is_experiment { PARTS } else { run_report::MAX_RUNS }
+        if self.is_experiment { RUNS_OF_EXPERIMENT } else { run_report::MAX_RUNS }
     }
 }
 

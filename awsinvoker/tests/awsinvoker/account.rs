@@ -127,7 +127,7 @@ fn what_an_experiment_that_was_killed_has_left_is_removed_when_it_goes_on() {
     assert_ne!(account.ask("show"), before);
     let output = bench.bare_command("experiment plan.toml --out x").output().unwrap();
     assert!(!stderr(&output).contains("CreateAlias"), "{}", stderr(&output));
-    assert!(bench.path("x/parts/001").exists() && !sizes.exists(), "{}", stderr(&output));
+    assert!(bench.path("x/runs/001").exists() && !sizes.exists(), "{}", stderr(&output));
     assert_eq!(account.ask("show"), before);
 }
 

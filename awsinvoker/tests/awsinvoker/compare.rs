@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Output;
 
 use run_record::comparison::{Claim, Comparison, Design, Measure, Note, Scope, Statistic};
-use run_record::experiment::{self, Experiment, Mode, Part, PartState};
+use run_record::experiment::{self, Experiment, Mode, Run, RunState};
 use run_record::format::json as json_file;
 use run_record::run_dir::EXPERIMENT_JSON;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ fn one_run_is_compared_in_every_form() {
     assert_eq!((contrast.baseline.label.as_str(), contrast.candidate.label.as_str()), ("quick", "slow"));
     assert_eq!((contrast.baseline.requests, contrast.candidate.requests), (100, 100));
     let p50 = contrast.figures.iter().find(|figure| {
-        (figure.scope, figure.measure, figure.statistic) == (Scope::All, Measure::Response, Statistic::P50)
+        (figure.scope, figure.measure, figure.statistic) == (Scope::All, Measure::RESPONSE, Statistic::P50)
     });
     assert_eq!(p50.unwrap().claim, Claim::BaselineFaster, "{p50:?}");
     assert!(!comparison.notes.contains(&Note::FixedOrder), "of two, each follows the other");
@@ -200,31 +200,31 @@ fn separate_runs_have_no_intervals() {
 
 /// Interleaved runs of one system each: the runs of a pair share their window.
 #[test]
-fn the_parts_of_an_experiment_are_joined() {
+fn the_runs_of_an_experiment_are_joined() {
     let systems = systems();
     let bench = Bench::new("[]");
-    let mut parts = Vec::new();
+    let mut runs = Vec::new();
     for pair in 0..2 {
         // The order within a pair is random: here, the one that is compared with the baseline comes first.
         for at in [1, 0] {
             let system = systems[at]["system"].as_str().unwrap().to_owned();
-            let folder = format!("parts/{pair}-{system}");
+            let folder = format!("runs/{pair}-{system}");
             fs::write(bench.path("endpoints.json"), json!([systems[at]]).to_string()).unwrap();
             let line = format!("-rps 40 -time 0.5 --out experiment/{folder} --preflight --unlike");
             assert_complete(&bench.bare_command(&line).output().unwrap());
             let windows = Some(1);
-            parts.push(Part {
+            runs.push(Run {
                 folder,
                 system: Some(system),
                 pair: Some(pair),
                 windows,
-                state: PartState::Complete,
+                state: RunState::Complete,
             });
         }
     }
-    parts[0].state = PartState::Discarded;
-    parts[1].state = PartState::Unfinished;
-    parts[1].windows = None;
+    runs[0].state = RunState::Discarded;
+    runs[1].state = RunState::Unfinished;
+    runs[1].windows = None;
     let experiment = Experiment {
         schema: experiment::SCHEMA,
         name: None,
@@ -237,7 +237,7 @@ fn the_parts_of_an_experiment_are_joined() {
         a_a: false,
         plan_sha256: String::new(),
         systems: vec!["quick".to_owned(), "slow".to_owned()],
-        parts,
+        runs,
         false_differences: None,
     };
     let file = bench.path("experiment").join(EXPERIMENT_JSON);
@@ -250,11 +250,11 @@ fn the_parts_of_an_experiment_are_joined() {
     let contrast = &comparison.contrasts[0];
     assert_eq!((contrast.baseline.label.as_str(), contrast.candidate.label.as_str()), ("quick", "slow"));
     assert_eq!((contrast.windows, contrast.baseline.requests, contrast.candidate.requests), (1, 20, 20));
-    let is_left_out = |note: &&Note| matches!(note, Note::PartLeftOut { .. });
+    let is_left_out = |note: &&Note| matches!(note, Note::RunLeftOut { .. });
     assert_eq!(comparison.notes.iter().filter(is_left_out).count(), 1, "{:?}", comparison.notes);
-    the_page_of_an_experiment_has_its_comparison_and_its_parts(&bench);
+    the_page_of_an_experiment_has_its_comparison_and_its_runs(&bench);
     for (line, part) in
-        [("experiment --window 1s", "leave it out"), ("experiment experiment/parts/1-slow", "compared alone")]
+        [("experiment --window 1s", "leave it out"), ("experiment experiment/runs/1-slow", "compared alone")]
     {
         let output = compare(&bench, line);
         assert_eq!(output.status.code(), Some(2));
@@ -262,7 +262,7 @@ fn the_parts_of_an_experiment_are_joined() {
     }
 }
 
-fn the_page_of_an_experiment_has_its_comparison_and_its_parts(bench: &Bench) {
+fn the_page_of_an_experiment_has_its_comparison_and_its_runs(bench: &Bench) {
     let report = |line: &str| bench.bare_command(&format!("report {line}")).output().unwrap();
     let output = report("experiment --html page.html");
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
@@ -271,13 +271,13 @@ fn the_page_of_an_experiment_has_its_comparison_and_its_parts(bench: &Bench) {
     for part in [
         "<h1>Experiment experiment</h1>",
         "in pairs of windows, in random order within a pair",
-        "The run in experiment/parts/1-quick",
-        "The run in experiment/parts/1-slow",
+        "The run in experiment/runs/1-quick",
+        "The run in experiment/runs/1-slow",
     ] {
         assert!(page.contains(part), "{part} is not in the page");
     }
-    assert!(!page.contains("The run in experiment/parts/0-slow"));
-    let output = report("experiment experiment/parts/1-slow");
+    assert!(!page.contains("The run in experiment/runs/0-slow"));
+    let output = report("experiment experiment/runs/1-slow");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("an experiment is reported alone"), "{}", stderr(&output));
 }

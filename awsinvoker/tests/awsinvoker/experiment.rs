@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use run_record::experiment::{Experiment, Part, PartState};
+use run_record::experiment::{Experiment, Run, RunState};
 use run_record::run_dir::RunDir;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -35,8 +35,8 @@ fn record(bench: &Bench) -> Experiment {
     RunDir::open(&bench.path("x")).read_experiment().unwrap()
 }
 
-fn parts(bench: &Bench) -> Vec<Part> {
-    record(bench).parts
+fn runs(bench: &Bench) -> Vec<Run> {
+    record(bench).runs
 }
 
 /// On a busy machine the load generator may have been late. Nothing else may be wrong.
@@ -49,7 +49,7 @@ fn assert_made(output: &Output) {
 fn started(bench: &Bench, samples: usize) -> Child {
     let mut command = command(bench, "plan.toml --out x");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let path = bench.path("x/parts/001/samples.csv");
+    let path = bench.path("x/runs/001/samples.csv");
     let has_enough = || fs::read_to_string(&path).is_ok_and(|text| text.lines().count() > samples);
     wait_until(&mut child, "some windows are complete", has_enough);
     child
@@ -81,10 +81,10 @@ fn all_systems_are_called_in_turn_in_one_ordinary_run() {
     assert!(
         bench.read("x/comparison.md").contains("string") && bench.read("x/comparison.csv").contains("string")
     );
-    let [part] = &parts(&bench)[..] else { panic!("{written}") };
-    assert_eq!((part.windows, part.state, part.folder.as_str()), (Some(2), PartState::Complete, "parts/001"));
+    let [run] = &runs(&bench)[..] else { panic!("{written}") };
+    assert_eq!((run.windows, run.state, run.folder.as_str()), (Some(2), RunState::Complete, "runs/001"));
     // The same line by hand makes the same run.
-    let run = RunDir::open(&bench.path("x/parts/001"));
+    let run = RunDir::open(&bench.path("x/runs/001"));
     let info = run.read_info().unwrap();
     assert_eq!(info.configuration.warm_up.unwrap().time_s, 0.1);
     let mut again = Command::new(env!("CARGO_BIN_EXE_awsinvoker"));
@@ -108,31 +108,31 @@ fn systems_that_cannot_be_loaded_at_once_are_loaded_in_turn() {
         bench("pairs = 2\nmode = \"interleaved\"", "thresholds = [\"string@a.ok>1%\", \"string@b.ok>1%\"]");
     let output = experiment(&bench, "plan.toml --out x");
     assert_made(&output);
-    let parts = parts(&bench);
-    let pairs: Vec<_> = parts.iter().map(|part| (part.pair, part.windows, part.state)).collect();
-    let complete = |pair| (Some(pair), Some(1), PartState::Complete);
+    let runs = runs(&bench);
+    let pairs: Vec<_> = runs.iter().map(|run| (run.pair, run.windows, run.state)).collect();
+    let complete = |pair| (Some(pair), Some(1), RunState::Complete);
     assert_eq!(pairs, [complete(0), complete(0), complete(1), complete(1)]);
-    for pair in parts.chunks(2) {
-        let mut systems: Vec<_> = pair.iter().map(|part| part.system.as_deref().unwrap()).collect();
+    for pair in runs.chunks(2) {
+        let mut systems: Vec<_> = pair.iter().map(|run| run.system.as_deref().unwrap()).collect();
         systems.sort_unstable();
         assert_eq!(systems, ["a", "b"]);
     }
-    for part in &parts {
-        let info = RunDir::open(&bench.path("x").join(&part.folder)).read_info().unwrap();
+    for run in &runs {
+        let info = RunDir::open(&bench.path("x").join(&run.folder)).read_info().unwrap();
         let endpoints = &info.configuration.endpoints;
-        assert_eq!((endpoints.len(), Some(&endpoints[0].system)), (1, part.system.as_ref()));
+        assert_eq!((endpoints.len(), Some(&endpoints[0].system)), (1, run.system.as_ref()));
         // Each system has the load that it would have in one run with the other.
         assert_eq!((info.configuration.rps, info.configuration.time_s), (Some(30.0), 1.0));
         assert!(endpoints[0].preflight.is_some(), "what each answers is known, so that it can be compared");
     }
     let compared = read_json(&bench.path("x/comparison.json"));
     assert_eq!((&compared["design"], &compared["windows"]), (&"interleaved".into(), &2.into()));
-    assert_eq!(parts.len(), 4, "nothing is made again");
+    assert_eq!(runs.len(), 4, "nothing is made again");
     let again = experiment(&bench, "plan.toml --out x");
     assert_made(&again);
     // What a busy machine made invalid is made again, and nothing else.
     let is_valid = compared["valid"] == Value::Bool(true);
-    assert_eq!(self::parts(&bench) == parts, is_valid, "{compared}");
+    assert_eq!(self::runs(&bench) == runs, is_valid, "{compared}");
 }
 
 #[test]
@@ -141,14 +141,14 @@ fn after_a_kill_only_what_is_missing_is_made() {
     let mut child = started(&bench, 150);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(parts(&bench)[0].state, PartState::Unfinished);
+    assert_eq!(runs(&bench)[0].state, RunState::Unfinished);
     assert_made(&experiment(&bench, "plan.toml --out x"));
-    let parts = parts(&bench);
-    let [first, second] = &parts[..] else { panic!("{parts:?}") };
-    let windows = [first, second].map(|part| part.windows.unwrap());
-    assert!(windows[0] >= 2 && windows[0] + windows[1] == 5, "{parts:?}");
-    assert_eq!((first.state, second.state), (PartState::Interrupted, PartState::Complete));
-    let planned = |part: &Part| RunDir::open(&bench.path("x").join(&part.folder)).read_info().unwrap();
+    let runs = runs(&bench);
+    let [first, second] = &runs[..] else { panic!("{runs:?}") };
+    let windows = [first, second].map(|run| run.windows.unwrap());
+    assert!(windows[0] >= 2 && windows[0] + windows[1] == 5, "{runs:?}");
+    assert_eq!((first.state, second.state), (RunState::Interrupted, RunState::Complete));
+    let planned = |run: &Run| RunDir::open(&bench.path("x").join(&run.folder)).read_info().unwrap();
     assert_eq!(planned(second).configuration.time_s, f64::from(windows[1]));
     assert_ne!(planned(first).configuration.seed, planned(second).configuration.seed);
     // What is missing of the killed run lies in no window that counts.
@@ -171,12 +171,11 @@ fn a_signal_ends_the_run_in_order_and_tells_how_to_go_on() {
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     let text = stdout(&output);
     assert!(text.ends_with("to go on: awsinvoker experiment plan.toml --out x\n"), "{text}");
-    assert_eq!(parts(&bench)[0].state, PartState::Interrupted);
-    let before = parts(&bench)[0].windows.unwrap();
+    assert_eq!(runs(&bench)[0].state, RunState::Interrupted);
+    let before = runs(&bench)[0].windows.unwrap();
     assert!((1..4).contains(&before), "{before}");
     assert_made(&experiment(&bench, "plan.toml --out x"));
-    let windows: u32 =
-        parts(&bench).iter().filter(|part| part.is_used()).filter_map(|part| part.windows).sum();
+    let windows: u32 = runs(&bench).iter().filter(|run| run.is_used()).filter_map(|run| run.windows).sum();
     assert_eq!(windows, 4);
 }
 
@@ -222,15 +221,15 @@ fn the_worst_of_the_runs_is_the_exit_code() {
         let plan = bench.read("plan.toml").replace("string = {}", functions);
         fs::write(bench.path("plan.toml"), plan).unwrap();
         let output = experiment(&bench, "plan.toml --out x");
-        (output.status.code(), stdout(&output).to_owned(), parts(&bench))
+        (output.status.code(), stdout(&output).to_owned(), runs(&bench))
     };
     let (code_of, text, _) = code("thresholds = [\"string@b.response.p50<1ns\"]", "string = {}");
     assert!(matches!(code_of, Some(4 | 5)), "{code_of:?} {text}");
     let (code_of, text, _) = code("max_in_flight = 1", "slow = {}");
     assert_eq!(code_of, Some(4), "{text}");
-    let (code_of, text, parts) = code("unlike = true", "throttled = {}");
-    assert_eq!((code_of, parts.len()), (Some(3), 1), "{text}");
-    assert_eq!(parts[0].state, PartState::Discarded, "it is made again");
+    let (code_of, text, runs) = code("unlike = true", "throttled = {}");
+    assert_eq!((code_of, runs.len()), (Some(3), 1), "{text}");
+    assert_eq!(runs[0].state, RunState::Discarded, "it is made again");
 }
 
 #[test]
@@ -239,16 +238,16 @@ fn a_run_that_failed_before_it_began_is_not_in_the_way_of_the_next() {
     assert_made(&experiment(&bench, "plan.toml --out x"));
     // As if nothing had been made yet, but the folder of the first run holds something.
     let mut made = read_json(&bench.path("x/experiment.json"));
-    made["parts"] = Value::Array(Vec::new());
+    made["runs"] = Value::Array(Vec::new());
     fs::write(bench.path("x/experiment.json"), made.to_string()).unwrap();
-    fs::remove_file(bench.path("x/parts/001/run.json")).unwrap();
+    fs::remove_file(bench.path("x/runs/001/run.json")).unwrap();
     let failed = experiment(&bench, "plan.toml --out x");
     assert_eq!(failed.status.code(), Some(1));
-    assert!(stderr(&failed).contains("parts/001: the folder is not empty"), "{}", stderr(&failed));
+    assert!(stderr(&failed).contains("runs/001: the folder is not empty"), "{}", stderr(&failed));
     assert_made(&experiment(&bench, "plan.toml --out x"));
-    let parts = parts(&bench);
-    let states: Vec<_> = parts.iter().map(|part| (part.folder.as_str(), part.state)).collect();
-    assert_eq!(states, [("parts/001", PartState::Discarded), ("parts/002", PartState::Complete)]);
+    let runs = runs(&bench);
+    let states: Vec<_> = runs.iter().map(|run| (run.folder.as_str(), run.state)).collect();
+    assert_eq!(states, [("runs/001", RunState::Discarded), ("runs/002", RunState::Complete)]);
 }
 
 #[test]
@@ -271,8 +270,8 @@ fn runs_that_are_not_valid_are_made_again_by_the_same_command() {
     let advice = "to repeat the runs that are not valid: awsinvoker experiment plan.toml --out x\n";
     assert!(output.status.code() == Some(4) && stdout(&output).contains(advice), "{}", stdout(&output));
     experiment(&bench, "plan.toml --out x");
-    let states: Vec<_> = parts(&bench).iter().map(|part| part.state).collect();
-    use PartState::{Complete, Discarded};
+    let states: Vec<_> = runs(&bench).iter().map(|run| run.state).collect();
+    use RunState::{Complete, Discarded};
     assert_eq!(states, [Discarded, Discarded, Complete, Complete]);
 }
 
@@ -283,7 +282,7 @@ fn the_baseline_is_compared_with_itself() {
     assert_made(&output);
     let record = record(&bench);
     assert_eq!((record.a_a, record.systems.join(" ")), (true, "b-a b-b".to_owned()));
-    let info = RunDir::open(&bench.path("x/parts/001")).read_info().unwrap();
+    let info = RunDir::open(&bench.path("x/runs/001")).read_info().unwrap();
     let hosts: Vec<_> =
         info.configuration.endpoints.iter().map(|endpoint| endpoint.hostname.as_str()).collect();
     let found = record.false_differences.unwrap();
@@ -356,12 +355,12 @@ fn a_campaign_of_cold_starts_goes_on_until_its_percentile_is_known() {
         text.contains("experiment: the campaign ends, since the p50 of each side is known within "),
         "{text}"
     );
-    let parts = parts(&bench);
+    let runs = runs(&bench);
     // Fewer than six pairs have no interval.
-    assert!((6..40).contains(&parts.len()), "{parts:?}");
-    for part in &parts {
-        assert_eq!((part.windows, part.state), (Some(1), PartState::Complete));
-        let run = RunDir::open(&bench.path("x").join(&part.folder));
+    assert!((6..40).contains(&runs.len()), "{runs:?}");
+    for run in &runs {
+        assert_eq!((run.windows, run.state), (Some(1), RunState::Complete));
+        let run = RunDir::open(&bench.path("x").join(&run.folder));
         let samples = run.read_samples(&run.read_info().unwrap()).unwrap().records;
         assert_eq!(samples.len(), 4);
         assert!(
@@ -384,7 +383,7 @@ fn functions_that_are_started_are_compared_with_themselves_in_environments_of_th
         bench
     };
     let environments = |bench: &Bench| {
-        let run = RunDir::open(&bench.path("x/parts/001"));
+        let run = RunDir::open(&bench.path("x/runs/001"));
         let info = run.read_info().unwrap();
         let samples = run.read_samples(&info).unwrap().records;
         let of = |endpoint: usize| -> Vec<_> {

@@ -12,7 +12,8 @@ use crate::units;
 const DURATION_STEP_NS: u64 = 10_000;
 
 /// A part of the time of an invocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// From the intended time to handing the request to the client.
     Lag,
@@ -29,10 +30,28 @@ pub enum Part {
     Handler,
 }
 
-/// The parts of one invocation in nanoseconds, in the order of [`Part::ALL`]. A part that is not known, or that the
-/// invocation did not have, is absent; what is not known lies in [`Part::NetworkAndPlatform`].
+/// One value for each [`Part`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Parts<T> {
+    /// From the intended time to handing the request to the client.
+    pub lag: T,
+    /// From there until a connection was ready. If the client does not tell, it is part of `network_and_platform`.
+    pub connection: T,
+    /// What no other part explains: the network, and what the platform did before and after the function.
+    pub network_and_platform: T,
+    /// The initialisation of the environment, or its restoration from a snapshot.
+    pub init: T,
+    /// The platform's Duration without the handler: handing over the event, and taking the answer.
+    pub overhead: T,
+    /// What the function measured itself.
+    pub handler: T,
+}
+
+/// The parts of one invocation in nanoseconds. A part that is not known, or that the invocation did not have, is absent;
+/// what is not known lies in [`Part::NetworkAndPlatform`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget([Option<u64>; Part::ALL.len()]);
+pub struct Budget(Parts<Option<u64>>);
 
 /// Why an invocation has no budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +80,8 @@ pub struct BudgetTotals {
 pub struct PartTotals {
     count: u64,
     /// In nanoseconds: they give means that add up exactly.
-    sums: [u64; Part::ALL.len()],
-    parts: [Histogram; Part::ALL.len()],
+    sums: Parts<u64>,
+    histograms: Parts<Histogram>,
 }
 
 /// Where the time of successful invocations went.
@@ -90,32 +109,19 @@ pub struct PartsSummary {
     pub count: u64,
     /// The mean of each part over all of these invocations.
     pub mean: PartMeans,
-    /// From the intended time to handing the request to the client.
-    pub lag: Latency,
-    /// From there until a connection was ready; without values if the client did not tell. Then it is part of
-    /// `network_and_platform`.
-    pub connection: Latency,
-    /// What no other part explains: the network, and what the platform did before and after the function.
-    pub network_and_platform: Latency,
-    /// The initialisation of the environment, or its restoration from a snapshot.
-    pub init: Latency,
-    /// The platform's duration without the handler: handing over the event, and taking the answer.
-    pub overhead: Latency,
-    /// What the function measured itself.
-    pub handler: Latency,
+    /// The distribution of each part, over the invocations that had it.
+    #[serde(flatten)]
+    pub latencies: Parts<Latency>,
 }
 
 /// Means in microseconds that add up to `response`; null for a part that no invocation had.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the fields are the parts that they are named after")]
 pub struct PartMeans {
-    pub lag: Option<f64>,
-    pub connection: Option<f64>,
-    pub network_and_platform: Option<f64>,
-    pub init: Option<f64>,
-    pub overhead: Option<f64>,
-    pub handler: Option<f64>,
+    /// The mean of each part.
+    #[serde(flatten)]
+    pub parts: Parts<Option<f64>>,
+    /// The mean of the response latency.
     pub response: f64,
 }
 
@@ -123,6 +129,61 @@ impl Part {
     /// All parts, in the order in which they are published.
     pub const ALL: [Self; 6] =
         [Self::Lag, Self::Connection, Self::NetworkAndPlatform, Self::Init, Self::Overhead, Self::Handler];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lag => "lag",
+            Self::Connection => "connection",
+            Self::NetworkAndPlatform => "network_and_platform",
+            Self::Init => "init",
+            Self::Overhead => "overhead",
+            Self::Handler => "handler",
+        }
+    }
+}
+
+impl<T> Parts<T> {
+    /// Makes the value of each part.
+    pub fn from_fn(mut value: impl FnMut(Part) -> T) -> Self {
+        Self {
+            lag: value(Part::Lag),
+            connection: value(Part::Connection),
+            network_and_platform: value(Part::NetworkAndPlatform),
+            init: value(Part::Init),
+            overhead: value(Part::Overhead),
+            handler: value(Part::Handler),
+        }
+    }
+
+    /// The value of a part.
+    pub fn get(&self, part: Part) -> &T {
+        match part {
+            Part::Lag => &self.lag,
+            Part::Connection => &self.connection,
+            Part::NetworkAndPlatform => &self.network_and_platform,
+            Part::Init => &self.init,
+            Part::Overhead => &self.overhead,
+            Part::Handler => &self.handler,
+        }
+    }
+
+    /// The value of a part, to be changed.
+    pub fn get_mut(&mut self, part: Part) -> &mut T {
+        match part {
+            Part::Lag => &mut self.lag,
+            Part::Connection => &mut self.connection,
+            Part::NetworkAndPlatform => &mut self.network_and_platform,
+            Part::Init => &mut self.init,
+            Part::Overhead => &mut self.overhead,
+            Part::Handler => &mut self.handler,
+        }
+    }
+
+    /// The values in the order of [`Part::ALL`].
+    pub fn values(&self) -> [&T; Part::ALL.len()] {
+        Part::ALL.map(|part| self.get(part))
+    }
 }
 
 impl Budget {
@@ -156,12 +217,19 @@ impl Budget {
             (init, _) => init,
         };
         rest = difference(rest, init.unwrap_or(0))?;
-        Ok(Self([Some(lag), connection, Some(rest), init, Some(overhead), Some(handler)]))
+        Ok(Self(Parts {
+            lag: Some(lag),
+            connection,
+            network_and_platform: Some(rest),
+            init,
+            overhead: Some(overhead),
+            handler: Some(handler),
+        }))
     }
 
     /// One part in nanoseconds; absent if it is not known, or if the invocation had none.
     pub fn part(&self, part: Part) -> Option<u64> {
-        self.0[part as usize]
+        *self.0.get(part)
     }
 }
 
@@ -193,10 +261,11 @@ impl PartTotals {
     fn record(&mut self, budget: Budget) -> u64 {
         self.count += 1;
         let mut saturated = 0;
-        for ((value, sum), histogram) in budget.0.into_iter().zip(&mut self.sums).zip(&mut self.parts) {
-            if let Some(value) = value {
+        for part in Part::ALL {
+            if let Some(value) = budget.part(part) {
+                let sum = self.sums.get_mut(part);
                 *sum = sum.saturating_add(value);
-                saturated += u64::from(histogram.record(value));
+                saturated += u64::from(self.histograms.get_mut(part).record(value));
             }
         }
         saturated
@@ -204,11 +273,10 @@ impl PartTotals {
 
     fn merge(&mut self, other: &Self) {
         self.count += other.count;
-        for (sum, other) in self.sums.iter_mut().zip(other.sums) {
-            *sum = sum.saturating_add(other);
-        }
-        for (part, other) in self.parts.iter_mut().zip(&other.parts) {
-            part.merge(other);
+        for part in Part::ALL {
+            let sum = self.sums.get_mut(part);
+            *sum = sum.saturating_add(*other.sums.get(part));
+            self.histograms.get_mut(part).merge(other.histograms.get(part));
         }
     }
 }
@@ -227,16 +295,10 @@ impl BudgetSummary {
 
 impl PartsSummary {
     fn new(totals: &PartTotals) -> Option<Self> {
-        let part = |part: Part| Latency::new(&totals.parts[part as usize]);
         (totals.count > 0).then(|| Self {
             count: totals.count,
             mean: PartMeans::new(totals),
-            lag: part(Part::Lag),
-            connection: part(Part::Connection),
-            network_and_platform: part(Part::NetworkAndPlatform),
-            init: part(Part::Init),
-            overhead: part(Part::Overhead),
-            handler: part(Part::Handler),
+            latencies: Parts::from_fn(|part| Latency::new(totals.histograms.get(part))),
         })
     }
 }
@@ -244,18 +306,13 @@ impl PartsSummary {
 impl PartMeans {
     fn new(totals: &PartTotals) -> Self {
         let mean = |sum: u64| units::us(sum) / totals.count as f64;
-        let part = |part: Part| {
-            let part = part as usize;
-            (totals.parts[part].count() > 0).then(|| mean(totals.sums[part]))
+        let part = |part| {
+            let is_known = totals.histograms.get(part).count() > 0;
+            is_known.then(|| mean(*totals.sums.get(part)))
         };
         Self {
-            lag: part(Part::Lag),
-            connection: part(Part::Connection),
-            network_and_platform: part(Part::NetworkAndPlatform),
-            init: part(Part::Init),
-            overhead: part(Part::Overhead),
-            handler: part(Part::Handler),
-            response: mean(totals.sums.iter().fold(0, |sum, part| sum.saturating_add(*part))),
+            parts: Parts::from_fn(part),
+            response: mean(totals.sums.values().into_iter().fold(0, |sum, part| sum.saturating_add(*part))),
         }
     }
 }
@@ -288,8 +345,9 @@ mod tests {
 
     #[test]
     fn each_part_has_its_place() {
-        let us =
-            |sample: &Sample| Budget::new(sample).map(|budget| budget.0.map(|ns| ns.map(|ns| ns / 1_000)));
+        let us = |sample: &Sample| {
+            Budget::new(sample).map(|budget| budget.0.values().map(|ns| ns.map(|ns| ns / 1_000)))
+        };
         let parts = [Some(50), Some(10), Some(6_940), None, Some(1_000), Some(2_000)];
         assert_eq!(us(&warm()), Ok(parts));
         let parts = [Some(50), Some(10), Some(2_940), Some(4_000), Some(1_000), Some(2_000)];
@@ -356,12 +414,33 @@ mod tests {
         let summary = BudgetSummary::new(&totals);
         assert_eq!((summary.unknown, summary.inconsistent), (1, 1));
         let warm = summary.warm.unwrap();
-        assert_eq!((warm.count, warm.connection.count, warm.init.count), (2, 1, 0));
-        let mean = warm.mean;
-        let parts = [mean.lag, mean.connection, mean.network_and_platform, mean.overhead, mean.handler];
-        assert_eq!((parts.into_iter().flatten().sum::<f64>(), mean.init), (mean.response, None));
-        assert_eq!((mean.connection, mean.response), (Some(5.0), 10_000.0));
-        assert_eq!(summary.cold.unwrap().mean.init, Some(4_000.0));
+        assert_eq!((warm.count, warm.latencies.connection.count, warm.latencies.init.count), (2, 1, 0));
+        let PartMeans { parts, response } = warm.mean;
+        assert_eq!((parts.values().into_iter().flatten().sum::<f64>(), parts.init), (response, None));
+        assert_eq!((parts.connection, response), (Some(5.0), 10_000.0));
+        assert_eq!(summary.cold.unwrap().mean.parts.init, Some(4_000.0));
+    }
+
+    #[test]
+    fn each_part_is_found_under_its_name() {
+        let names = Parts::from_fn(Part::name);
+        let text = serde_json::to_string(&names).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Parts<String>>(&text).unwrap().values().map(|name| &**name),
+            Part::ALL.map(Part::name)
+        );
+        assert_eq!(
+            serde_json::to_string(&Part::ALL).unwrap(),
+            serde_json::to_string(&Part::ALL.map(Part::name)).unwrap()
+        );
+        for part in Part::ALL {
+            let mut values = names;
+            *values.get_mut(part) = "";
+            assert_eq!(
+                (*values.get(part), values.values().iter().filter(|it| it.is_empty()).count()),
+                ("", 1)
+            );
+        }
     }
 
     proptest! {

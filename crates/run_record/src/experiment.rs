@@ -1,6 +1,6 @@
-//! What an experiment leaves behind beside its runs: `experiment.json`, the list of its parts.
+//! What an experiment leaves behind beside its runs: `experiment.json`, the list of its runs.
 //!
-//! Each part is a run with a folder of its own, made as any run is. The experiment says which parts there are, what each of
+//! Each run has a folder of its own, and is made as any run is. The experiment says which runs there are, what each of
 //! them is for, and how much of it counts.
 
 use schemars::JsonSchema;
@@ -19,10 +19,10 @@ pub struct Experiment {
     pub name: Option<String>,
     /// How the systems share the time.
     pub mode: Mode,
-    /// The length of a window in seconds. Windows of a part count from its start, by the time at which a request was due.
-    /// With the mode `cold`, each part is one window, whatever its length.
+    /// The length of a window in seconds. Windows of a run count from its start, by the time at which a request was due.
+    /// With the mode `cold`, each run is one window, whatever its length.
     pub window_s: f64,
-    /// How many pairs of windows were asked for; with the mode `cold`, the most parts that there may be.
+    /// How many pairs of windows were asked for; with the mode `cold`, the most runs that there may be.
     pub pairs: u32,
     /// Two systems count as equivalent if they differ by less than this share, such as 0.05.
     pub margin: f64,
@@ -37,8 +37,8 @@ pub struct Experiment {
     pub plan_sha256: String,
     /// The compared systems. The others are compared with the first.
     pub systems: Vec<String>,
-    /// The parts in the order in which they were made.
-    pub parts: Vec<Part>,
+    /// The runs in the order in which they were made.
+    pub runs: Vec<Run>,
     /// What a comparison of a system with itself found; null unless `a_a` is true and the experiment is complete.
     pub false_differences: Option<FalseDifferences>,
 }
@@ -58,7 +58,7 @@ pub enum Mode {
 /// One run of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Part {
+pub struct Run {
     /// The folder of the run, relative to that of the experiment.
     pub folder: String,
     /// The only system that it calls; null if it calls all of them.
@@ -68,13 +68,13 @@ pub struct Part {
     /// How many of its windows are complete, counted from its first; null while that is not known. Only these count.
     pub windows: Option<u32>,
     /// How it ended.
-    pub state: PartState,
+    pub state: RunState,
 }
 
-/// How a part of an experiment ended.
+/// How a run of an experiment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum PartState {
+pub enum RunState {
     /// It goes on, or the experiment was killed during it.
     Unfinished,
     /// As planned.
@@ -98,16 +98,16 @@ pub struct FalseDifferences {
 }
 
 impl Experiment {
-    /// The parts that count: those that are not discarded and have a complete window.
-    pub fn used_parts(&self) -> impl Iterator<Item = &Part> {
-        self.parts.iter().filter(|part| part.is_used())
+    /// The runs that count: those that are not discarded and have a complete window.
+    pub fn used_runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(|run| run.is_used())
     }
 }
 
-impl Part {
+impl Run {
     /// Whether some of it counts.
     pub fn is_used(&self) -> bool {
-        self.state != PartState::Discarded && self.windows.is_some_and(|windows| windows > 0)
+        self.state != RunState::Discarded && self.windows.is_some_and(|windows| windows > 0)
     }
 }
 
@@ -116,8 +116,8 @@ mod tests {
     use super::*;
     use crate::format::json;
 
-    fn part(state: PartState, windows: Option<u32>) -> Part {
-        Part { folder: "parts/1".to_owned(), system: None, pair: None, windows, state }
+    fn run(state: RunState, windows: Option<u32>) -> Run {
+        Run { folder: "runs/1".to_owned(), system: None, pair: None, windows, state }
     }
 
     #[test]
@@ -134,23 +134,23 @@ mod tests {
             a_a: true,
             plan_sha256: "00".to_owned(),
             systems: vec!["a".to_owned(), "b".to_owned()],
-            parts: vec![part(PartState::Interrupted, Some(4)), part(PartState::Unfinished, None)],
+            runs: vec![run(RunState::Interrupted, Some(4)), run(RunState::Unfinished, None)],
             false_differences: Some(FalseDifferences { intervals: 60, differences: 3, expected_share: 0.05 }),
         };
         let written = json::write(&experiment).unwrap();
         assert_eq!(json::read::<Experiment>(&written[..], SCHEMA).unwrap(), experiment);
-        assert_eq!(experiment.used_parts().collect::<Vec<_>>(), [&experiment.parts[0]]);
+        assert_eq!(experiment.used_runs().collect::<Vec<_>>(), [&experiment.runs[0]]);
     }
 
     #[test]
     fn what_is_discarded_or_has_no_window_does_not_count() {
         for (state, windows, is_used) in [
-            (PartState::Complete, Some(1), true),
-            (PartState::Complete, Some(0), false),
-            (PartState::Discarded, Some(1), false),
-            (PartState::Unfinished, None, false),
+            (RunState::Complete, Some(1), true),
+            (RunState::Complete, Some(0), false),
+            (RunState::Discarded, Some(1), false),
+            (RunState::Unfinished, None, false),
         ] {
-            assert_eq!(part(state, windows).is_used(), is_used, "{state:?} {windows:?}");
+            assert_eq!(run(state, windows).is_used(), is_used, "{state:?} {windows:?}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Histograms of latencies in nanoseconds.
 
 use hdrhistogram::Histogram as Hdr;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::order_statistics;
 use crate::sample::Sample;
@@ -15,7 +17,8 @@ pub(crate) const DIGITS: u8 = 3;
 const MAX_COUNT: u64 = 1 << 53;
 
 /// Which latency of an invocation is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum View {
     /// From the intended time to the end.
     Response,

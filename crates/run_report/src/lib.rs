@@ -15,6 +15,7 @@ mod page;
 mod palette;
 mod table;
 mod text;
+mod time_names;
 
 #[cfg(test)]
 mod test_data;

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
-use run_record::budget::PartsSummary;
+use run_record::budget::{Part, PartMeans, PartsSummary};
 use run_record::cost::CostSummary;
 use run_record::latency::Latency;
 use run_record::summary::{EndpointSummary, Summary};
 use run_record::units::duration_text;
+
+use crate::time_names;
 
 /// No line of a table is wider, unless the name of an endpoint is.
 const WIDTH: usize = 80;
@@ -43,8 +45,8 @@ pub(crate) fn latencies(summary: &Summary) -> String {
 
 /// Where the time went, for the endpoints of which it is known; `None` if it is known of none.
 pub(crate) fn parts(summary: &Summary) -> Option<String> {
-    let columns = ["lag", "connect", "network", "init", "overhead", "handler", "response"];
-    let mut table = row("mean time in", &columns.map(str::to_owned));
+    let columns = Part::ALL.map(time_names::short).into_iter().chain(["response"]).map(str::to_owned);
+    let mut table = row("mean time in", &columns.collect::<Vec<_>>());
     let known =
         |endpoint: &&EndpointSummary| endpoint.budget.warm.is_some() || endpoint.budget.cold.is_some();
     let endpoints: Vec<_> = summary.endpoints.iter().filter(known).collect();
@@ -110,17 +112,9 @@ fn three_digits(number: f64) -> String {
 }
 
 fn parts_row(label: &str, parts: &PartsSummary) -> String {
-    let mean = &parts.mean;
-    let cells = [
-        mean.lag,
-        mean.connection,
-        mean.network_and_platform,
-        mean.init,
-        mean.overhead,
-        mean.handler,
-        Some(mean.response),
-    ];
-    row(label, &cells.map(duration))
+    let PartMeans { parts, response } = &parts.mean;
+    let cells = parts.values().into_iter().copied().chain([Some(*response)]).map(duration);
+    row(label, &cells.collect::<Vec<_>>())
 }
 
 fn row(label: &str, cells: &[String]) -> String {

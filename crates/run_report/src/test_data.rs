@@ -162,7 +162,7 @@ pub(crate) fn comparison() -> Comparison {
     };
     let figure = |statistic, ratio: Option<f64>, claim, refusal| Figure {
         scope: Scope::All,
-        measure: Measure::Response,
+        measure: Measure::RESPONSE,
         statistic,
         baseline: Some(value(3_000.0)),
         candidate: Some(value(2_200.0)),

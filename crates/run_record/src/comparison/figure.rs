@@ -102,26 +102,12 @@ pub enum Scope {
 
 /// Which time a statistic is about: a view, or a part of the time of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum Measure {
-    /// From the intended time to the end.
-    Response,
-    /// From sending to the end.
-    Service,
-    /// What the function reported.
-    Function,
-    /// From the intended time to handing the request to the client.
-    Lag,
-    /// From there until a connection was ready.
-    Connection,
-    /// The network, and what the platform did before and after the function.
-    NetworkAndPlatform,
-    /// The initialisation of the environment.
-    Init,
-    /// The platform's Duration without the handler.
-    Overhead,
-    /// What the function measured itself.
-    Handler,
+    /// A latency as a whole.
+    View(View),
+    /// A part of the response latency.
+    Part(Part),
 }
 
 /// Which statistic.
@@ -215,52 +201,42 @@ impl Scope {
 }
 
 impl Measure {
+    /// The response latency, which a comparison is about first of all.
+    pub const RESPONSE: Self = Self::View(View::Response);
+
     /// The name in files.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Response => "response",
-            Self::Service => "service",
-            Self::Function => "function",
-            Self::Lag => "lag",
-            Self::Connection => "connection",
-            Self::NetworkAndPlatform => "network_and_platform",
-            Self::Init => "init",
-            Self::Overhead => "overhead",
-            Self::Handler => "handler",
+            Self::View(view) => view.name(),
+            Self::Part(part) => part.name(),
         }
+    }
+
+    /// Whether it is a latency as a whole.
+    pub fn is_view(self) -> bool {
+        matches!(self, Self::View(_))
     }
 
     /// Whether it is a part of the time whose meaning depends on how the platform is called.
     pub fn is_of_platform(self) -> bool {
-        matches!(self, Self::NetworkAndPlatform | Self::Init | Self::Overhead)
+        matches!(self, Self::Part(Part::NetworkAndPlatform | Part::Init | Part::Overhead))
     }
 
     /// Whether it is the time of the function's own code, in which environments of one program differ.
     pub fn is_of_function(self) -> bool {
-        matches!(self, Self::Function | Self::Handler)
+        matches!(self, Self::View(View::Function) | Self::Part(Part::Handler))
     }
 }
 
 impl From<View> for Measure {
     fn from(view: View) -> Self {
-        match view {
-            View::Response => Self::Response,
-            View::Service => Self::Service,
-            View::Function => Self::Function,
-        }
+        Self::View(view)
     }
 }
 
 impl From<Part> for Measure {
     fn from(part: Part) -> Self {
-        match part {
-            Part::Lag => Self::Lag,
-            Part::Connection => Self::Connection,
-            Part::NetworkAndPlatform => Self::NetworkAndPlatform,
-            Part::Init => Self::Init,
-            Part::Overhead => Self::Overhead,
-            Part::Handler => Self::Handler,
-        }
+        Self::Part(part)
     }
 }
 

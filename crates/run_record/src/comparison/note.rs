@@ -95,8 +95,8 @@ pub enum Note {
         /// The name of the endpoint.
         endpoint: String,
     },
-    /// A part of an experiment is not used.
-    PartLeftOut {
+    /// A run of an experiment is not used.
+    RunLeftOut {
         /// Its folder.
         folder: String,
         /// Why.
@@ -170,7 +170,7 @@ impl fmt::Display for Note {
                  behind gRPC are ready before they are called"
             ),
             Self::NoPartner { endpoint } => write!(f, "{endpoint} has no partner and is not compared"),
-            Self::PartLeftOut { folder, why } => write!(f, "{folder} is left out: {why}"),
+            Self::RunLeftOut { folder, why } => write!(f, "{folder} is left out: {why}"),
             Self::EndsByWidth => f.write_str(
                 "`until` ends the experiment as soon as an interval is narrow enough, so its intervals hold the truth a little \
                  less often than they say",

@@ -1,6 +1,6 @@
 //! Where the time of a call went, as bars.
 
-use run_record::budget::{PartMeans, PartsSummary};
+use run_record::budget::{Part, PartMeans, PartsSummary};
 use run_record::units::duration_text;
 
 use super::csv::csv;
@@ -8,10 +8,8 @@ use crate::chart::Chart;
 use crate::data::Run;
 use crate::draw::{Anchor, Area, Axis, Canvas, FONT_SIZE, Key, Labels, Plot, Sample, text_width};
 use crate::palette::MAX_SERIES;
+use crate::time_names;
 
-/// The parts in the order in which they happen, as people call them.
-pub(crate) const PARTS: [&str; 6] =
-    ["lag", "connection", "network and platform", "init", "overhead", "handler"];
 /// The height of a bar with the room around it.
 const ROW: f64 = 26.0;
 /// The height of a bar.
@@ -23,11 +21,6 @@ pub(crate) fn budgets(run: &Run) -> Vec<Chart> {
         chart(run, "budget-warm", "calls of running environments", |endpoint| endpoint.budget.warm.as_ref());
     let cold = chart(run, "budget-cold", "cold starts", |endpoint| endpoint.budget.cold.as_ref());
     warm.into_iter().chain(cold).collect()
-}
-
-/// The mean of each part in microseconds, in the order of [`PARTS`].
-pub(crate) fn means(means: &PartMeans) -> [Option<f64>; 6] {
-    [means.lag, means.connection, means.network_and_platform, means.init, means.overhead, means.handler]
 }
 
 fn chart(
@@ -42,15 +35,11 @@ fn chart(
     let longest_us = bars.iter().map(|(_, means)| means.response).reduce(f64::max)?;
     // The total stands behind its bar.
     let room = 1.0 + (text_width("999 ms") + 8.0) / 180.0;
-    let key = |(index, part): (usize, &&str)| Key {
-        class: format!("part{index}"),
-        sample: Sample::Area,
-        text: (*part).to_owned(),
-    };
+    let key = |part| Key { class: class(part), sample: Sample::Area, text: time_names::long(part) };
     let plot = Plot {
         x: Axis::linear("mean time of a call", Labels::Duration, longest_us * 1e3 * room),
         y: Axis::linear("", Labels::Number, 1.0),
-        legend: PARTS.iter().enumerate().map(key).collect(),
+        legend: Part::ALL.map(key).to_vec(),
         height: ROW * bars.len() as f64,
         rows: Some(bars.iter().map(|(name, _)| (*name).to_owned()).collect()),
     };
@@ -66,17 +55,17 @@ fn chart(
 
 fn bar(canvas: &mut Canvas, area: &Area, y: f64, name: &str, of: &PartMeans) {
     let mut from_ns = 0.0;
-    for (index, us) in means(of).into_iter().enumerate() {
-        let Some(us) = us.filter(|us| *us > 0.0) else { continue };
+    for part in Part::ALL {
+        let Some(us) = of.parts.get(part).filter(|us| *us > 0.0) else { continue };
         let (left, right) = (area.x(from_ns), area.x(from_ns + us * 1e3));
         let title = format!(
             "{name}: {} {}, {:.1} % of {}",
-            PARTS[index],
+            time_names::long(part),
             duration_text(us),
             us / of.response * 100.0,
             duration_text(of.response)
         );
-        canvas.rectangle(&format!("part{index}"), [left, y - BAR / 2.0], [right - left, BAR], &title);
+        canvas.rectangle(&class(part), [left, y - BAR / 2.0], [right - left, BAR], &title);
         from_ns += us * 1e3;
     }
     canvas.text(
@@ -87,12 +76,18 @@ fn bar(canvas: &mut Canvas, area: &Area, y: f64, name: &str, of: &PartMeans) {
     );
 }
 
+/// The class of a part, whose colour a page knows.
+fn class(part: Part) -> String {
+    format!("part{}", part as usize)
+}
+
 fn data(bars: &[(&str, &PartMeans)]) -> String {
     let rows = bars.iter().flat_map(|(name, of)| {
-        let parts = means(of).into_iter().zip(PARTS).filter_map(|(us, part)| Some((part, us?)));
+        let parts =
+            Part::ALL.into_iter().filter_map(|part| Some((time_names::long(part), (*of.parts.get(part))?)));
         parts
-            .chain([("response", of.response)])
-            .map(|(part, us)| [(*name).to_owned(), part.to_owned(), us.to_string()])
+            .chain([("response".to_owned(), of.response)])
+            .map(|(part, us)| [(*name).to_owned(), part, us.to_string()])
     });
     csv(["endpoint", "part", "mean_us"], rows)
 }

@@ -8,7 +8,7 @@ mod ratios;
 mod series;
 mod timeline;
 
-pub(crate) use budget::{PARTS, budgets, means};
+pub(crate) use budget::budgets;
 pub(crate) use distribution::distribution;
 pub(crate) use percentiles::percentiles;
 pub(crate) use ratios::{RatioRow, ratios};

@@ -24,7 +24,7 @@ pub(super) fn arm(side: &Side) -> Arm {
 fn environments(side: &Side, windows: &[usize]) -> Option<Environments> {
     let distinct = side.samples.environments(windows)?;
     let by_window = side.samples.environments_by_window(windows);
-    let effective = side.samples.observations(Scope::All, Measure::Response, windows).environments();
+    let effective = side.samples.observations(Scope::All, Measure::RESPONSE, windows).environments();
     Some(Environments {
         distinct,
         effective,

@@ -146,7 +146,7 @@ fn kinds() -> impl Iterator<Item = (Scope, Measure)> {
     let views = |scope| View::ALL.into_iter().map(move |view| (scope, view.into()));
     let parts =
         Part::ALL.into_iter().filter(|part| *part != Part::Init).map(|part| (Scope::Warm, part.into()));
-    let cold = [(Scope::Cold, Measure::Response), (Scope::Cold, Measure::Init)];
+    let cold = [(Scope::Cold, Measure::RESPONSE), (Scope::Cold, Measure::Part(Part::Init))];
     views(Scope::All).chain(views(Scope::Warm)).chain(parts).chain(cold)
 }
 
@@ -247,7 +247,7 @@ fn side_by_side([baseline, candidate]: &[Option<Value>; 2]) -> Option<(Interval,
 pub(super) fn cold_effect(figures: &[Figure]) -> Vec<ColdEffect> {
     let of = |scope, statistic| {
         let is_it =
-            |it: &&Figure| it.scope == scope && it.measure == Measure::Response && it.statistic == statistic;
+            |it: &&Figure| it.scope == scope && it.measure == Measure::RESPONSE && it.statistic == statistic;
         figures.iter().find(is_it)
     };
     let us = |value: &Option<Value>| value.as_ref().map(|value| value.us);

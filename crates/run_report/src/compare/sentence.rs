@@ -1,6 +1,7 @@
 //! Results in plain sentences.
 
-use run_record::comparison::{Arm, Claim, Figure, Interval, Measure, Scope, Statistic};
+use run_record::View;
+use run_record::comparison::{Arm, Claim, Figure, Interval, Scope, Statistic};
 use run_record::spread::MIN_ENVIRONMENTS;
 
 use super::input::Pairing;
@@ -12,11 +13,10 @@ pub(super) fn sentences(
     (scope, figures): (Scope, &[Figure]),
     margin: f64,
 ) -> Vec<String> {
-    let views = [Measure::Response, Measure::Service, Measure::Function];
-    let of_view = |measure| {
+    let of_view = |of: View| {
         let is_told = |figure: &&Figure| {
             let is_asked = matches!(figure.statistic, Statistic::P50 | Statistic::P99);
-            figure.scope == scope && figure.measure == measure && is_asked
+            figure.scope == scope && figure.measure == of.into() && is_asked
         };
         let told: Vec<&Figure> = figures.iter().filter(is_told).collect();
         match told[..] {
@@ -26,7 +26,7 @@ pub(super) fn sentences(
             _ => told.into_iter().map(|figure| sentence(pairing, arms, figure, margin)).collect(),
         }
     };
-    views.into_iter().flat_map(of_view).collect()
+    View::ALL.into_iter().flat_map(of_view).collect()
 }
 
 fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) -> String {

@@ -1,8 +1,9 @@
+use run_record::budget::Part;
 use run_record::comparison::{
     Claim, Comparison, Design, Figure, Measure, Note, Refusal, Scope, Source, Statistic,
 };
 use run_record::run_info::Protocol;
-use run_record::{Arrival, Outcome, Reply, Report, Sample, Timing};
+use run_record::{Arrival, Outcome, Reply, Report, Sample, Timing, View};
 
 use super::*;
 use crate::comparison::{Extent, csv, markdown, text};
@@ -113,7 +114,7 @@ fn figure(comparison: &Comparison, scope: Scope, measure: Measure, statistic: St
 }
 
 fn response(comparison: &Comparison, statistic: Statistic) -> &Figure {
-    figure(comparison, Scope::All, Measure::Response, statistic)
+    figure(comparison, Scope::All, Measure::RESPONSE, statistic)
 }
 
 #[test]
@@ -236,7 +237,9 @@ fn the_time_of_a_function_is_not_compared_between_single_environments() {
     let slower = Answers::slower(2.0);
     for sides in [[one, slower], [slower, one], [one, one]] {
         let comparison = compared(sides, 12);
-        for (scope, measure) in [(Scope::All, Measure::Function), (Scope::Warm, Measure::Handler)] {
+        for (scope, measure) in
+            [(Scope::All, Measure::View(View::Function)), (Scope::Warm, Measure::Part(Part::Handler))]
+        {
             let figure = figure(&comparison, scope, measure, Statistic::P50);
             let expected = Refusal::OneEnvironment { effective: Some(1.0) };
             assert_eq!((figure.refusal.clone(), figure.claim), (Some(expected), Claim::Nothing));
@@ -247,7 +250,10 @@ fn the_time_of_a_function_is_not_compared_between_single_environments() {
         assert!(comparison.contrasts[0].notes.iter().any(is_told));
     }
     let several = compared([USUAL, Answers::slower(2.0)], 12);
-    assert_eq!(figure(&several, Scope::All, Measure::Function, Statistic::P50).claim, Claim::BaselineFaster);
+    assert_eq!(
+        figure(&several, Scope::All, Measure::View(View::Function), Statistic::P50).claim,
+        Claim::BaselineFaster
+    );
     let environments = several.contrasts[0].baseline.environments.clone().unwrap();
     assert_eq!(
         (environments.distinct, environments.per_window_min, environments.per_window_max),
@@ -282,13 +288,13 @@ fn cold_starts_are_apart_and_a_percentile_in_their_gap_is_marked() {
         response(&comparison, Statistic::P99).in_cold_gap
             && !response(&comparison, Statistic::P50).in_cold_gap
     );
-    let warm = figure(&comparison, Scope::Warm, Measure::Response, Statistic::P99);
+    let warm = figure(&comparison, Scope::Warm, Measure::RESPONSE, Statistic::P99);
     assert!(warm.baseline.as_ref().unwrap().us < 3_000.0);
     let effect =
         comparison.contrasts[0].cold_effect.iter().find(|it| it.statistic == Statistic::P999).unwrap();
     assert!(effect.baseline_with_us.unwrap() > 500_000.0 && effect.baseline_without_us.unwrap() < 3_000.0);
     assert_eq!(effect.candidate_with_us, effect.candidate_without_us);
-    let init = figure(&comparison, Scope::Cold, Measure::Init, Statistic::P50);
+    let init = figure(&comparison, Scope::Cold, Measure::Part(Part::Init), Statistic::P50);
     assert_eq!((init.refusal.clone(), init.candidate.is_none()), (Some(Refusal::NoValue), true));
 }
 
@@ -372,9 +378,9 @@ fn parts_that_mean_something_else_by_another_protocol_are_not_compared() {
     input.sides[1].protocol = Protocol::Greeter;
     let comparison = compare(input);
     for (measure, expected) in [
-        (Measure::NetworkAndPlatform, Some(Refusal::UnlikeProtocols)),
-        (Measure::Overhead, Some(Refusal::UnlikeProtocols)),
-        (Measure::Handler, None),
+        (Measure::Part(Part::NetworkAndPlatform), Some(Refusal::UnlikeProtocols)),
+        (Measure::Part(Part::Overhead), Some(Refusal::UnlikeProtocols)),
+        (Measure::Part(Part::Handler), None),
     ] {
         let figure = figure(&comparison, Scope::Warm, measure, Statistic::P50);
         assert_eq!(figure.refusal, expected, "{measure:?}");

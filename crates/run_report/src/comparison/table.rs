@@ -5,6 +5,7 @@ use run_record::units::{duration_text, signed_duration_text};
 
 use super::words::Extent;
 use crate::compare::times;
+use crate::time_names;
 
 /// The heads of the columns.
 pub(super) const HEADS: [&str; 6] = ["time", "baseline", "candidate", "ratio", "95 %", "candidate is"];
@@ -13,8 +14,8 @@ pub(super) const HEADS: [&str; 6] = ["time", "baseline", "candidate", "ratio", "
 pub(super) fn shown(contrast: &Contrast, extent: Extent) -> impl Iterator<Item = &Figure> {
     let is_short = |figure: &Figure| {
         let is_asked = matches!(figure.statistic, Statistic::P50 | Statistic::P99);
-        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
-        let is_response = figure.measure == Measure::Response;
+        let is_view = figure.measure.is_view();
+        let is_response = figure.measure == Measure::RESPONSE;
         let is_apart = is_response && figure.scope == Scope::Warm && !contrast.cold_effect.is_empty();
         let is_all = is_response && figure.scope == Scope::All;
         is_asked && is_view && (figure.scope == contrast.headline || is_all || is_apart)
@@ -46,12 +47,7 @@ fn row(figure: &Figure) -> [String; 6] {
 
 pub(super) fn name(figure: &Figure) -> String {
     let scope = if figure.scope == Scope::All { String::new() } else { format!("{} ", figure.scope.name()) };
-    let measure = match figure.measure {
-        Measure::NetworkAndPlatform => "network",
-        Measure::Connection => "connect",
-        measure => measure.name(),
-    };
-    format!("{scope}{measure} {}", figure.statistic.name())
+    format!("{scope}{} {}", time_names::short(figure.measure), figure.statistic.name())
 }
 
 fn value(value: Option<&Value>) -> String {

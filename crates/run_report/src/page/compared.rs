@@ -1,7 +1,7 @@
 //! The section about a comparison.
 
 use run_record::comparison::{
-    Claim, Comparison, Contrast, Design, Figure, Interval, Measure, Note, Scope, Statistic, Value,
+    Claim, Comparison, Contrast, Design, Figure, Interval, Note, Scope, Statistic, Value,
 };
 use run_record::units::signed_duration_text;
 
@@ -11,6 +11,7 @@ use crate::chart::Chart;
 use crate::charts::{RatioRow, ratios};
 use crate::compare::times;
 use crate::comparison::left_out;
+use crate::time_names;
 
 /// More contrasts are not shown, but counted.
 const MAX_CONTRASTS: usize = 20;
@@ -150,7 +151,7 @@ enum Shown {
 
 impl Shown {
     fn has(self, contrast: &Contrast, figure: &Figure) -> bool {
-        let is_view = matches!(figure.measure, Measure::Response | Measure::Service | Measure::Function);
+        let is_view = figure.measure.is_view();
         match self {
             Self::Views => is_view && figure.scope == contrast.headline,
             Self::Parts => {
@@ -175,13 +176,12 @@ fn ratio_row(figure: &Figure) -> Option<RatioRow> {
     let Interval { estimate, low, high } = figure.ratio?;
     // Where a claim is refused, there are no bounds, and nothing to be seen.
     low.or(high)?;
-    let measure = figure.measure.name().replace('_', " ");
-    let label = format!("{measure} {}", figure.statistic.name());
+    let label = format!("{} {}", time_names::long(figure.measure), figure.statistic.name());
     Some(RatioRow { label, ratio: estimate, low, high })
 }
 
 fn what(figure: &Figure) -> String {
-    let measure = figure.measure.name().replace('_', " ");
+    let measure = time_names::long(figure.measure);
     let scope = if figure.scope == Scope::All { String::new() } else { format!("{} ", figure.scope.name()) };
     format!("{scope}{measure} {}", figure.statistic.name())
 }

@@ -1,13 +1,14 @@
 //! The latencies of a run in words and tables.
 
+use run_record::budget::Part;
 use run_record::latency::Latency;
 use run_record::summary::{EndpointSummary, Summary};
 use run_record::{Outcome, View};
 
 use super::table::Table;
 use super::words::{counted, grouped, time};
-use crate::charts::{PARTS, means};
 use crate::palette::MAX_SERIES;
+use crate::time_names;
 
 /// A sentence about each of the first endpoints.
 pub(crate) fn sentences(summary: &Summary) -> Vec<String> {
@@ -78,7 +79,8 @@ pub(crate) fn parts(summary: &Summary) -> Table {
         let starts = [("warm", &budget.warm), ("cold", &budget.cold)];
         let known = starts.into_iter().filter_map(|(start, parts)| Some((start, parts.as_ref()?)));
         known.map(|(start, parts)| {
-            let [lag, connection, network, init, overhead, handler] = means(&parts.mean).map(time);
+            let [lag, connection, network, init, overhead, handler] =
+                parts.mean.parts.values().map(|us| time(*us));
             let response = time(Some(parts.mean.response));
             let count = parts.count.to_string();
             [
@@ -95,7 +97,7 @@ pub(crate) fn parts(summary: &Summary) -> Table {
             ]
         })
     });
-    let [lag, connection, network, init, overhead, handler] = PARTS;
+    let [lag, connection, network, init, overhead, handler] = &Part::ALL.map(time_names::long);
     let head = ["endpoint", "start", "calls", lag, connection, network, init, overhead, handler, "response"];
     Table::new("Mean time in each part. The parts add up to the response latency.", head, 2, rows)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
-use run_record::experiment::{Mode, Part, PartState};
+use run_record::experiment::{Mode, Run, RunState};
 
 use super::plan::ExperimentPlan;
 
@@ -14,7 +14,7 @@ const FIRST_STREAM: u64 = 1 << 32;
 
 /// A run that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NextPart {
+pub(super) struct NextRun {
     /// Its number, from 0: how many there were before.
     pub(super) index: usize,
     /// The only system that it calls; all of them without one.
@@ -26,38 +26,38 @@ pub(super) struct NextPart {
 }
 
 /// The run that comes next; `None` if nothing is missing.
-pub(super) fn next(plan: &ExperimentPlan, parts: &[Part]) -> Option<NextPart> {
-    let index = parts.len();
+pub(super) fn next(plan: &ExperimentPlan, runs: &[Run]) -> Option<NextRun> {
+    let index = runs.len();
     match plan.mode {
         Mode::RoundRobin | Mode::Cold => {
-            let windows = plan.pairs.saturating_sub(done(plan, parts));
+            let windows = plan.pairs.saturating_sub(done(plan, runs));
             // Each run of a campaign of cold starts is one window.
             let windows = if plan.mode == Mode::Cold { windows.min(1) } else { windows };
-            (windows > 0).then_some(NextPart { index, system: None, pair: None, windows })
+            (windows > 0).then_some(NextRun { index, system: None, pair: None, windows })
         }
         Mode::Interleaved => {
-            let made = made(parts);
+            let made = made(runs);
             (0..plan.pairs).find_map(|pair| {
                 let is_made = |system: &String| made.contains(&(pair, system.as_str()));
                 if plan.systems.iter().all(is_made) {
                     return None;
                 }
                 let system = order(plan, pair).into_iter().find(|system| !is_made(system))?;
-                Some(NextPart { index, system: Some(system), pair: Some(pair), windows: 1 })
+                Some(NextRun { index, system: Some(system), pair: Some(pair), windows: 1 })
             })
         }
     }
 }
 
 /// How many pairs of windows there are.
-pub(super) fn done(plan: &ExperimentPlan, parts: &[Part]) -> u32 {
+pub(super) fn done(plan: &ExperimentPlan, runs: &[Run]) -> u32 {
     match plan.mode {
         Mode::RoundRobin | Mode::Cold => {
-            let windows = parts.iter().filter(|part| part.is_used()).filter_map(|part| part.windows);
+            let windows = runs.iter().filter(|run| run.is_used()).filter_map(|run| run.windows);
             u32::try_from(windows.map(u64::from).sum::<u64>()).unwrap_or(u32::MAX)
         }
         Mode::Interleaved => {
-            let made = made(parts);
+            let made = made(runs);
             let is_complete =
                 |pair: u32| plan.systems.iter().all(|system| made.contains(&(pair, system.as_str())));
             (0..plan.pairs).map(|pair| u32::from(is_complete(pair))).sum()
@@ -66,25 +66,24 @@ pub(super) fn done(plan: &ExperimentPlan, parts: &[Part]) -> u32 {
 }
 
 /// The blocks that count, each the pair and the system.
-fn made(parts: &[Part]) -> BTreeSet<(u32, &str)> {
-    let used = parts.iter().filter(|part| part.is_used());
-    used.filter_map(|part| Some((part.pair?, part.system.as_deref()?))).collect()
+fn made(runs: &[Run]) -> BTreeSet<(u32, &str)> {
+    let used = runs.iter().filter(|run| run.is_used());
+    used.filter_map(|run| Some((run.pair?, run.system.as_deref()?))).collect()
 }
 
 /// Discards what does not count when an experiment goes on after an interruption: of blocks that are compared with others
 /// of their pair, all must be from one time.
-pub(super) fn discard_incomplete(plan: &ExperimentPlan, parts: &mut [Part]) {
-    let complete: Vec<Part> =
-        parts.iter().filter(|part| part.state == PartState::Complete).cloned().collect();
+pub(super) fn discard_incomplete(plan: &ExperimentPlan, runs: &mut [Run]) {
+    let complete: Vec<Run> = runs.iter().filter(|run| run.state == RunState::Complete).cloned().collect();
     let made = made(&complete);
     let is_whole = |pair: u32| plan.systems.iter().all(|system| made.contains(&(pair, system.as_str())));
-    for part in parts {
+    for run in runs {
         let is_lost = match plan.mode {
-            Mode::RoundRobin | Mode::Cold => part.windows.unwrap_or(0) == 0,
-            Mode::Interleaved => !part.pair.is_some_and(is_whole),
+            Mode::RoundRobin | Mode::Cold => run.windows.unwrap_or(0) == 0,
+            Mode::Interleaved => !run.pair.is_some_and(is_whole),
         };
         if is_lost {
-            part.state = PartState::Discarded;
+            run.state = RunState::Discarded;
         }
     }
 }
@@ -112,13 +111,13 @@ mod tests {
         ExperimentPlan::read(&text, Path::new(""), false).unwrap()
     }
 
-    fn part(system: Option<&str>, pair: Option<u32>, windows: Option<u32>, state: PartState) -> Part {
-        Part { folder: String::new(), system: system.map(str::to_owned), pair, windows, state }
+    fn run(system: Option<&str>, pair: Option<u32>, windows: Option<u32>, state: RunState) -> Run {
+        Run { folder: String::new(), system: system.map(str::to_owned), pair, windows, state }
     }
 
     #[test]
     fn one_run_makes_the_windows_that_are_missing() {
-        use PartState::{Complete, Discarded, Interrupted, Unfinished};
+        use RunState::{Complete, Discarded, Interrupted, Unfinished};
         let plan = plan("round_robin", 10);
         for (made, missing) in [
             (vec![], Some(10)),
@@ -129,78 +128,78 @@ mod tests {
             (vec![(Some(4), Interrupted), (Some(6), Complete)], None),
             (vec![(Some(11), Complete)], None),
         ] {
-            let parts: Vec<_> =
-                made.iter().map(|(windows, state)| part(None, None, *windows, *state)).collect();
+            let runs: Vec<_> =
+                made.iter().map(|(windows, state)| run(None, None, *windows, *state)).collect();
             let expected =
-                missing.map(|windows| NextPart { index: parts.len(), system: None, pair: None, windows });
-            assert_eq!(next(&plan, &parts), expected, "{made:?}");
+                missing.map(|windows| NextRun { index: runs.len(), system: None, pair: None, windows });
+            assert_eq!(next(&plan, &runs), expected, "{made:?}");
         }
     }
 
     #[test]
     fn each_run_of_a_campaign_is_one_pair() {
         let plan = plan("cold", 2);
-        let made = |state, windows| part(None, None, Some(windows), state);
-        let mut parts = vec![made(PartState::Complete, 1), made(PartState::Interrupted, 0)];
-        discard_incomplete(&plan, &mut parts);
-        assert_eq!(parts[1].state, PartState::Discarded);
-        assert_eq!(next(&plan, &parts), Some(NextPart { index: 2, system: None, pair: None, windows: 1 }));
-        parts.push(made(PartState::Complete, 1));
-        assert_eq!(next(&plan, &parts), None);
+        let made = |state, windows| run(None, None, Some(windows), state);
+        let mut runs = vec![made(RunState::Complete, 1), made(RunState::Interrupted, 0)];
+        discard_incomplete(&plan, &mut runs);
+        assert_eq!(runs[1].state, RunState::Discarded);
+        assert_eq!(next(&plan, &runs), Some(NextRun { index: 2, system: None, pair: None, windows: 1 }));
+        runs.push(made(RunState::Complete, 1));
+        assert_eq!(next(&plan, &runs), None);
     }
 
     #[test]
     fn blocks_come_in_pairs_in_random_order() {
         let plan = plan("interleaved", 40);
-        let mut parts = Vec::new();
+        let mut runs = Vec::new();
         let mut firsts = 0;
-        while let Some(next) = next(&plan, &parts) {
-            assert_eq!((next.index, next.windows), (parts.len(), 1));
-            assert_eq!(next.pair, Some(u32::try_from(parts.len()).unwrap() / 2));
-            let is_first = parts.len() % 2 == 0;
+        while let Some(next) = next(&plan, &runs) {
+            assert_eq!((next.index, next.windows), (runs.len(), 1));
+            assert_eq!(next.pair, Some(u32::try_from(runs.len()).unwrap() / 2));
+            let is_first = runs.len() % 2 == 0;
             firsts += u32::from(is_first && next.system.as_deref() == Some("a"));
-            parts.push(part(next.system.as_deref(), next.pair, Some(1), PartState::Complete));
+            runs.push(run(next.system.as_deref(), next.pair, Some(1), RunState::Complete));
         }
-        assert_eq!((parts.len(), done(&plan, &parts)), (80, 40));
+        assert_eq!((runs.len(), done(&plan, &runs)), (80, 40));
         assert!((10..30).contains(&firsts), "{firsts} of 40 pairs begin with a");
-        let both = |pair: &[Part]| pair[0].system != pair[1].system;
-        assert!(parts.chunks(2).all(both));
+        let both = |pair: &[Run]| pair[0].system != pair[1].system;
+        assert!(runs.chunks(2).all(both));
     }
 
     #[test]
     fn both_blocks_of_an_unfinished_pair_are_made_again() {
         let plan = plan("interleaved", 2);
-        let mut parts = Vec::new();
-        for state in [PartState::Complete, PartState::Complete, PartState::Complete, PartState::Interrupted] {
-            let next = next(&plan, &parts).unwrap();
-            let windows = if state == PartState::Complete { 1 } else { 0 };
-            parts.push(part(next.system.as_deref(), next.pair, Some(windows), state));
+        let mut runs = Vec::new();
+        for state in [RunState::Complete, RunState::Complete, RunState::Complete, RunState::Interrupted] {
+            let next = next(&plan, &runs).unwrap();
+            let windows = if state == RunState::Complete { 1 } else { 0 };
+            runs.push(run(next.system.as_deref(), next.pair, Some(windows), state));
         }
-        discard_incomplete(&plan, &mut parts);
-        let states: Vec<_> = parts.iter().map(|part| part.state).collect();
-        use PartState::{Complete, Discarded};
+        discard_incomplete(&plan, &mut runs);
+        let states: Vec<_> = runs.iter().map(|run| run.state).collect();
+        use RunState::{Complete, Discarded};
         assert_eq!(states, [Complete, Complete, Discarded, Discarded]);
-        assert_eq!(done(&plan, &parts), 1);
-        let again = next(&plan, &parts).unwrap();
+        assert_eq!(done(&plan, &runs), 1);
+        let again = next(&plan, &runs).unwrap();
         assert_eq!((again.index, again.pair), (4, Some(1)));
-        assert_eq!(again.system, parts[2].system, "the order within a pair is that of the seed");
+        assert_eq!(again.system, runs[2].system, "the order within a pair is that of the seed");
     }
 
     #[test]
     fn more_windows_than_there_can_be_are_enough() {
         let plan = plan("round_robin", 3);
-        let parts = [0, 1].map(|_| part(None, None, Some(u32::MAX), PartState::Complete));
-        assert_eq!((done(&plan, &parts), next(&plan, &parts)), (u32::MAX, None));
+        let runs = [0, 1].map(|_| run(None, None, Some(u32::MAX), RunState::Complete));
+        assert_eq!((done(&plan, &runs), next(&plan, &runs)), (u32::MAX, None));
     }
 
     #[test]
     fn a_run_without_a_complete_window_is_discarded() {
         let plan = plan("round_robin", 3);
-        let mut parts = [
-            part(None, None, Some(0), PartState::Interrupted),
-            part(None, None, Some(1), PartState::Interrupted),
+        let mut runs = [
+            run(None, None, Some(0), RunState::Interrupted),
+            run(None, None, Some(1), RunState::Interrupted),
         ];
-        discard_incomplete(&plan, &mut parts);
-        assert_eq!(parts.map(|part| part.state), [PartState::Discarded, PartState::Interrupted]);
+        discard_incomplete(&plan, &mut runs);
+        assert_eq!(runs.map(|run| run.state), [RunState::Discarded, RunState::Interrupted]);
     }
 }

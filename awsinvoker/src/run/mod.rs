@@ -1,89 +1,44 @@
 //! A run from its start to its results on disk.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+mod ending;
+mod error;
+mod lines;
+mod results;
+
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use run_record::circumstances::Circumstances;
-use run_record::format::tools::{FinishedRun, ToolFormat};
-use run_record::format::{FormatError, hgrm, json};
-use run_record::names::file_names;
-use run_record::run_dir::{RUN_JSON, RunDir, RunDirError, SUMMARY_JSON};
-use run_record::run_info::{ClockInfo, End, Load, RunInfo, TargetInfo};
-use run_record::sink::{Sink, SinkError};
-use run_record::summary::SumError;
-use run_record::{Summary, View, units, wall_clock};
+use run_record::format::{FormatError, json};
+use run_record::run_dir::{RUN_JSON, RunDir};
+use run_record::run_info::{ClockInfo, End, Load, RunInfo};
+use run_record::{units, wall_clock};
 
-use crate::clock::{Clock, wall_now};
+use crate::clock::Clock;
 use crate::config::{Config, Display};
 use crate::cost::{self, CostError};
-use crate::idle::NotIdle;
 use crate::load::{self, Event, Gate, Interrupt, Interrupted, Interrupts, LoadError, Observer as _, Window};
 use crate::machine::Snapshot;
-use crate::observe::{self, Form, Observed, Observers, PartialFile, Tally};
-use crate::plan::endpoints::DEFAULT_PAYLOAD;
+use crate::observe::{self, Form, Observed, Observers};
 use crate::plan::schedule::Schedule;
 use crate::plan::{Plan, schedule_file};
-use crate::platform::{Description, Ended, Local, Platform, StartError, Started};
-use crate::preflight::NotAlike;
+use crate::platform::{Description, Ended, Local, Platform, Started};
 use crate::prewarm::prewarm;
 use crate::restarts::{Boundaries, Restarts, When};
-use crate::start_at::StartAtError;
 use crate::warm_up::{WarmedUp, warm_up};
 use crate::{describe, env_vars, idle, preflight, screen, start_at, time_service};
+pub use ending::Ending;
+pub(crate) use ending::ending;
+pub use error::RunError;
+pub(crate) use lines::say;
+use lines::start_line;
+use results::{Files, Over, publish};
 
 /// Between the making of the clock and its zero, so that all threads wait for the first arrival.
 const LEAD: Duration = Duration::from_millis(20);
 /// Beyond this, a disk that is even slower delays the first arrivals.
 const MAX_LEAD: Duration = Duration::from_secs(5);
-
-/// Why a run could not be made or saved.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
-pub enum RunError {
-    #[error(transparent)]
-    NotIdle(#[from] NotIdle),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    StartAt(#[from] StartAtError),
-    #[error(transparent)]
-    Cost(#[from] CostError),
-    #[error(transparent)]
-    NotAlike(#[from] NotAlike),
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error(transparent)]
-    RunDir(#[from] RunDirError),
-    #[error(transparent)]
-    Sum(#[from] SumError),
-    #[error(transparent)]
-    Format(#[from] FormatError),
-    #[error("--latf {}: cannot be written: {source}", path.display())]
-    LatencyFile { path: PathBuf, source: io::Error },
-    #[error("--schedule-out {}: cannot be written: {source}", path.display())]
-    ScheduleOut { path: PathBuf, source: io::Error },
-    #[error("{0}")]
-    System(#[from] io::Error),
-    #[error("the run is over, but not all of it was saved: {}", .0.join("; "))]
-    NotSaved(Vec<String>),
-}
-
-/// How a run ended whose results are all saved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// As planned.
-    Complete,
-    /// As planned, but without a single success.
-    NothingSucceeded,
-    /// As planned, but what was measured is not what was asked for.
-    Invalid,
-    /// As planned, but a threshold is broken.
-    ThresholdBroken,
-    /// Early, by a signal.
-    Interrupted(Interrupt),
-}
 
 /// Makes a run and saves it; `out` gets what people read.
 ///
@@ -192,21 +147,11 @@ async fn prepare(
 /// What is known of the clock. A server is asked only if several load generators have to agree on the time.
 async fn clock_info(config: &Config, platform: &Platform) -> ClockInfo {
     let Config { plan, start_at, .. } = config;
-    let is_one_of_several = start_at.is_some() || matches!(plan.workload.schedule(), Some(Schedule::Part(_)));
+    let is_one_of_several =
+        start_at.is_some() || matches!(plan.workload.schedule(), Some(Schedule::Shard(_)));
     let server = if is_one_of_several { platform.server_clock().await } else { None };
     let start_at = start_at.map(wall_clock::rfc3339);
     ClockInfo { start_at, late_ns: None, time_service: time_service::ask().await, server }
-}
-
-/// What is known when a load is over.
-struct Over {
-    clock: Clock,
-    wall_jump_ns: i64,
-    target_rps: Option<f64>,
-    interrupted: Option<Interrupted>,
-    tally: Tally,
-    /// Which outputs could not be written.
-    failures: Vec<SinkError>,
 }
 
 /// The run itself.
@@ -278,28 +223,6 @@ async fn get_ready(
     Ok(warmed_up)
 }
 
-/// Saves and prints what a load came to.
-fn publish(
-    plan: &Plan,
-    info: &RunInfo,
-    over: Over,
-    run_dir: &RunDir,
-    latency_file: PartialFile,
-    out: &mut dyn Write,
-) -> Result<Ending, RunError> {
-    let Over { clock, wall_jump_ns, target_rps, interrupted, tally, failures } = over;
-    let endpoints = &plan.endpoints.list;
-    let mut summary = tally.summary(endpoints, target_rps, interrupted, wall_jump_ns, &plan.thresholds)?;
-    summary.complete(info, &tally.totals);
-    let saved = save(run_dir, latency_file, info, &tally, &summary, &failures);
-    let finished = FinishedRun { start: clock.start(), info, summary: &summary, totals: &tally.totals };
-    let formatted = save_formats(run_dir, &plan.tool_formats, &finished);
-    say(out, &format!("{}\nresults: {}", run_report::text(&summary), run_dir.path().display()));
-    saved?;
-    formatted?;
-    Ok(interrupted.map_or_else(|| ending(&summary), |interrupted| Ending::Interrupted(interrupted.by)))
-}
-
 /// Writes `run.json`, which holds when the run starts, and returns the clock that starts then: at the time that was asked
 /// for, if there is one and it is still ahead. A disk may take longer to write it than there is time until then. Then the
 /// run starts later.
@@ -330,19 +253,6 @@ fn check_cost(config: &Config, description: &Description, has_preflight: bool) -
     cost::check(limit, &config.plan, &prices, description, has_preflight)
 }
 
-/// How a run ended that was not interrupted. What is worse comes first.
-pub(crate) fn ending(summary: &Summary) -> Ending {
-    if summary.completed == 0 {
-        Ending::NothingSucceeded
-    } else if !summary.verdict.valid {
-        Ending::Invalid
-    } else if summary.thresholds.iter().any(|result| !result.passed) {
-        Ending::ThresholdBroken
-    } else {
-        Ending::Complete
-    }
-}
-
 /// How the run is shown while it goes on. Lines about each request would destroy a view that is drawn in place.
 fn form(plan: &Plan, display: Display) -> Option<Form> {
     let on_terminal = screen::is_terminal(env_vars::term().as_deref()) && !plan.print_requests;
@@ -350,25 +260,6 @@ fn form(plan: &Plan, display: Display) -> Option<Form> {
         Display { quiet: true, .. } => None,
         _ if on_terminal => Some(Form::Block),
         Display { progress, .. } => progress.then_some(Form::Lines),
-    }
-}
-
-impl Over {
-    /// The end of the run, but for what happened beside its calls.
-    fn end(&self) -> End {
-        let Self { tally, target_rps, interrupted, wall_jump_ns, .. } = self;
-        End {
-            time: wall_clock::rfc3339(wall_now()),
-            issued: tally.issued,
-            target_rps: *target_rps,
-            window_ns: tally.window_end_ns,
-            finished_ns: tally.finished_ns,
-            interrupted_ns: interrupted.map(|interrupted| interrupted.at_ns),
-            sent_in_window: tally.sent_in_window,
-            wall_jump_ns: *wall_jump_ns,
-            circumstances: Circumstances::default(),
-            restarts: Vec::new(),
-        }
     }
 }
 
@@ -386,142 +277,4 @@ fn write_schedule(plan: &Plan) -> Result<(), RunError> {
     };
     let written = schedule_file::write(path, schedule, &plan.endpoints.names());
     written.map_err(|source| RunError::ScheduleOut { path: path.clone(), source })
-}
-
-/// The folder of a run and the file of latencies, both new.
-struct Files {
-    run_dir: RunDir,
-    latency_file: PartialFile,
-    latency_sink: Sink,
-}
-
-impl Files {
-    /// A start that fails leaves nothing behind that would be in the way of the next.
-    fn create(plan: &Plan) -> Result<Self, RunError> {
-        let latency_file = PartialFile::new(&plan.latency_file);
-        let latency_sink = latency_file
-            .create()
-            .map_err(|source| RunError::LatencyFile { path: latency_file.path().to_owned(), source })?;
-        match RunDir::create(plan.out.as_deref(), wall_now()) {
-            Ok(run_dir) => Ok(Self { run_dir, latency_file, latency_sink }),
-            Err(error) => {
-                latency_file.discard();
-                Err(error.into())
-            }
-        }
-    }
-}
-
-/// Writes all that is written at the end. A file that fails does not keep the others from being written.
-fn save(
-    run_dir: &RunDir,
-    latency_file: PartialFile,
-    info: &RunInfo,
-    tally: &Tally,
-    summary: &Summary,
-    failures: &[SinkError],
-) -> Result<(), RunError> {
-    let mut failures: Vec<String> = failures.iter().map(SinkError::to_string).collect();
-    let mut keep =
-        |result: Result<(), RunError>| failures.extend(result.err().map(|error| error.to_string()));
-    keep(json::write(info).map_err(RunError::from).and_then(|json| Ok(run_dir.write(RUN_JSON, &json)?)));
-    keep(
-        json::write(summary).map_err(RunError::from).and_then(|json| Ok(run_dir.write(SUMMARY_JSON, &json)?)),
-    );
-    let names: Vec<_> = summary.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
-    for (name, endpoint) in file_names(&names).iter().zip(&tally.totals.endpoints) {
-        if let Some(distribution) = hgrm::Distribution::new(&endpoint.view(View::Response)) {
-            let written = run_dir.write(&format!("{name}.hgrm"), distribution.to_string().as_bytes());
-            keep(written.map_err(Into::into));
-        }
-    }
-    let path = latency_file.path().to_owned();
-    let renamed = latency_file.finish(summary.real_rps);
-    keep(renamed.map(|_| ()).map_err(|source| RunError::LatencyFile { path, source }));
-    if failures.is_empty() { Ok(()) } else { Err(RunError::NotSaved(failures)) }
-}
-
-/// Writes the summary in the forms of other tools.
-fn save_formats(run_dir: &RunDir, formats: &[ToolFormat], run: &FinishedRun<'_>) -> Result<(), RunError> {
-    for format in formats {
-        run_dir.write(format.file_name(), &format.write(run)?)?;
-    }
-    Ok(())
-}
-
-fn start_line(plan: &Plan, targets: &[TargetInfo], run_dir: &Path) -> String {
-    let Plan { workload, endpoints, .. } = plan;
-    let (names, run_dir) = (listed(&endpoints.names()), run_dir.display());
-    let targets: Vec<String> = targets.iter().map(TargetInfo::text).collect();
-    let mut line = format!("{workload} to {names} on {}, saved in {run_dir}", targets.join(" and "));
-    if endpoints.are_own_functions {
-        let payloads =
-            endpoints.list.iter().map(|endpoint| format!("{} with {}", endpoint.name, endpoint.payload));
-        line += &format!("; without an endpoints file, {}", payloads.collect::<Vec<_>>().join(" and "));
-    }
-    if let Some(warm_up_ns) = plan.warm_up_ns {
-        line += &format!("; after a warm-up of {} s", units::s(warm_up_ns));
-    }
-    if endpoints.defaulted > 0 {
-        let whom = format!("{} of {} endpoints", endpoints.defaulted, endpoints.list.len());
-        line += &format!("; {whom} with the default payload {DEFAULT_PAYLOAD}");
-    }
-    let asynchronous = endpoints.list.iter().filter(|endpoint| endpoint.asynchronous).count();
-    if asynchronous > 0 {
-        line += &format!("; {asynchronous} called asynchronously");
-    }
-    line
-}
-
-/// Up to three names, and how many more there are.
-fn listed(names: &[String]) -> String {
-    match names {
-        [a, b, c, _, ..] => format!("{a}, {b}, {c} and {} more", names.len() - 3),
-        _ => names.join(", "),
-    }
-}
-
-/// Prints a line. A closed pipe must not cost the results that are still to be saved.
-pub(crate) fn say(out: &mut dyn Write, line: &str) {
-    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
-        tracing::warn!("stdout could not be written: {error}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use run_record::summary::Course;
-    use run_record::{Arrival, Outcome, Reply, Sample, Threshold, Timing, Totals};
-
-    use super::*;
-
-    #[test]
-    fn the_worst_of_a_run_is_its_ending() {
-        let threshold = |text: &str| [text.parse::<Threshold>().unwrap()];
-        let ended = |outcomes: &[Outcome], threshold: [Threshold; 1]| {
-            let mut totals = Totals::new(1);
-            for outcome in outcomes {
-                let reply = Reply::with_outcome(*outcome);
-                let arrival = Arrival { sequence: 0, endpoint: 0, intended_ns: 0 };
-                totals.record(&Sample { arrival, timing: Some(Timing::new(0, 1_000)), reply });
-            }
-            let issued = totals.samples();
-            let course = Course {
-                endpoints: vec![("f", false)],
-                target_rps: Some(1.0),
-                issued,
-                window_ns: units::NS_PER_S,
-                interrupted_ns: None,
-                sent_in_window: issued,
-                wall_jump_ns: 0,
-                thresholds: &threshold,
-            };
-            ending(&Summary::new(&course, &totals).unwrap())
-        };
-        let (kept, broken) = ("ok>0%", "ok>100%");
-        assert_eq!(ended(&[Outcome::Ok], threshold(kept)), Ending::Complete);
-        assert_eq!(ended(&[Outcome::Ok], threshold(broken)), Ending::ThresholdBroken);
-        assert_eq!(ended(&[Outcome::Ok, Outcome::Dropped], threshold(broken)), Ending::Invalid);
-        assert_eq!(ended(&[Outcome::Dropped], threshold(broken)), Ending::NothingSucceeded);
-    }
 }

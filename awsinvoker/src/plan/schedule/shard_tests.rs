@@ -1,4 +1,4 @@
-//! Whether the parts of a schedule make up the whole.
+//! Whether the shards of a schedule make up the whole.
 
 use proptest::prelude::*;
 use run_record::run_info::{ScheduleFile, ScheduleFormat};
@@ -25,29 +25,29 @@ fn recorded(calls: &[(i64, usize)]) -> Schedule {
     Schedule::Recorded(read.finish(None, None, file, None).unwrap())
 }
 
-fn parts(whole: &Schedule, total: u32) -> Vec<Schedule> {
+fn shards(whole: &Schedule, total: u32) -> Vec<Schedule> {
     let shards = (0..total).filter_map(|index| Shard::new(index, total));
-    shards.map(|shard| whole.clone().part(shard)).collect()
+    shards.map(|shard| whole.clone().of_shard(shard)).collect()
 }
 
-/// Checks that each arrival of the whole is one of exactly one part, at the same time.
-fn check_partition(whole: &Schedule, parts: &[Schedule]) -> Result<(), TestCaseError> {
-    let mut arrivals: Vec<_> = parts.iter().flat_map(Schedule::iter).collect();
+/// Checks that each arrival of the whole is one of exactly one shard, at the same time.
+fn check_partition(whole: &Schedule, shards: &[Schedule]) -> Result<(), TestCaseError> {
+    let mut arrivals: Vec<_> = shards.iter().flat_map(Schedule::iter).collect();
     arrivals.sort_by_key(|arrival| arrival.sequence);
     prop_assert_eq!(arrivals, whole.iter().collect::<Vec<_>>());
-    for part in parts {
-        prop_assert_eq!(part.end_ns(), whole.end_ns());
-        prop_assert!(part.iter().is_sorted_by_key(|arrival| arrival.intended_ns));
-        prop_assert!(whole.is_random() || part.iter().count() as u64 == part.expected());
+    for sharded in shards {
+        prop_assert_eq!(sharded.end_ns(), whole.end_ns());
+        prop_assert!(sharded.iter().is_sorted_by_key(|arrival| arrival.intended_ns));
+        prop_assert!(whole.is_random() || sharded.iter().count() as u64 == sharded.expected());
     }
-    let target_rps: f64 = parts.iter().map(Schedule::target_rps).sum();
+    let target_rps: f64 = shards.iter().map(Schedule::target_rps).sum();
     prop_assert!((target_rps / whole.target_rps() - 1.0).abs() < 1e-9);
     Ok(())
 }
 
 proptest! {
     #[test]
-    fn parts_are_whole_rounds_and_make_up_the_whole(
+    fn shards_send_whole_rounds_and_make_up_the_whole(
         stages in prop::sample::select(vec!["2s@70", "500ms@0..300,1s@0,1s@50", "1s@33.3,700ms@90..10"]),
         arrivals in prop::sample::select(vec![Arrivals::Constant, Arrivals::Poisson, Arrivals::Uniform]),
         order in prop::sample::select(vec![Order::RoundRobin, Order::Shuffled]),
@@ -59,10 +59,10 @@ proptest! {
         let mut sorted = slots.clone();
         sorted.sort_unstable();
         let whole = generated(stages, arrivals, order, slots, seed);
-        let parts = parts(&whole, total);
-        check_partition(&whole, &parts)?;
-        for part in &parts {
-            let arrivals: Vec<_> = part.iter().collect();
+        let shards = shards(&whole, total);
+        check_partition(&whole, &shards)?;
+        for sharded in &shards {
+            let arrivals: Vec<_> = sharded.iter().collect();
             let rounds: Vec<_> = arrivals.chunk_by(|a, b| a.sequence + 1 == b.sequence
                 && !b.sequence.is_multiple_of(round_len as u64)).collect();
             for round in &rounds[..rounds.len().saturating_sub(1)] {
@@ -79,23 +79,23 @@ proptest! {
         total in 1..6_u32,
     ) {
         let whole = recorded(&calls);
-        let parts = parts(&whole, total);
-        check_partition(&whole, &parts)?;
+        let shards = shards(&whole, total);
+        check_partition(&whole, &shards)?;
         for endpoint in 0..3 {
             let counts: Vec<_> =
-                parts.iter().map(|part| part.iter().filter(|it| it.endpoint == endpoint).count()).collect();
+                shards.iter().map(|sharded| sharded.iter().filter(|it| it.endpoint == endpoint).count()).collect();
             prop_assert!(counts.is_sorted_by(|a, b| a >= b) && counts[0] - counts[counts.len() - 1] <= 1);
         }
     }
 }
 
 #[test]
-fn a_part_of_a_million_a_second_is_computed_without_the_times_of_the_others() {
+fn a_shard_of_a_million_a_second_is_computed_without_the_times_of_the_others() {
     let whole = generated("1000s@1000000", Arrivals::Constant, Order::RoundRobin, vec![0, 1], 0);
-    let part = Part::new(whole, Shard::new(99, 100).unwrap());
-    assert_eq!((part.requests(), part.share().to_bits()), (10_000_000, 0.01_f64.to_bits()));
+    let sharded = ShardSchedule::new(whole, Shard::new(99, 100).unwrap());
+    assert_eq!((sharded.requests(), sharded.share().to_bits()), (10_000_000, 0.01_f64.to_bits()));
     let expected = Arrival { sequence: 198, endpoint: 0, intended_ns: 198_000 };
-    assert_eq!(part.iter().next(), Some(expected));
+    assert_eq!(sharded.iter().next(), Some(expected));
 }
 
 #[test]
