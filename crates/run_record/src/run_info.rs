@@ -353,6 +353,13 @@ pub struct EndpointInfo {
     pub preflight: Option<PreflightCall>,
 }
 
+impl FunctionInfo {
+    /// The CPU time of an environment for people; `None` if the platform did not tell it.
+    pub fn cpu_text(&self) -> Option<String> {
+        cpu_limit::text(self.cpu_limit, self.kind.as_deref())
+    }
+}
+
 impl Configuration {
     /// The requests of the run among those of all shards.
     pub fn own_requests(&self) -> OwnRequests {
