@@ -58,7 +58,7 @@ pub use cost::{CostError, CostLimit, PricesError};
 pub use error::Error;
 pub use experiment::{Experiment, ExperimentError, FieldError, PlanError as ExperimentPlanError};
 pub use idle::{IdleLimit, NotIdle};
-pub use merge::{MergeError, merge};
+pub use merge::{MergeError, merge, wait_for_shards};
 pub use preflight::NotAlike;
 pub use report::{ReportError, report};
 pub use run::{Ending, RunError, run};

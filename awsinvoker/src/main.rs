@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use awsinvoker::cli::{Args, Command, CompareArgs, ExperimentArgs, MergeArgs, ReportArgs};
 use awsinvoker::platform::{self, Programs};
@@ -94,6 +95,9 @@ fn report(args: &ReportArgs) -> Result<Ending, Error> {
 
 /// A merged run ends as if it had been made by one load generator.
 fn merge(args: &MergeArgs) -> Result<Ending, Error> {
+    if let Some(seconds) = args.wait {
+        awsinvoker::wait_for_shards(&args.folders, Duration::from_secs(u64::from(seconds)));
+    }
     Ok(awsinvoker::merge(&args.folders, &args.out, &mut io::stdout())?)
 }
 

@@ -15,4 +15,8 @@ pub struct MergeArgs {
     /// Folder for the joined run, new or empty
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Wait until the runs of all shards have ended, but not longer than this, and merge then. A merge can so be started
+    /// together with the shards
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=604_800))]
+    pub wait: Option<u32>,
 }

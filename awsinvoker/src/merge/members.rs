@@ -40,7 +40,7 @@ pub(super) fn read_all(folders: &[PathBuf]) -> Result<Vec<Member>, MergeError> {
 }
 
 /// The folders of runs: these, and those in a folder that is no run itself.
-fn runs(folders: &[PathBuf]) -> Result<Vec<PathBuf>, MergeError> {
+pub(super) fn runs(folders: &[PathBuf]) -> Result<Vec<PathBuf>, MergeError> {
     let is_run = |folder: &Path| folder.join(RUN_JSON).exists();
     let mut runs = Vec::new();
     for folder in folders {

@@ -12,6 +12,7 @@ mod intervals;
 mod member;
 mod members;
 mod samples;
+mod wait;
 
 use std::fs;
 use std::io::Write;
@@ -28,6 +29,7 @@ use crate::load::allow_files;
 use crate::run::{Ending, ending, say};
 pub use error::MergeError;
 use member::Member;
+pub use wait::wait_for_shards;
 
 /// Merges the runs in these folders to one in the folder `out`, and prints its result to `printed`. Returns how the run
 /// ended, as if it had been made by one load generator.

@@ -23,6 +23,11 @@ pub(super) async fn docker() -> Option<DockerInfo> {
     Some(DockerInfo { version: version.to_owned(), storage_driver: storage_driver.to_owned() })
 }
 
+/// How many processors Docker has.
+pub(super) async fn docker_cpus() -> Option<u64> {
+    first_line(Path::new("docker"), &["info", "--format", "{{.NCPU}}"]).await?.parse().ok()
+}
+
 /// The id of the image that a name means to Docker, if Docker has it.
 pub(super) async fn image_id(image: &str) -> Option<String> {
     first_line(Path::new("docker"), &["image", "inspect", "--format", "{{.Id}}", image]).await

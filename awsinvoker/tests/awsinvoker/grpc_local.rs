@@ -234,5 +234,65 @@ fn a_function_from_its_image() {
     let function = &configuration["functions"][0];
     assert!(function["image_id"].as_str().unwrap().starts_with("sha256:"), "{function}");
     assert_eq!((&function["kind"], &function["memory_mb"]), (&json!("docker"), &json!(256)));
+    assert_eq!(function["cpu_limit"], json!({ "quota_us": 2894, "period_us": 20_000 }));
     assert_eq!(configuration["targets"][0]["instances"].as_array().unwrap().len(), 2);
+}
+
+/// What Docker limits the containers with this memory to that run: for those of lambda-local and of awsinvoker memory,
+/// memory with swap, quota and period.
+fn limits_of_containers(memory: &str) -> BTreeSet<String> {
+    let docker = |words: &[&str]| {
+        let output = std::process::Command::new("docker").args(words).output().unwrap();
+        stdout(&output).lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let format = "{{.Name}} {{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.CpuQuota}} {{.HostConfig.CpuPeriod}}";
+    let all =
+        docker(&["ps", "--quiet"]).into_iter().flat_map(|id| docker(&["inspect", "--format", format, &id]));
+    let owner = |line: String| {
+        let (name, limits) = line.split_once(' ')?;
+        let owner = ["/lambda-local", "/awsinvoker"].into_iter().find(|owner| name.starts_with(owner))?;
+        limits.starts_with(memory).then(|| format!("{owner} {limits}"))
+    };
+    all.filter_map(owner).collect()
+}
+
+/// From `chameleon:latest`, which has to be there.
+#[test]
+#[ignore = "needs Docker"]
+fn containers_of_lambda_and_of_grpc_have_equal_limits() {
+    let endpoints = r#"[
+        {"hostname": "chameleon", "function": "f", "payload": {"num_of_rows": 2, "num_of_cols": 2}, "memory_mb": 300},
+        {"hostname": "chameleon", "label": "grpc", "function": "f", "protocol": "greeter", "memory_mb": 300,
+            "payload": {"num_of_rows": 2, "num_of_cols": 2}}]"#;
+    let bench = Bench::new(endpoints);
+    let mut command = bench.bare_command("--local --images --rps 20 --time 6 --out out");
+    let running = command.env("PATH", "/usr/local/bin:/usr/bin:/bin").spawn().unwrap();
+    // Docker needs some seconds for them. An environment of lambda-local is not limited while it initialises.
+    let expected =
+        ["/awsinvoker", "/lambda-local"].map(|owner| format!("{owner} 314572800 314572800 3391 20000"));
+    let expected = BTreeSet::from(expected);
+    let mut limits = BTreeSet::new();
+    for _ in 0..200 {
+        limits = limits_of_containers("314572800 ");
+        if limits == expected {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(limits, expected);
+    let output = running.wait_with_output().unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 4)), "{output:?}");
+    let functions = &run_json(&bench)["configuration"]["functions"];
+    for function in [&functions[0], &functions[1]] {
+        assert_eq!(function["cpu_limit"], json!({ "quota_us": 3391, "period_us": 20_000 }), "{function}");
+        assert_eq!(function["memory_mb"], 300);
+    }
+    // Another memory is another limit of CPU time, which is found before anything is measured.
+    let unlike = Bench::new(&endpoints.replacen("300", "600", 1));
+    let mut command = unlike.bare_command("--local --images --rps 20 --time 1 --out out");
+    let refused = command.env("PATH", "/usr/local/bin:/usr/bin:/bin").output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let told =
+        "f: unlike CPU time: chameleon has 6783 µs of each 20000 µs, grpc has 3391 µs of each 20000 µs";
+    assert!(stderr(&refused).contains(told), "{}", stderr(&refused));
 }

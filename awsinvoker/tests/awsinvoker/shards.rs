@@ -181,6 +181,32 @@ fn loads_one_after_the_other_are_not_merged() {
 }
 
 #[test]
+fn a_merge_that_is_started_first_waits_for_all_shards() {
+    let bench = Bench::new(r#"[{"hostname": "string"}]"#);
+    let merge = |wait: u32| {
+        let mut command = bench.bare_command(&format!("merge runs --out out --wait {wait}"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    // There is not even the folder yet.
+    let waiting = merge(60);
+    let start_at = soon();
+    let line = |index| format!("-rps 40 -time 1 --shard {index}/2 --start-at {start_at} --out runs/{index}");
+    let shards = [0, 1].map(|index| start(&bench, &line(index)));
+    for shard in shards {
+        shard.wait_with_output().unwrap();
+    }
+    let merged = waiting.wait_with_output().unwrap();
+    assert!(stdout(&merged).starts_with("Issued / completed requests: 40, 40\n"), "{}", stderr(&merged));
+
+    // The merge says what is missing when it has waited long enough.
+    std::fs::remove_dir_all(bench.path("runs/1")).unwrap();
+    std::fs::remove_dir_all(bench.path("out")).unwrap();
+    let missing = merge(1).wait_with_output().unwrap();
+    assert_eq!((missing.status.code(), stdout(&missing)), (Some(1), ""));
+    assert!(stderr(&missing).contains("shard 1"), "{}", stderr(&missing));
+}
+
+#[test]
 fn who_comes_late_is_told_and_who_comes_too_late_measures_nothing() {
     let bench = Bench::new(r#"[{"hostname": "string"}]"#);
     let late =

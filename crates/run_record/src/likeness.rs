@@ -166,7 +166,8 @@ impl<'a> Compared<'a> {
         if self.payload != other.payload {
             found.push((Property::Payload, excerpts(&self.payload, &other.payload)));
         }
-        let properties = [Property::Call, Property::Answer, Property::Memory, Property::Architecture];
+        let properties =
+            [Property::Call, Property::Answer, Property::Memory, Property::Cpu, Property::Architecture];
         found.extend(properties.into_iter().filter_map(|property| {
             let (a, b) = self.value(property).zip(other.value(property))?;
             (a != b).then_some((property, [a, b]))
@@ -186,6 +187,7 @@ impl<'a> Compared<'a> {
                 let reported = self.info.preflight.as_ref().and_then(|call| call.memory_mb);
                 told.or(reported).map(|mb| format!("{mb} MB"))
             }
+            Property::Cpu => self.function?.cpu_text(),
             Property::Architecture => self.function?.architecture.clone(),
         }
     }
@@ -219,7 +221,7 @@ pub fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run_info::{PreflightCall, test_run_info};
+    use crate::run_info::{CpuLimit, PreflightCall, test_run_info};
     use crate::sample::Cause;
 
     /// An endpoint of the function `f` that answered with this digest.
@@ -277,6 +279,36 @@ mod tests {
         f: unlike answer (SHA-256 without its latency): a has 1, b has 2
         f: unlike memory: a has 128 MB, b has 512 MB
         f: unlike architecture: a has x86_64, b has arm64
+        ");
+    }
+
+    #[test]
+    fn unlike_limits_of_the_cpu_time_are_told_if_both_are_known() {
+        let told = |first: &FunctionInfo, second: &FunctionInfo| {
+            let mut endpoints = vec![endpoint("a", "x", "1", "1"), endpoint("b", "y", "1", "1")];
+            endpoints[1].target = 1;
+            let functions = vec![
+                FunctionInfo { name: "a".to_owned(), target: 0, ..first.clone() },
+                FunctionInfo { name: "b".to_owned(), target: 1, ..second.clone() },
+            ];
+            let configuration = Configuration { functions, ..configuration(endpoints) };
+            findings(&configuration).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        let limited = |quota_us, period_us| FunctionInfo {
+            kind: Some("docker".to_owned()),
+            cpu_limit: Some(CpuLimit { quota_us, period_us }),
+            ..FunctionInfo::default()
+        };
+        let process = FunctionInfo { kind: Some("process".to_owned()), ..FunctionInfo::default() };
+        let container = limited(5788, 20_000);
+        assert_eq!(told(&container, &container), "");
+        assert_eq!(told(&process, &process), "");
+        assert_eq!(told(&container, &FunctionInfo::default()), "", "of one of them nothing is known");
+        // The same share is given out five times less often, which is what a tail of latencies is made of.
+        let other = [told(&container, &limited(28_940, 100_000)), told(&container, &process)];
+        insta::assert_snapshot!(other.join("\n"), @"
+        f: unlike CPU time: a has 5788 µs of each 20000 µs, b has 28940 µs of each 100000 µs
+        f: unlike CPU time: a has 5788 µs of each 20000 µs, b has no limit
         ");
     }
 

@@ -1,6 +1,7 @@
 //! How a run was made: what `run.json` holds, so that the run can be made again.
 
 mod clock_info;
+mod cpu_limit;
 mod machine_info;
 mod preflight_call;
 mod shard_info;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub use self::clock_info::{ClockInfo, ServerClock, TimeService};
+pub use self::cpu_limit::CpuLimit;
 pub use self::machine_info::{Load, Machine, Scheduling};
 pub use self::preflight_call::PreflightCall;
 pub use self::shard_info::{MergedShard, ShardInfo};
@@ -296,6 +298,9 @@ pub struct FunctionInfo {
     pub code_sha256: Option<String>,
     /// Memory that it was given, in MB.
     pub memory_mb: Option<u32>,
+    /// CPU time that an environment was given; null if nothing limits it, or if that is not known.
+    #[serde(default)]
+    pub cpu_limit: Option<CpuLimit>,
     /// What an invocation may take, in seconds.
     pub timeout_s: Option<u32>,
     /// The processor's architecture.
@@ -346,6 +351,13 @@ pub struct EndpointInfo {
     pub share: f64,
     /// What it answered before the run; null if it was not called then.
     pub preflight: Option<PreflightCall>,
+}
+
+impl FunctionInfo {
+    /// The CPU time of an environment for people; `None` if the platform did not tell it.
+    pub fn cpu_text(&self) -> Option<String> {
+        cpu_limit::text(self.cpu_limit, self.kind.as_deref())
+    }
 }
 
 impl Configuration {

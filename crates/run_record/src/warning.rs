@@ -108,6 +108,8 @@ pub enum Property {
     Answer,
     /// The memory that they are given.
     Memory,
+    /// The CPU time that they are given.
+    Cpu,
     /// The kind of processor that they run on.
     Architecture,
 }
@@ -151,6 +153,7 @@ impl Property {
             Self::Call => "way of calling",
             Self::Answer => "answer (SHA-256 without its latency)",
             Self::Memory => "memory",
+            Self::Cpu => "CPU time",
             Self::Architecture => "architecture",
         }
     }

@@ -13,11 +13,14 @@ fn entries(plan: &ExperimentPlan) -> String {
 }
 
 #[test]
-fn the_example_takes_less_than_six_minutes() {
-    let text = include_str!("../../../../examples/lambda_vs_knative/plan.toml");
-    let plan = read(text).unwrap();
-    assert_eq!((plan.systems.join(" "), plan.entries.len()), ("lambda grpc".to_owned(), 4));
-    assert!(u64::from(plan.pairs) * plan.window_ns <= 300 * units::NS_PER_S);
+fn the_examples_take_less_than_six_minutes() {
+    let processes = include_str!("../../../../examples/lambda_vs_knative/plan.toml");
+    let containers = include_str!("../../../../examples/lambda_vs_knative/containers.toml");
+    for text in [processes, containers] {
+        let plan = read(text).unwrap();
+        assert_eq!((plan.systems.join(" "), plan.entries.len()), ("lambda grpc".to_owned(), 4));
+        assert!(u64::from(plan.pairs) * plan.window_ns <= 300 * units::NS_PER_S);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use run_record::run_info::CpuLimit;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -41,6 +42,7 @@ impl Instance {
     pub(super) async fn start(
         awsinvoker: &Path,
         function: &Function,
+        cpu_limit: Option<CpuLimit>,
         run: &str,
         number: usize,
     ) -> Result<Self, StartError> {
@@ -48,7 +50,7 @@ impl Instance {
             Program::Executable(_) => NO_CONTAINER.to_owned(),
             Program::Image(_) => format!("awsinvoker-{run}-{}-{number}", function.name),
         };
-        let mut command = command(awsinvoker, function, &container);
+        let mut command = command(awsinvoker, function, cpu_limit, &container);
         let failed = |source| StartError::Program { program: awsinvoker.to_owned(), source };
         // Starting a process takes its thread a millisecond, which calls would wait for.
         let spawned = tokio::task::spawn_blocking(move || command.spawn()).await;
@@ -131,9 +133,9 @@ impl Instance {
 }
 
 /// The keeper. The program gets its environment. Docker's client needs that of the user.
-fn command(awsinvoker: &Path, function: &Function, container: &str) -> Command {
+fn command(awsinvoker: &Path, function: &Function, cpu_limit: Option<CpuLimit>, container: &str) -> Command {
     let mut command = Command::new(awsinvoker);
-    command.arg(KEEP_INSTANCE).arg(OsString::from(container)).args(function.words(container));
+    command.arg(KEEP_INSTANCE).arg(OsString::from(container)).args(function.words(container, cpu_limit));
     if let Program::Executable(_) = function.program {
         let pairs = function.env.iter().filter_map(|pair| pair.split_once('='));
         command.env_clear().envs(VARIABLES).envs(pairs);

@@ -86,7 +86,8 @@ impl Instances {
         // No other run has both: the name of a container has to be its own.
         let since = wall_now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let run = format!("{}-{}", std::process::id(), since.as_millis());
-        let all = (1..=*count).map(|number| Instance::start(awsinvoker, function, &run, number));
+        let limit = info.cpu_limit;
+        let all = (1..=*count).map(|number| Instance::start(awsinvoker, function, limit, &run, number));
         let (mut instances, mut failure) = (Vec::new(), None);
         for started in join_all(all).await {
             match started {
@@ -159,14 +160,15 @@ async fn describe(function: &Function) -> Result<FunctionInfo, StartError> {
             })
         }
         Program::Image(image) => {
-            let missing = || StartError::NoInstance {
-                function: function.name.clone(),
-                reason: format!("Docker does not answer, or has no image {image}"),
-            };
+            let failed = |reason| StartError::NoInstance { function: function.name.clone(), reason };
+            let missing = || failed(format!("Docker does not answer, or has no image {image}"));
+            let unknown = || failed("Docker does not tell how many processors it has".to_owned());
+            let processors = tools::docker_cpus().await.ok_or_else(unknown);
             Ok(FunctionInfo {
                 kind: Some("docker".to_owned()),
                 image: Some(image.clone()),
                 image_id: Some(tools::image_id(image).await.ok_or_else(missing)?),
+                cpu_limit: function.cpu_limit(processors?),
                 ..info
             })
         }

@@ -9,7 +9,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_lambda::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_lambda::error::{BoxError, ProvideErrorMetadata as _};
-use run_record::run_info::FunctionInfo;
+use run_record::run_info::{CpuLimit, FunctionInfo};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
@@ -50,6 +50,14 @@ struct LambdaLocal {
     sha256: Option<String>,
     image: Option<String>,
     image_id: Option<String>,
+    cpu_limit: Option<ToldLimit>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ToldLimit {
+    quota_us: u64,
+    period_us: u64,
 }
 
 /// Asks for functions of these names. What the platform does not tell stays unknown; that it refuses is logged once.
@@ -137,6 +145,9 @@ impl Answer {
             image_id: local.image_id,
             code_sha256: self.code_sha256,
             memory_mb: self.memory_size,
+            cpu_limit: local
+                .cpu_limit
+                .map(|ToldLimit { quota_us, period_us }| CpuLimit { quota_us, period_us }),
             timeout_s: self.timeout,
             architecture: self.architectures.into_iter().next(),
             version: self.version,
@@ -173,9 +184,12 @@ mod tests {
         let mut answer = answer;
         answer["LambdaLocal"] =
             json!({ "Kind": "process", "Program": "/f", "Arguments": ["x"], "Sha256": "ab" });
+        assert_eq!(info(&answer).cpu_limit, None);
+        answer["LambdaLocal"]["CpuLimit"] = json!({ "QuotaUs": 5788, "PeriodUs": 20_000 });
         let local = info(&answer);
         assert_eq!((local.kind.as_deref(), local.program.as_deref()), (Some("process"), Some("/f")));
         assert_eq!(local.environment, ["Api_Key", "THREADS=2"]);
+        assert_eq!(local.cpu_limit, Some(CpuLimit { quota_us: 5788, period_us: 20_000 }));
         assert_eq!((local.sha256.as_deref(), local.code_sha256.as_deref()), (Some("ab"), Some("q6s=")));
     }
 }

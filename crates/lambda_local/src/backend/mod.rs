@@ -21,7 +21,7 @@ use self::docker::{ContainerBackend, Docker, IMAGE_ROOT};
 pub(crate) use self::docker::{REAP_FLAG, reap};
 use self::process::{ProcessBackend, Spawner, Unpacked};
 pub(crate) use self::process::{SPAWN_FLAG, SPAWN_IN_ROOTS_FLAG, take_orders};
-pub(crate) use self::program::{Backend, RunningProgram, Started};
+pub(crate) use self::program::{Backend, CpuLimit, RunningProgram, Started};
 use crate::config::{Config, FunctionConfig, Program};
 
 /// The variable `PATH` of an image that sets none.

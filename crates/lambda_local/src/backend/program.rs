@@ -14,6 +14,11 @@ pub(crate) trait Backend: Debug + Send + Sync {
     /// The environment variables that depend on what runs the function, such as `_HANDLER`.
     fn variables(&self) -> Vec<(&'static str, String)>;
 
+    /// How much CPU time the program gets once it has initialised; `None` if nothing limits it.
+    fn cpu_limit(&self) -> Option<CpuLimit> {
+        None
+    }
+
     /// Starts the program with these environment variables, and a Runtime API that passes its calls to `caller`. Fails
     /// if there is no such program, or this machine or Docker cannot start it.
     fn start(
@@ -21,6 +26,15 @@ pub(crate) trait Backend: Debug + Send + Sync {
         variables: Vec<(String, String)>,
         caller: Caller,
     ) -> BoxFuture<'_, Result<Started, Failure>>;
+}
+
+/// A limit of CPU time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CpuLimit {
+    /// The CPU time within a period, in microseconds.
+    pub(crate) quota_us: i64,
+    /// The length of a period, in microseconds.
+    pub(crate) period_us: i64,
 }
 
 /// A running program. Dropping it ends it, and all that it started.

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::code::{Contents, hex};
+use crate::backend::CpuLimit;
 use crate::config::{ACCOUNT_ID, FunctionConfig, Program, VERSION};
 
 /// The temporary files that a function may have, in MB. Only containers are limited to them.
@@ -25,6 +26,8 @@ pub(super) struct Description {
     pub(super) revision: String,
     pub(super) last_modified: SystemTime,
     pub(super) code: Code,
+    /// How much CPU time an environment gets; `None` if nothing limits it.
+    pub(super) cpu_limit: Option<CpuLimit>,
 }
 
 /// What runs a function.
@@ -115,6 +118,9 @@ impl Description {
             }
             Code::Image(None) => {}
         }
+        if let Some(CpuLimit { quota_us, period_us }) = self.cpu_limit {
+            merge(&mut own, json!({ "CpuLimit": { "QuotaUs": quota_us, "PeriodUs": period_us } }));
+        }
         merge(&mut package, json!({ "LambdaLocal": own }));
         package
     }
@@ -162,6 +168,7 @@ mod tests {
             handler: Some("handler".to_owned()),
             revision: "R".to_owned(),
             last_modified: UNIX_EPOCH + Duration::from_millis(1_700_000_000_500),
+            cpu_limit: matches!(code, Code::Image(_)).then_some(CpuLimit { quota_us: 5, period_us: 9 }),
             code,
         };
         (description.configuration(), description.location())
@@ -216,7 +223,12 @@ mod tests {
         assert_eq!((&configuration["CodeSha256"], &configuration["CodeSize"]), (&json!("12ab"), &json!(0)));
         assert_eq!(
             configuration["LambdaLocal"],
-            json!({ "Kind": "docker", "Image": "f:latest", "ImageId": "sha256:12ab" })
+            json!({
+                "Kind": "docker",
+                "Image": "f:latest",
+                "ImageId": "sha256:12ab",
+                "CpuLimit": { "QuotaUs": 5, "PeriodUs": 9 },
+            })
         );
         assert_eq!(configuration.get("Handler"), None);
         let expected =

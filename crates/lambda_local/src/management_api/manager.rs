@@ -193,6 +193,7 @@ impl Manager {
             revision,
             last_modified,
             code: self.code(&blueprint.function),
+            cpu_limit: blueprint.backend.cpu_limit(),
             function: blueprint.function.clone(),
         }
     }

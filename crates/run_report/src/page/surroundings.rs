@@ -21,16 +21,27 @@ pub(crate) fn endpoints(info: &RunInfo) -> Table {
             endpoint.function.clone(),
             function.map_or_else(|| UNKNOWN.to_owned(), version),
             known(function.and_then(|function| function.memory_mb).map(|mb| format!("{mb} MB"))),
+            known(function.and_then(FunctionInfo::cpu_text)),
             known(function.and_then(|function| function.architecture.clone())),
             target.map_or_else(|| UNKNOWN.to_owned(), |target| target.text()),
             endpoint.payload.get().to_owned(),
         ]
     });
-    let head = ["endpoint", "system", "function", "version", "memory", "architecture", "where", "payload"];
+    let head = [
+        "endpoint",
+        "system",
+        "function",
+        "version",
+        "memory",
+        "CPU time",
+        "architecture",
+        "where",
+        "payload",
+    ];
     Table::new(
         "What was called. Its answers before the run are compared by their digests, which run.json has.",
         head,
-        8,
+        9,
         rows,
     )
 }

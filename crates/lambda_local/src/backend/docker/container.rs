@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::cleanup;
-use super::create_request::{ContainerSpec, cpu_limit};
+use super::create_request::{ContainerSpec, cpu_limit, cpu_request};
 use super::daemon::Docker;
 use super::error::DockerError;
 use super::startup::{Up, bring_up, function_process};
@@ -65,8 +65,8 @@ impl Container {
     }
 
     async fn limit_cpu(&mut self) -> Result<(), Failure> {
-        let limit = cpu_limit(self.memory_mb, self.docker.cpus);
-        let limited = self.docker.client.update_container(&self.id, limit).await;
+        let request = cpu_request(cpu_limit(self.memory_mb, self.docker.cpus));
+        let limited = self.docker.client.update_container(&self.id, request).await;
         let limited = limited.map_err(DockerError::refused("limit the CPU of a container"));
         limited.map_err(|error| Failure::Unavailable(error.to_string()))
     }

@@ -5,6 +5,7 @@ use bollard::models::{
 };
 
 use super::daemon::Docker;
+use crate::backend::program::CpuLimit;
 
 /// The memory that comes with one CPU on Lambda, in MB.
 const MEMORY_MB_PER_CPU: i64 = 1769;
@@ -45,12 +46,8 @@ pub(super) fn create_request(spec: &ContainerSpec, docker: &Docker) -> Container
 }
 
 /// The request that limits a container to its share of the CPUs. As on Lambda, that is not so while it initialises.
-pub(super) fn cpu_limit(memory_mb: u32, cpus: i64) -> ContainerUpdateBody {
-    ContainerUpdateBody {
-        cpu_period: Some(CPU_PERIOD_US),
-        cpu_quota: Some(cpu_quota_us(memory_mb, cpus)),
-        ..Default::default()
-    }
+pub(super) fn cpu_request(CpuLimit { quota_us, period_us }: CpuLimit) -> ContainerUpdateBody {
+    ContainerUpdateBody { cpu_period: Some(period_us), cpu_quota: Some(quota_us), ..Default::default() }
 }
 
 fn limits(spec: &ContainerSpec) -> HostConfig {
@@ -79,10 +76,10 @@ fn limits(spec: &ContainerSpec) -> HostConfig {
     }
 }
 
-/// The CPU time within a period, in microseconds. It is in proportion to the memory, and at most all `cpus`.
-fn cpu_quota_us(memory_mb: u32, cpus: i64) -> i64 {
+/// The CPU time that comes with the memory. It is in proportion to the memory, and at most that of all `cpus`.
+pub(super) fn cpu_limit(memory_mb: u32, cpus: i64) -> CpuLimit {
     let share = i64::from(memory_mb) * CPU_PERIOD_US / MEMORY_MB_PER_CPU;
-    share.min(cpus.saturating_mul(CPU_PERIOD_US))
+    CpuLimit { quota_us: share.min(cpus.saturating_mul(CPU_PERIOD_US)), period_us: CPU_PERIOD_US }
 }
 
 /// Whether a function would have more CPUs on Lambda than this machine has.
@@ -96,10 +93,11 @@ mod tests {
 
     #[test]
     fn the_share_of_the_cpus_follows_the_memory() {
-        for (memory_mb, quota) in
+        for (memory_mb, quota_us) in
             [(128, 1_447), (512, 5_788), (1769, 20_000), (3538, 40_000), (10_240, 40_000)]
         {
-            assert_eq!(cpu_quota_us(memory_mb, 2), quota, "{memory_mb} MB");
+            let expected = CpuLimit { quota_us, period_us: 20_000 };
+            assert_eq!(cpu_limit(memory_mb, 2), expected, "{memory_mb} MB");
         }
         assert!(!exceeds(3538, 2) && exceeds(3539, 2));
     }

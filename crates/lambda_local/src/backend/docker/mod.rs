@@ -18,12 +18,12 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use self::container::Container;
-use self::create_request::{ContainerSpec, exceeds};
+use self::create_request::{ContainerSpec, cpu_limit, exceeds};
 pub(super) use self::daemon::Docker;
 pub use self::error::DockerError;
 pub(crate) use self::reaper::{REAP_FLAG, reap};
 use self::startup::Up;
-use super::program::{Backend, Started};
+use super::program::{Backend, CpuLimit, Started};
 use crate::config::FunctionConfig;
 use crate::outcome::Failure;
 use crate::runtime_api::{Caller, RuntimeApi};
@@ -85,6 +85,10 @@ impl ContainerBackend {
 impl Backend for ContainerBackend {
     fn variables(&self) -> Vec<(&'static str, String)> {
         vec![("_HANDLER", self.handler.clone()), ("LAMBDA_TASK_ROOT", IMAGE_ROOT.to_owned())]
+    }
+
+    fn cpu_limit(&self) -> Option<CpuLimit> {
+        Some(cpu_limit(self.memory_mb, self.docker.cpus))
     }
 
     fn start(
