@@ -131,7 +131,7 @@ fn closed_loop_own(address: &str) -> Duration {
     runtime().block_on(async {
         let endpoint = Endpoint::new("string", PAYLOAD);
         let lambda = Lambda::at(&format!("http://{address}"), &[endpoint]).await.unwrap();
-        cpu_of_calls(async || drop(std::hint::black_box(lambda.call(0).await))).await
+        cpu_of_calls(async || drop(std::hint::black_box(lambda.call(0, 0).await))).await
     })
 }
 

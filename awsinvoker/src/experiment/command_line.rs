@@ -38,6 +38,10 @@ pub(super) fn words(
     }
     // Each run has times of its own, and those of the plan alone decide which.
     add("--seed", plan.seed.wrapping_add(part.index as u64).to_string());
+    // Systems that are called in different runs get the same values.
+    if let Some(pair) = part.pair.filter(|_| plan.has_templates()) {
+        add("--payload-seed", plan.seed.wrapping_add(pair.into()).to_string());
+    }
     if plan.cold.is_some() {
         words.push("--cold-every-call".to_owned());
     }

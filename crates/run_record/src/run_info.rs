@@ -2,6 +2,7 @@
 
 mod clock_info;
 mod machine_info;
+mod payload_template;
 mod preflight_call;
 mod shard_info;
 mod target_info;
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 
 pub use self::clock_info::{ClockInfo, ServerClock, TimeService};
 pub use self::machine_info::{Load, Machine};
+pub use self::payload_template::PayloadTemplate;
 pub use self::preflight_call::PreflightCall;
 pub use self::shard_info::{MergedShard, ShardInfo};
 use self::shard_info::{invalid_shards, started_apart};
@@ -29,7 +31,7 @@ use crate::verdict::Reason;
 use crate::warning::Warning;
 
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// How a run was made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -340,8 +342,10 @@ pub struct EndpointInfo {
     pub system: String,
     /// Whether calls were asynchronous.
     pub asynchronous: bool,
-    /// The JSON document that was sent, as it was written.
+    /// The JSON document that was sent, as it was written; with `payload_template`, the one whose placeholders were filled.
     pub payload: Box<RawValue>,
+    /// What filled the placeholders of `payload`; null if each request was sent `payload` as it is.
+    pub payload_template: Option<PayloadTemplate>,
     /// Its entries among all entries of the endpoints file, each as often as its weight says, from 0 to 1.
     pub share: f64,
     /// What it answered before the run; null if it was not called then.
@@ -405,6 +409,7 @@ pub(crate) fn test_run_info() -> RunInfo {
         system: "lambda-local".to_owned(),
         asynchronous: false,
         payload: serde_json::from_str(payload).expect("it is JSON"),
+        payload_template: None,
         share: 0.5,
         preflight: None,
     };
