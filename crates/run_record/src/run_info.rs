@@ -22,6 +22,7 @@ use self::shard_info::{invalid_shards, started_apart};
 pub use self::target_info::{
     ConnectionInfo, Connections, DockerInfo, LocalInfo, PlatformKind, Protocol, TargetInfo,
 };
+use crate::canonical_json::canonical;
 use crate::circumstances::Circumstances;
 use crate::cost::Prices;
 use crate::restarts::TargetRestarts;
@@ -350,6 +351,28 @@ pub struct EndpointInfo {
     pub share: f64,
     /// What it answered before the run; null if it was not called then.
     pub preflight: Option<PreflightCall>,
+}
+
+impl EndpointInfo {
+    /// The payload, and with a template its values and their seed, in a form in which equal ones are equal texts. Endpoints
+    /// with the same text were sent the same: the request of each number had the same payload.
+    pub fn sent(&self) -> String {
+        match &self.payload_template {
+            None => self.sent_from_any_seed(),
+            Some(template) => format!("{} from seed {}", self.sent_from_any_seed(), template.seed),
+        }
+    }
+
+    /// The same without the seed.
+    pub fn sent_from_any_seed(&self) -> String {
+        // What was read as JSON is JSON.
+        let text = |json: &RawValue| canonical(json.get()).unwrap_or_else(|_| json.get().to_owned());
+        let payload = text(&self.payload);
+        match &self.payload_template {
+            None => payload,
+            Some(template) => format!("{payload} with {}", text(&template.values)),
+        }
+    }
 }
 
 impl Configuration {
