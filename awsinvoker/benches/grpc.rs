@@ -80,6 +80,7 @@ async fn own(address: SocketAddr) -> Grpc {
         tls: false,
         service: Service::Greeter,
         payload: EVENT.to_owned(),
+        template: None,
     };
     let config = Config { timeout: TIMEOUT, pooled: true, warm_connections: 0, ca_bundle: None };
     Grpc::connect(&config, &[endpoint]).await.unwrap()
@@ -87,7 +88,7 @@ async fn own(address: SocketAddr) -> Grpc {
 
 /// The answer is read as in a run.
 async fn call_own(grpc: &Grpc) {
-    let reply = grpc.call(0).await.read();
+    let reply = grpc.call(0, 0).await.read();
     assert_eq!(reply.function_latency_s, Some(0.25), "{:?}", reply.cause);
 }
 

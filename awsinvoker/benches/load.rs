@@ -19,7 +19,7 @@ use aws_sdk_lambda::config::Credentials;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
-use awsinvoker::plan::endpoints::Endpoint;
+use awsinvoker::plan::endpoints;
 use awsinvoker::platform::Call as _;
 use awsinvoker::platform::lambda::Lambda;
 use run_record::latency::Lag;
@@ -34,6 +34,11 @@ const HIGH_SECONDS: u32 = 3;
 /// A rate is kept if this share of it is sent in time, and answered.
 const KEPT: f64 = 0.9995;
 const PAYLOAD: &str = r#"{"num_of_rows":1,"num_of_cols":3}"#;
+/// An endpoint whose calls all send the same.
+const SAME: &str = r#"[{"hostname": "string", "payload": {"num_of_rows":1,"num_of_cols":3}}]"#;
+/// One with a payload of the same size, of which each call has values of its own.
+const FILLED: &str = r#"[{"hostname": "string", "payload": {"num_of_rows":"{{rows}}","num_of_cols":3},
+    "payload_values": {"rows": {"integer": [1, 9]}}}]"#;
 const CLOSED_LOOP_CALLS: u32 = 10_000;
 const WARM_UP_CALLS: u32 = 500;
 const STUB: &str = "--stub";
@@ -72,9 +77,12 @@ fn main() {
     }
     println!("the highest rate that is kept: {} a second", highest(&stub.address));
     let per_call = |cpu: Duration| cpu.as_secs_f64() * 1e6 / f64::from(CLOSED_LOOP_CALLS);
-    let (own, sdk) = (per_call(closed_loop_own(&stub.address)), per_call(closed_loop_sdk(&stub.address)));
+    let own = |entry: &str| per_call(closed_loop_own(&stub.address, entry));
+    let (same, filled) = (own(SAME), own(FILLED));
+    let sdk = per_call(closed_loop_sdk(&stub.address));
     println!(
-        "one call after the other on one thread, CPU/request: {own:.1} µs by its client, {sdk:.1} µs by the SDK"
+        "one call after the other on one thread, CPU/request: {same:.1} µs by its client, {filled:.1} µs with a payload that \
+         is filled for each call, {sdk:.1} µs by the SDK"
     );
     drop(stub.process.stdin.take());
     stub.process.wait().unwrap();
@@ -127,11 +135,16 @@ fn measure(rate: u32, seconds: u32, address: &str) -> Figures {
 
 /// The CPU time of calls through the same client without pacing, concurrency and recording: what is left of a
 /// request's cost if the invoker itself cost nothing.
-fn closed_loop_own(address: &str) -> Duration {
+fn closed_loop_own(address: &str, entry: &str) -> Duration {
+    let endpoints = endpoints::parse(entry, &mut |_| Err(std::io::ErrorKind::NotFound.into())).unwrap().list;
     runtime().block_on(async {
-        let endpoint = Endpoint::new("string", PAYLOAD);
-        let lambda = Lambda::at(&format!("http://{address}"), &[endpoint]).await.unwrap();
-        cpu_of_calls(async || drop(std::hint::black_box(lambda.call(0).await))).await
+        let lambda = Lambda::at(&format!("http://{address}"), &endpoints).await.unwrap();
+        let mut number = 0;
+        cpu_of_calls(async || {
+            number += 1;
+            drop(std::hint::black_box(lambda.call(0, number).await));
+        })
+        .await
     })
 }
 

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use run_record::run_info::{
     Build, ClockInfo, ColdAfter, ColdInfo, Configuration, EndpointInfo, EndpointsFile, Load, LoadKind,
-    Machine, RunInfo, SCHEMA, ShardInfo, StageInfo,
+    Machine, PayloadTemplate, RunInfo, SCHEMA, ShardInfo, StageInfo,
 };
 use run_record::units;
 use serde_json::value::RawValue;
 
 use crate::config::Config;
 use crate::cost;
-use crate::machine;
 use crate::plan::endpoints::Endpoint;
 use crate::plan::schedule::{Generated, Schedule};
 use crate::plan::{ClosedLoop, ColdLoop, ColdStart, Plan, Stage, Workload};
 use crate::platform::{Description, EndpointDescription};
+use crate::{machine, plan};
 
 /// The order of more entries than this is cut.
 const MAX_ORDER: usize = 1000;
@@ -148,6 +148,11 @@ fn stage(stage: &Stage) -> StageInfo {
     StageInfo { time_s: units::s(stage.duration_ns), from_rps: stage.from.rps(), to_rps: stage.to.rps() }
 }
 
+fn payload_template(template: &plan::endpoints::PayloadTemplate) -> serde_json::Result<PayloadTemplate> {
+    let values = RawValue::from_string(template.values_json.clone())?;
+    Ok(PayloadTemplate { seed: template.seed, values })
+}
+
 fn endpoints(plan: &Plan, platform: &Description) -> serde_json::Result<Vec<EndpointInfo>> {
     let slots = &plan.endpoints.slots;
     let entries = |index: usize| slots.iter().filter(|&&slot| slot == index).count();
@@ -162,6 +167,7 @@ fn endpoints(plan: &Plan, platform: &Description) -> serde_json::Result<Vec<Endp
             system,
             asynchronous: endpoint.asynchronous,
             payload: RawValue::from_string(endpoint.payload.clone())?,
+            payload_template: endpoint.template.as_ref().map(payload_template).transpose()?,
             share: entries(index) as f64 / slots.len() as f64,
             preflight: None,
         })

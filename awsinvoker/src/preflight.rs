@@ -6,6 +6,7 @@ use run_record::run_info::{Configuration, PreflightCall};
 use run_record::{Outcome, Warning, likeness};
 
 use crate::cli::PreflightArgs;
+use crate::plan::FIRST_BEFORE_RUN;
 use crate::platform::{Answer as _, Call};
 
 /// More findings than this are counted and not listed.
@@ -37,7 +38,7 @@ pub(crate) fn is_wanted(args: PreflightArgs, configuration: &Configuration) -> b
 /// Calls each endpoint once, one after the other, and notes what came of it.
 pub(crate) async fn call_each(platform: &impl Call, configuration: &mut Configuration) {
     for (index, endpoint) in configuration.endpoints.iter_mut().enumerate() {
-        let answer = platform.call(index).await;
+        let answer = platform.call(index, FIRST_BEFORE_RUN).await;
         let digest = answer.digest();
         let reply = answer.read();
         endpoint.preflight = Some(PreflightCall {

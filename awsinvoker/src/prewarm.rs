@@ -8,14 +8,17 @@ use run_record::Outcome;
 use run_record::run_info::Prewarm;
 use run_record::units::counted;
 
+use crate::plan::FIRST_BEFORE_RUN;
 use crate::platform::{Answer as _, Call};
 
 /// Makes so many calls of each endpoint at once, one endpoint after the other, and waits for all answers. An environment
 /// serves one call at a time, so calls at once need as many environments, unless some end before others arrive.
 pub(crate) async fn prewarm(platform: &impl Call, endpoints: usize, calls: NonZeroU32) -> Prewarm {
     let (mut failed, mut environments) = (0, HashSet::new());
+    // The first number is that of the preflight.
+    let numbers = (1..=u64::from(calls.get())).map(|number| FIRST_BEFORE_RUN + number);
     for endpoint in 0..endpoints {
-        let answers = join_all((0..calls.get()).map(|_| platform.call(endpoint))).await;
+        let answers = join_all(numbers.clone().map(|number| platform.call(endpoint, number))).await;
         for reply in answers.into_iter().map(|answer| answer.read()) {
             failed += u64::from(reply.outcome != Outcome::Ok);
             environments.extend(reply.environment);
@@ -58,7 +61,7 @@ mod tests {
     impl Call for Function {
         type Answer = Reply;
 
-        async fn call(&self, endpoint: usize) -> Reply {
+        async fn call(&self, endpoint: usize, _number: u64) -> Reply {
             let number = self.open.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
             self.open.fetch_sub(1, Ordering::Relaxed);

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use run_record::Arrival;
 use run_record::restarts::{Restart, TargetRestarts};
 use run_record::units;
 use tokio::sync::{Mutex, watch};
@@ -131,12 +132,12 @@ impl Restarts {
 impl Call for Restartable {
     type Answer = PlatformAnswer;
 
-    async fn call(&self, endpoint: usize) -> PlatformAnswer {
-        self.platform.call(endpoint).await
+    async fn call(&self, endpoint: usize, number: u64) -> PlatformAnswer {
+        self.platform.call(endpoint, number).await
     }
 
-    async fn call_due(&self, endpoint: usize, due_ns: u64) -> PlatformAnswer {
-        self.platform.call_due(endpoint, due_ns).await
+    async fn call_due(&self, arrival: Arrival) -> PlatformAnswer {
+        self.platform.call_due(arrival).await
     }
 
     async fn make_cold(&self, endpoint: usize, clock: Clock) -> bool {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use run_record::run_info::WarmUp;
-use run_record::{Outcome, units};
+use run_record::{Arrival, Outcome, units};
 
 use crate::clock::Clock;
 use crate::load::{self, Event, Gate, Interrupted, Interrupts, LoadError, Observer};
-use crate::plan::Plan;
+use crate::plan::{FIRST_OF_WARM_UP, Plan};
 use crate::platform::Call;
 
 /// Counts what happens, and keeps no latency.
@@ -24,6 +24,27 @@ impl Observer for Counts {
             self.requests += 1;
             self.failed += u64::from(sample.reply.outcome != Outcome::Ok);
         }
+    }
+}
+
+/// Gives calls the numbers of a warm-up: a function that keeps what it was asked for would else know what the run asks.
+#[derive(Debug)]
+struct WarmUpCalls<P>(Arc<P>);
+
+impl<P: Call> Call for WarmUpCalls<P> {
+    type Answer = P::Answer;
+
+    async fn call(&self, endpoint: usize, number: u64) -> P::Answer {
+        self.0.call(endpoint, number + FIRST_OF_WARM_UP).await
+    }
+
+    async fn call_due(&self, arrival: Arrival) -> P::Answer {
+        let number = arrival.number + FIRST_OF_WARM_UP;
+        self.0.call_due(Arrival { number, ..arrival }).await
+    }
+
+    async fn make_cold(&self, endpoint: usize, clock: Clock) -> bool {
+        self.0.make_cold(endpoint, clock).await
     }
 }
 
@@ -53,7 +74,8 @@ pub(crate) async fn warm_up<P: Call>(
     let workload = plan.workload.beginning(duration_ns);
     let counts = Counts::default();
     let (Counts { requests, failed }, interrupted) =
-        load::run(&workload, gate, Arc::clone(platform), clock, interrupts, counts).await?;
+        load::run(&workload, gate, Arc::new(WarmUpCalls(Arc::clone(platform))), clock, interrupts, counts)
+            .await?;
     // A signal may have ended it early.
     let time_s = units::s(interrupted.map_or(duration_ns, |interrupted| interrupted.at_ns.min(duration_ns)));
     tracing::info!(

@@ -60,6 +60,9 @@ pub struct LoadArgs {
     /// Seed that everything random is drawn from
     #[arg(long, default_value_t = 0, value_parser = number::<u64>(SEED))]
     pub seed: u64,
+    /// Seed that the values of payload_values in the endpoints file are drawn from, if not --seed
+    #[arg(long, value_name = "SEED", value_parser = number::<u64>(SEED))]
+    pub payload_seed: Option<u64>,
     /// Send only this part of the load, as in 0/4: the first of four. The parts are whole rounds of the endpoints file, in turn.
     /// Rates are those of all parts together. With auto, an array job of Kubernetes, AWS Batch or Slurm says which part it is
     #[arg(long, value_name = "INDEX/TOTAL", value_parser = shard, conflicts_with_all = ["concurrency", "schedule_out",

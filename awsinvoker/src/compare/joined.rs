@@ -2,7 +2,6 @@
 
 use std::mem;
 
-use run_record::canonical_json::canonical;
 use run_record::comparison::Design;
 use run_record::run_info::{Configuration, EndpointInfo};
 
@@ -69,7 +68,7 @@ impl Joined {
             endpoints.push(endpoint);
             return Ok(endpoints.len() - 1);
         };
-        let work = |it: &EndpointInfo| (it.function.clone(), canonical(it.payload.get()).ok());
+        let work = |it: &EndpointInfo| (it.function.clone(), it.sent_from_any_seed());
         if work(&endpoints[index]) == work(&endpoint) {
             return Ok(index);
         }

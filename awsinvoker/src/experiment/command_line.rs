@@ -33,6 +33,10 @@ pub(super) fn words(plan: &ExperimentPlan, run: &NextRun, endpoints_file: &Path,
     }
     // Each run has times of its own, and those of the plan alone decide which.
     add("--seed", plan.seed.wrapping_add(run.index as u64).to_string());
+    // Systems that are called in different runs get the same values.
+    if let Some(pair) = run.pair.filter(|_| plan.has_templates()) {
+        add("--payload-seed", plan.seed.wrapping_add(pair.into()).to_string());
+    }
     if plan.cold.is_some() {
         words.push("--cold-every-call".to_owned());
     }

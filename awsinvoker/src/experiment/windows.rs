@@ -82,7 +82,7 @@ mod tests {
         for (sequence, time) in times.iter().enumerate().filter(|(_, time)| **time >= 0) {
             let intended_ns = time.unsigned_abs();
             let outcome = if intended_ns % 2 == 1 { Outcome::Abandoned } else { Outcome::Ok };
-            let arrival = Arrival { sequence: sequence as u64, endpoint: 0, intended_ns };
+            let arrival = Arrival { sequence: sequence as u64, endpoint: 0, number: 0, intended_ns };
             windows.add(&Sample { arrival, timing: None, reply: Reply::with_outcome(outcome) });
         }
         windows.complete(planned_end)

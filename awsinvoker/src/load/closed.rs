@@ -8,7 +8,7 @@ use run_record::Arrival;
 use super::event::Window;
 use super::pacer::wait_until;
 use crate::clock::SleepClock;
-use crate::plan::{ClosedLoop, Steps};
+use crate::plan::{ClosedLoop, Numbering, Steps};
 
 /// Hands out the calls of a closed loop, until its time is over. All callers share it.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct Turns {
 #[derive(Debug)]
 struct State {
     steps: Steps,
+    numbering: Numbering,
     issued: u64,
     last_ns: u64,
     is_over: bool,
@@ -28,7 +29,8 @@ struct State {
 impl Turns {
     /// All calls of this loop.
     pub(super) fn new(closed: &ClosedLoop) -> Self {
-        let state = State { steps: closed.walk.steps(), issued: 0, last_ns: 0, is_over: false };
+        let (steps, numbering) = (closed.walk.steps(), Numbering::default());
+        let state = State { steps, numbering, issued: 0, last_ns: 0, is_over: false };
         Self { end_ns: closed.duration_ns, state: Mutex::new(state) }
     }
 
@@ -41,7 +43,8 @@ impl Turns {
             return None;
         }
         let endpoint = state.steps.next()?;
-        let arrival = Arrival { sequence: state.issued, endpoint, intended_ns };
+        let number = state.numbering.next(endpoint);
+        let arrival = Arrival { sequence: state.issued, endpoint, number, intended_ns };
         (state.issued, state.last_ns) = (arrival.sequence + 1, intended_ns);
         Some(arrival)
     }
@@ -108,11 +111,12 @@ mod tests {
     #[tokio::test]
     async fn each_call_is_due_when_it_is_asked_for_until_the_time_is_over() {
         let (turns, clock) = (turns(), TestClock::default());
-        for (sequence, endpoint, now_ns) in [(0, 4, 0), (1, 7, 0), (2, 4, 60 * MS), (3, 7, 100 * MS - 1)] {
+        let calls = [(0, 4, 0, 0), (1, 7, 0, 0), (2, 4, 1, 60 * MS), (3, 7, 1, 100 * MS - 1)];
+        for (sequence, endpoint, number, now_ns) in calls {
             clock.pass_until(now_ns);
             assert_eq!(
                 turns.next(|| clock.now_ns()),
-                Some(Arrival { sequence, endpoint, intended_ns: now_ns })
+                Some(Arrival { sequence, endpoint, number, intended_ns: now_ns })
             );
         }
         clock.pass_until(100 * MS);

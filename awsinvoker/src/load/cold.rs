@@ -10,7 +10,7 @@ use super::dispatch::Dispatcher;
 use super::event::Window;
 use super::pacer::wait_until;
 use crate::clock::SleepClock;
-use crate::plan::{ColdLoop, ColdStart, Steps};
+use crate::plan::{ColdLoop, ColdStart, Numbering, Steps};
 use crate::platform::Call;
 
 /// After a restart that failed, the next one waits.
@@ -21,6 +21,7 @@ const MOST_FAILURES: u32 = 10;
 /// Whom the calls of the loop go to.
 struct Turns {
     steps: Steps,
+    numbering: Numbering,
     /// How many calls each endpoint may still have; absent without a limit.
     left: Option<Vec<u64>>,
 }
@@ -90,9 +91,9 @@ async fn make_calls<P: Call>(
             continue;
         }
         failures = 0;
-        dispatcher.issue(Arrival { sequence: *issued, endpoint, intended_ns: clock.now_ns() });
+        let number = turns.make(endpoint);
+        dispatcher.issue(Arrival { sequence: *issued, endpoint, number, intended_ns: clock.now_ns() });
         *issued += 1;
-        turns.made(endpoint);
         tokio::select! {
             () = dispatcher.drained() => {}
             _ = wait_until(u64::MAX, clock, stop) => return Stop::Early,
@@ -104,7 +105,8 @@ async fn make_calls<P: Call>(
 
 impl Turns {
     fn new(cold: &ColdLoop) -> Self {
-        Self { steps: cold.walk.steps(), left: cold.calls.map(|calls| vec![calls; cold.functions.len()]) }
+        let left = cold.calls.map(|calls| vec![calls; cold.functions.len()]);
+        Self { steps: cold.walk.steps(), numbering: Numbering::default(), left }
     }
 
     /// The endpoint whose turn it is, of those that may still have calls.
@@ -116,11 +118,12 @@ impl Turns {
         self.steps.find(|endpoint| left[*endpoint] > 0)
     }
 
-    /// Counts a call.
-    fn made(&mut self, endpoint: usize) {
+    /// Counts a call, and tells its number among those of its endpoint.
+    fn make(&mut self, endpoint: usize) -> u64 {
         if let Some(left) = &mut self.left {
             left[endpoint] = left[endpoint].saturating_sub(1);
         }
+        self.numbering.next(endpoint)
     }
 }
 
@@ -145,12 +148,10 @@ mod tests {
         let mut met = Vec::new();
         // The first call of endpoint 1 is not made, as after a restart that failed.
         while let Some(endpoint) = turns.next() {
-            met.push(endpoint);
-            if met.len() != 3 {
-                turns.made(endpoint);
-            }
+            let is_made = met.len() != 2;
+            met.push((endpoint, is_made.then(|| turns.make(endpoint))));
         }
-        assert_eq!(met, [0, 0, 1, 1, 1]);
+        assert_eq!(met, [(0, Some(0)), (0, Some(1)), (1, None), (1, Some(0)), (1, Some(1))]);
         let mut endless = Turns::new(&ColdLoop { calls: None, ..cold });
         assert_eq!((0..4).filter_map(|_| endless.next()).collect::<Vec<_>>(), [0, 0, 1, 0]);
     }

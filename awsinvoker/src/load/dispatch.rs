@@ -135,7 +135,7 @@ impl<P: Call> Calls<P> {
     async fn make(&self, arrival: Arrival, issued_ns: u64, abandon: &mut watch::Receiver<bool>) {
         let answer = tokio::select! {
             biased;
-            answer = self.platform.call_due(arrival.endpoint, arrival.intended_ns) => Some(answer),
+            answer = self.platform.call_due(arrival) => Some(answer),
             _ = abandon.wait_for(|abandoned| *abandoned) => None,
         };
         let noticed_ns = self.clock.now_ns();
@@ -182,7 +182,7 @@ mod tests {
     impl Call for Slow {
         type Answer = Reply;
 
-        async fn call(&self, endpoint: usize) -> Reply {
+        async fn call(&self, endpoint: usize, _number: u64) -> Reply {
             match endpoint {
                 0 => std::future::pending().await,
                 seconds => tokio::time::sleep(Duration::from_secs(seconds as u64)).await,
@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn arrival(sequence: u64, endpoint: usize) -> Arrival {
-        Arrival { sequence, endpoint, intended_ns: 0 }
+        Arrival { sequence, endpoint, number: 0, intended_ns: 0 }
     }
 
     /// The sequence number and outcome of all samples so far, and whether each was sent.

@@ -153,7 +153,7 @@ mod tests {
 
     fn ended(sequence: u64, done_ms: Option<u64>) -> Event {
         Event::Ended(Sample {
-            arrival: Arrival { sequence, endpoint: 0, intended_ns: 0 },
+            arrival: Arrival { sequence, endpoint: 0, number: 0, intended_ns: 0 },
             timing: done_ms.map(|done_ms| Timing::new(0, done_ms * MS)),
             reply: Reply::without_answer(Outcome::Timeout, ""),
         })

@@ -31,7 +31,11 @@ impl Common {
         forget_own(&mut value["configuration"]);
         for (index, endpoint) in info.configuration.endpoints.iter().enumerate() {
             // As it is written: numbers may have more digits than a value keeps.
-            value["configuration"]["endpoints"][index]["payload"] = Value::from(endpoint.payload.get());
+            let of_endpoint = &mut value["configuration"]["endpoints"][index];
+            of_endpoint["payload"] = Value::from(endpoint.payload.get());
+            if let Some(template) = &endpoint.payload_template {
+                of_endpoint["payload_template"]["values"] = Value::from(template.values.get());
+            }
         }
         Self { folder: folder.display().to_string(), value }
     }

@@ -14,9 +14,17 @@ use crate::plan::endpoints::Endpoint;
 #[derive(Debug)]
 pub(super) struct Invitro {
     sink: Sink,
-    /// The name of each endpoint, and how long it is asked to take, in microseconds.
-    endpoints: Vec<(String, u32)>,
+    endpoints: Vec<Asked>,
     start_us: u64,
+}
+
+/// How long an endpoint is asked to take, in microseconds.
+#[derive(Debug)]
+struct Asked {
+    name: String,
+    requested_us: u32,
+    /// The endpoint, if it is asked with each call anew.
+    template: Option<Endpoint>,
 }
 
 impl Invitro {
@@ -24,18 +32,33 @@ impl Invitro {
     pub(super) fn new(mut sink: Sink, endpoints: &[Endpoint], start: SystemTime) -> Self {
         sink.write(|out| out.write_all(invitro_csv::HEADER.as_bytes()));
         sink.flush();
-        let asked = |endpoint: &Endpoint| endpoint.requested_ms().unwrap_or(0).saturating_mul(1000);
-        let endpoints = endpoints.iter().map(|endpoint| (endpoint.name.clone(), asked(endpoint)));
-        Self { sink, endpoints: endpoints.collect(), start_us: wall_clock::unix_us(start) }
+        let endpoints = endpoints.iter().map(Asked::new).collect();
+        Self { sink, endpoints, start_us: wall_clock::unix_us(start) }
     }
+}
+
+impl Asked {
+    fn new(endpoint: &Endpoint) -> Self {
+        let (name, requested_us) = (endpoint.name.clone(), requested_us(endpoint, 0));
+        Self { name, requested_us, template: endpoint.template.is_some().then(|| endpoint.clone()) }
+    }
+
+    fn requested_us(&self, number: u64) -> u32 {
+        self.template.as_ref().map_or(self.requested_us, |endpoint| requested_us(endpoint, number))
+    }
+}
+
+fn requested_us(endpoint: &Endpoint, number: u64) -> u32 {
+    endpoint.requested_ms(number).unwrap_or(0).saturating_mul(1000)
 }
 
 impl Observer for Invitro {
     fn observe(&mut self, event: &Event) {
         match event {
             Event::Ended(sample) => {
-                let (name, requested_us) = &self.endpoints[sample.arrival.endpoint];
-                let row = Row::new(sample, name, self.start_us, *requested_us);
+                let asked = &self.endpoints[sample.arrival.endpoint];
+                let requested_us = asked.requested_us(sample.arrival.number);
+                let row = Row::new(sample, &asked.name, self.start_us, requested_us);
                 self.sink.write(|out| invitro_csv::write(out, &row));
             }
             // A crash loses no more than a second.

@@ -181,7 +181,7 @@ mod test_data {
     /// An invocation of endpoint 0 that was issued after a microsecond. If it succeeded, its function reported 0.5 s.
     pub(super) fn ended(sequence: u64, done_ms: u64, outcome: Outcome) -> Event {
         Event::Ended(Sample {
-            arrival: Arrival { sequence, endpoint: 0, intended_ns: 0 },
+            arrival: Arrival { sequence, endpoint: 0, number: 0, intended_ns: 0 },
             timing: Some(Timing::new(1_000, done_ms * 1_000_000)),
             reply: Reply {
                 request_id: Some(format!("id-{sequence}")),

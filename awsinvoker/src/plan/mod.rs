@@ -34,8 +34,8 @@ pub use schedule_file::ScheduleFileError;
 pub use sharding::ShardError;
 pub(crate) use stages::duration_ns;
 pub use stages::{Profile, Stage, StagesError};
-pub(crate) use walk::Steps;
 pub use walk::Walk;
+pub(crate) use walk::{FIRST_BEFORE_RUN, FIRST_OF_WARM_UP, Numbering, Steps};
 pub use workload::{ClosedLoop, ColdLoop, ColdStart, Workload};
 
 const DEFAULT_RPS: f64 = 1.0;
@@ -141,7 +141,8 @@ impl Plan {
             None if args.load.cold_every_call => 1,
             None => calls_within("--max-in-flight", args.max_in_flight)?,
         };
-        let endpoints = endpoints_file::read(args.endpoints_file.as_deref(), args.platform.local)?;
+        let mut endpoints = endpoints_file::read(args.endpoints_file.as_deref(), args.platform.local)?;
+        endpoints.seed_templates(args.load.payload_seed.unwrap_or(args.load.seed));
         let (workload, note) = workload(&args.load, &endpoints)?;
         let latency_file = LatencyFile::new(&args.latf)?.of_shard(&workload);
         check_schedule_out(&args.load, &workload)?;

@@ -13,11 +13,10 @@ use run_record::run_info::{Arrivals, Order};
 use run_record::{Arrival, Shard, units};
 
 use super::distances::{exponential, first_uniform, uniform};
-use super::endpoints::MAX_ENDPOINTS;
 pub use super::rate::Rate;
 use super::recording::Recording;
 use super::stages::{Profile, REQUEST};
-use super::walk::Walk;
+use super::walk::{Numbering, Walk};
 
 /// All invocations of an open loop.
 #[derive(Clone, Debug)]
@@ -183,10 +182,17 @@ impl Generated {
         &self,
         mut is_chosen: impl FnMut(u64) -> bool + Send,
     ) -> impl Iterator<Item = Arrival> + Send {
-        let calls = (0..).zip(self.walk.steps()).zip(self.areas());
+        let mut numbering = Numbering::default();
+        let steps = self.walk.steps().map(move |endpoint| (endpoint, numbering.next(endpoint)));
+        let calls = (0..).zip(steps).zip(self.areas());
         let chosen = calls.filter(move |((sequence, _), _)| is_chosen(*sequence));
         let times = self.profile.times_ns(chosen.map(|(call, area)| (area, call)));
-        times.map(|(intended_ns, (sequence, endpoint))| Arrival { sequence, endpoint, intended_ns })
+        times.map(|(intended_ns, (sequence, (endpoint, number)))| Arrival {
+            sequence,
+            endpoint,
+            number,
+            intended_ns,
+        })
     }
 
     /// The areas under the rate at which requests are due.
@@ -276,17 +282,16 @@ impl ShardSchedule {
 
 /// The calls of a file that the shard sends.
 fn dealt_out(recording: &Recording, shard: Shard) -> impl Iterator<Item = Arrival> + Send + '_ {
-    let mut rounds = [0_u64; MAX_ENDPOINTS];
-    numbered(recording.iter()).filter(move |arrival| {
-        let round = &mut rounds[arrival.endpoint];
-        *round += 1;
-        shard.has_round(*round - 1)
-    })
+    numbered(recording.iter()).filter(move |arrival| shard.has_round(arrival.number))
 }
 
 /// Arrivals from their due times and endpoints.
 fn numbered(calls: impl Iterator<Item = (u64, usize)> + Send) -> impl Iterator<Item = Arrival> + Send {
-    (0..).zip(calls).map(|(sequence, (intended_ns, endpoint))| Arrival { sequence, endpoint, intended_ns })
+    let mut numbering = Numbering::default();
+    (0..).zip(calls).map(move |(sequence, (intended_ns, endpoint))| {
+        let number = numbering.next(endpoint);
+        Arrival { sequence, endpoint, number, intended_ns }
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use run_record::run_info::Order;
 
+use super::endpoints::MAX_ENDPOINTS;
+
 /// The random numbers of the order are another stream than those of the times.
 const STREAM: u64 = 1;
 
@@ -36,6 +38,32 @@ impl Walk {
             rng
         };
         Steps { slots: self.slots.clone(), next: 0, rng: (self.order == Order::Shuffled).then(rng) }
+    }
+}
+
+/// Calls of a warm-up have numbers from this one on, and those of a run never reach it, so that no payload of a template
+/// with the number in it is sent twice.
+pub(crate) const FIRST_OF_WARM_UP: u64 = 1_000_000_000_000;
+
+/// The number of the call before the run that compares answers. Those of `--prewarm` have the next ones.
+pub(crate) const FIRST_BEFORE_RUN: u64 = 2 * FIRST_OF_WARM_UP;
+
+/// Numbers the calls of each endpoint.
+#[derive(Debug)]
+pub(crate) struct Numbering([u64; MAX_ENDPOINTS]);
+
+impl Default for Numbering {
+    fn default() -> Self {
+        Self([0; MAX_ENDPOINTS])
+    }
+}
+
+impl Numbering {
+    /// The number of the next call of this endpoint, from 0.
+    pub(crate) fn next(&mut self, endpoint: usize) -> u64 {
+        let number = self.0[endpoint];
+        self.0[endpoint] += 1;
+        number
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use run_record::{Handshake, Reply};
+use run_record::{Arrival, Handshake, Reply};
 
 use crate::clock::{Clock, Moment};
 
@@ -14,14 +14,13 @@ pub trait Call: Send + Sync + 'static {
     /// An answer as it came in.
     type Answer: Answer;
 
-    /// Calls the endpoint of this index and waits for the complete answer.
-    fn call(&self, endpoint: usize) -> impl Future<Output = Self::Answer> + Send;
+    /// Calls the endpoint of this index and waits for the complete answer. The number of the call decides what a template
+    /// sends.
+    fn call(&self, endpoint: usize, number: u64) -> impl Future<Output = Self::Answer> + Send;
 
-    /// Calls it for an arrival that was due at this time, in nanoseconds since the start of the run: it may depend on the time
-    /// which environments are called.
-    fn call_due(&self, endpoint: usize, due_ns: u64) -> impl Future<Output = Self::Answer> + Send {
-        let _ = due_ns;
-        self.call(endpoint)
+    /// Makes the call of an arrival: it may depend on the time at which it was due which environments are called.
+    fn call_due(&self, arrival: Arrival) -> impl Future<Output = Self::Answer> + Send {
+        self.call(arrival.endpoint, arrival.number)
     }
 
     /// Has the next call of this endpoint meet a fresh environment. False if that failed, or cannot be.

@@ -28,8 +28,8 @@ mod tools;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use run_record::Reply;
 use run_record::run_info::ServerClock;
+use run_record::{Arrival, Reply};
 
 pub(crate) use boundary::{Boundary, Renewed, sleep_until};
 pub use call::{Answer, Call, ReadyConnection, SocketTimes};
@@ -318,19 +318,19 @@ fn check_local(args: &PlatformArgs, plan: &Plan) -> Result<(), ConfigError> {
 impl Call for Platform {
     type Answer = PlatformAnswer;
 
-    async fn call(&self, endpoint: usize) -> PlatformAnswer {
+    async fn call(&self, endpoint: usize, number: u64) -> PlatformAnswer {
         let Route { target, endpoint } = self.routes[endpoint];
         match &self.targets[target] {
-            Target::Lambda(lambda) => PlatformAnswer::Lambda(lambda.call(endpoint).await),
-            Target::Grpc(grpc) => PlatformAnswer::Grpc(grpc.call(endpoint).await),
+            Target::Lambda(lambda) => PlatformAnswer::Lambda(lambda.call(endpoint, number).await),
+            Target::Grpc(grpc) => PlatformAnswer::Grpc(grpc.call(endpoint, number).await),
         }
     }
 
-    async fn call_due(&self, endpoint: usize, due_ns: u64) -> PlatformAnswer {
-        let Route { target, endpoint: at_target } = self.routes[endpoint];
+    async fn call_due(&self, arrival: Arrival) -> PlatformAnswer {
+        let Route { target, endpoint } = self.routes[arrival.endpoint];
         match &self.targets[target] {
-            Target::Grpc(grpc) => PlatformAnswer::Grpc(grpc.call_due(at_target, due_ns).await),
-            Target::Lambda(_) => self.call(endpoint).await,
+            Target::Lambda(lambda) => PlatformAnswer::Lambda(lambda.call(endpoint, arrival.number).await),
+            Target::Grpc(grpc) => PlatformAnswer::Grpc(grpc.call_due(Arrival { endpoint, ..arrival }).await),
         }
     }
 }

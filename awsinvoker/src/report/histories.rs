@@ -150,7 +150,7 @@ mod tests {
 
     fn sample(at_ns: u64, took_ns: u64, outcome: Outcome, cold: Option<bool>) -> Sample {
         Sample {
-            arrival: Arrival { sequence: 0, endpoint: 0, intended_ns: at_ns },
+            arrival: Arrival { sequence: 0, endpoint: 0, number: 0, intended_ns: at_ns },
             timing: Some(Timing::new(at_ns, at_ns + took_ns)),
             reply: Reply { cold, ..Reply::with_outcome(outcome) },
         }

@@ -46,7 +46,7 @@ mod tests {
             let mut totals = Totals::new(1);
             for outcome in outcomes {
                 let reply = Reply::with_outcome(*outcome);
-                let arrival = Arrival { sequence: 0, endpoint: 0, intended_ns: 0 };
+                let arrival = Arrival { sequence: 0, endpoint: 0, number: 0, intended_ns: 0 };
                 totals.record(&Sample { arrival, timing: Some(Timing::new(0, 1_000)), reply });
             }
             let issued = totals.samples();

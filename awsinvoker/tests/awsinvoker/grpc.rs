@@ -17,12 +17,19 @@ pub(crate) const CONFIG: Config =
 /// A greeter on this machine that is sent this payload.
 pub(crate) fn greeter(port: u16, payload: &str) -> GrpcEndpoint {
     let hostname = "127.0.0.1".to_owned();
-    GrpcEndpoint { hostname, port, tls: false, service: Service::Greeter, payload: payload.to_owned() }
+    GrpcEndpoint {
+        hostname,
+        port,
+        tls: false,
+        service: Service::Greeter,
+        payload: payload.to_owned(),
+        template: None,
+    }
 }
 
 /// What comes of a call.
 pub(crate) async fn call(grpc: &Grpc, endpoint: usize) -> (Reply, SocketTimes) {
-    let answer = grpc.call(endpoint).await;
+    let answer = grpc.call(endpoint, 0).await;
     let times = answer.socket_times();
     (answer.read(), times)
 }

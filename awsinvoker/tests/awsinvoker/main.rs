@@ -17,6 +17,7 @@ mod injected;
 mod load;
 mod local;
 mod local_process;
+mod payload_template;
 mod preflight;
 mod report;
 mod report_page;

@@ -314,7 +314,7 @@ fn samples(made: &[(usize, Outcome, u64, u64, Option<bool>)]) -> Vec<Sample> {
         let issued_ns = intended_ns + lag_us * 1_000;
         let timing =
             (outcome != Outcome::Dropped).then(|| Timing::new(issued_ns, issued_ns + service_us * 1_000));
-        let arrival = Arrival { sequence, endpoint: *endpoint, intended_ns };
+        let arrival = Arrival { sequence, endpoint: *endpoint, number: 0, intended_ns };
         let environment = timing.map(|_| (sequence % 5).to_string());
         Sample { arrival, timing, reply: Reply { cold: *cold, environment, ..Reply::with_outcome(outcome) } }
     };

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::canonical_json::canonical;
 use crate::run_info::{Configuration, EndpointInfo, FunctionInfo};
 use crate::sample::Outcome;
 use crate::warning::{Property, Side, Warning};
@@ -48,6 +47,7 @@ pub fn findings_of_pair(configuration: &Configuration, [first, second]: [usize; 
 /// An endpoint, as far as it decides whether its latencies can be compared.
 struct Compared<'a> {
     info: &'a EndpointInfo,
+    /// What it was sent, with the seed of a template.
     payload: String,
     function: Option<&'a FunctionInfo>,
 }
@@ -140,12 +140,7 @@ impl<'a> Compared<'a> {
     fn new(configuration: &'a Configuration, info: &'a EndpointInfo) -> Self {
         let is_called =
             |function: &&FunctionInfo| function.target == info.target && function.name == info.hostname;
-        Self {
-            info,
-            // What was read as JSON is JSON.
-            payload: canonical(info.payload.get()).unwrap_or_else(|_| info.payload.get().to_owned()),
-            function: configuration.functions.iter().find(is_called),
-        }
+        Self { info, payload: info.sent(), function: configuration.functions.iter().find(is_called) }
     }
 
     /// What differs from another endpoint of this function, as warnings.
@@ -251,6 +246,20 @@ mod tests {
         assert_eq!(found(vec![endpoint("a", "x", alike[0], "1"), endpoint("b", "y", alike[1], "1")]), "");
         // Two of one system are not compared.
         assert_eq!(found(vec![endpoint("a", "x", "1", "1"), endpoint("b", "x", "2", "2")]), "");
+    }
+
+    #[test]
+    fn templates_are_alike_with_equal_values_from_one_seed() {
+        let of = |name: &str, system: &str, template: &str| EndpointInfo {
+            payload_template: serde_json::from_str(template).unwrap(),
+            ..endpoint(name, system, r#"{"n": "{{a}}"}"#, "1")
+        };
+        let a = || of("a", "x", r#"{"seed": 7, "values": {"a": {"hex": 4}, "b": {"hex": 8}}}"#);
+        let b = |template: &str| found(vec![a(), of("b", "y", template)]);
+        assert_eq!(b(r#"{"values": {"b": {"hex":8}, "a": {"hex": 4}}, "seed": 7}"#), "");
+        insta::assert_snapshot!(b(r#"{"seed": 8, "values": {"a": {"hex": 4}, "b": {"hex": 8}}}"#), @r#"f: unlike payload: a has {"n":"{{a}}"} with {"a":{"hex":4},"b":{"hex":8}} from seed 7, b has {"n":"{{a}}"} with {"a":{"hex":4},"b":{"hex":8}} from seed 8"#);
+        insta::assert_snapshot!(b(r#"{"seed": 7, "values": {"a": {"hex": 5}, "b": {"hex": 8}}}"#), @r#"f: unlike payload: a has {"n":"{{a}}"} with {"a":{"hex":4},"b":{"hex":8}} from seed 7, b has {"n":"{{a}}"} with {"a":{"hex":5},"b":{"hex":8}} from seed 7"#);
+        insta::assert_snapshot!(b("null"), @r#"f: unlike payload: a has {"n":"{{a}}"} with {"a":{"hex":4},"b":{"hex":8}} from seed 7, b has {"n":"{{a}}"}"#);
     }
 
     #[test]

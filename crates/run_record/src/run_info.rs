@@ -3,6 +3,7 @@
 mod clock_info;
 mod cpu_limit;
 mod machine_info;
+mod payload_template;
 mod preflight_call;
 mod shard_info;
 mod target_info;
@@ -16,12 +17,14 @@ use serde_json::value::RawValue;
 pub use self::clock_info::{ClockInfo, ServerClock, TimeService};
 pub use self::cpu_limit::CpuLimit;
 pub use self::machine_info::{Load, Machine, Scheduling};
+pub use self::payload_template::PayloadTemplate;
 pub use self::preflight_call::PreflightCall;
 pub use self::shard_info::{MergedShard, ShardInfo};
 use self::shard_info::{invalid_shards, started_apart};
 pub use self::target_info::{
     ConnectionInfo, Connections, DockerInfo, LocalInfo, PlatformKind, Protocol, TargetInfo,
 };
+use crate::canonical_json::canonical;
 use crate::circumstances::Circumstances;
 use crate::cost::Prices;
 use crate::restarts::TargetRestarts;
@@ -31,7 +34,7 @@ use crate::verdict::Reason;
 use crate::warning::Warning;
 
 /// The version of the layout of `run.json`. It changes when a key changes its meaning or goes.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// How a run was made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -345,8 +348,10 @@ pub struct EndpointInfo {
     pub system: String,
     /// Whether calls were asynchronous.
     pub asynchronous: bool,
-    /// The JSON document that was sent, as it was written.
+    /// The JSON document that was sent, as it was written; with `payload_template`, the one whose placeholders were filled.
     pub payload: Box<RawValue>,
+    /// What filled the placeholders of `payload`; null if each request was sent `payload` as it is.
+    pub payload_template: Option<PayloadTemplate>,
     /// Its entries among all entries of the endpoints file, each as often as its weight says, from 0 to 1.
     pub share: f64,
     /// What it answered before the run; null if it was not called then.
@@ -357,6 +362,28 @@ impl FunctionInfo {
     /// The CPU time of an environment for people; `None` if the platform did not tell it.
     pub fn cpu_text(&self) -> Option<String> {
         cpu_limit::text(self.cpu_limit, self.kind.as_deref())
+    }
+}
+
+impl EndpointInfo {
+    /// The payload, and with a template its values and their seed, in a form in which equal ones are equal texts. Endpoints
+    /// with the same text were sent the same: the request of each number had the same payload.
+    pub fn sent(&self) -> String {
+        match &self.payload_template {
+            None => self.sent_from_any_seed(),
+            Some(template) => format!("{} from seed {}", self.sent_from_any_seed(), template.seed),
+        }
+    }
+
+    /// The same without the seed.
+    pub fn sent_from_any_seed(&self) -> String {
+        // What was read as JSON is JSON.
+        let text = |json: &RawValue| canonical(json.get()).unwrap_or_else(|_| json.get().to_owned());
+        let payload = text(&self.payload);
+        match &self.payload_template {
+            None => payload,
+            Some(template) => format!("{payload} with {}", text(&template.values)),
+        }
     }
 }
 
@@ -417,6 +444,7 @@ pub(crate) fn test_run_info() -> RunInfo {
         system: "lambda-local".to_owned(),
         asynchronous: false,
         payload: serde_json::from_str(payload).expect("it is JSON"),
+        payload_template: None,
         share: 0.5,
         preflight: None,
     };

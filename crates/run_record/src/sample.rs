@@ -25,6 +25,8 @@ pub struct Arrival {
     pub sequence: u64,
     /// Index of the endpoint to call.
     pub endpoint: usize,
+    /// Its place among the invocations of its endpoint in the schedule, from 0.
+    pub number: u64,
     /// When it is due.
     pub intended_ns: u64,
 }
@@ -252,7 +254,7 @@ mod tests {
     #[test]
     fn the_views_of_a_sample() {
         let mut sample = Sample {
-            arrival: Arrival { sequence: 0, endpoint: 0, intended_ns: 10 },
+            arrival: Arrival { sequence: 0, endpoint: 0, number: 0, intended_ns: 10 },
             timing: Some(Timing::new(15, 40)),
             reply: Reply::with_outcome(Outcome::Ok),
         };

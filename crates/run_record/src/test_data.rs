@@ -15,7 +15,7 @@ pub(crate) fn histogram(values: &[u64]) -> Histogram {
 /// A sample that was issued after 50 µs and is cold if it succeeded.
 pub(crate) fn sample(endpoint: usize, outcome: Outcome, done_ns: u64) -> Sample {
     Sample {
-        arrival: Arrival { sequence: 0, endpoint, intended_ns: 0 },
+        arrival: Arrival { sequence: 0, endpoint, number: 0, intended_ns: 0 },
         timing: Some(Timing::new(50_000, done_ns)),
         reply: Reply { cold: Some(outcome == Outcome::Ok), ..Reply::with_outcome(outcome) },
     }
@@ -28,12 +28,14 @@ pub(crate) fn samples(endpoints: usize) -> impl Strategy<Value = Vec<Sample>> {
 }
 
 fn any_sample(endpoints: usize) -> impl Strategy<Value = Sample> {
-    let arrival = (any::<u64>(), 0..endpoints, ns());
-    (arrival, any_timing(), any_reply()).prop_map(|((sequence, endpoint, intended_ns), timing, reply)| {
-        let arrival = Arrival { sequence, endpoint, intended_ns };
-        let timing = (reply.outcome != Outcome::Dropped).then(|| later(timing, intended_ns));
-        Sample { arrival, timing, reply }
-    })
+    let arrival = (any::<u64>(), 0..endpoints, any::<u64>(), ns());
+    (arrival, any_timing(), any_reply()).prop_map(
+        |((sequence, endpoint, number, intended_ns), timing, reply)| {
+            let arrival = Arrival { sequence, endpoint, number, intended_ns };
+            let timing = (reply.outcome != Outcome::Dropped).then(|| later(timing, intended_ns));
+            Sample { arrival, timing, reply }
+        },
+    )
 }
 
 /// Times of a call that was due at 0.

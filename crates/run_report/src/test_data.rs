@@ -62,7 +62,7 @@ fn sample(number: u64) -> Sample {
         reply.report = Report { duration_ns: Some(MS + 10_000), init_ns, ..Report::default() };
     }
     Sample {
-        arrival: Arrival { sequence: number, endpoint, intended_ns },
+        arrival: Arrival { sequence: number, endpoint, number: 0, intended_ns },
         timing: Some(Timing::new(intended_ns + 20_000, intended_ns + took_ns)),
         reply,
     }
@@ -101,7 +101,8 @@ fn info() -> RunInfo {
     let endpoint = |name: &str, system: &str| {
         json!({
             "name": name, "hostname": "chameleon", "protocol": "lambda", "target": 0, "function": "chameleon",
-            "system": system, "asynchronous": false, "payload": { "<i>": 1 }, "share": 0.5, "preflight": null
+            "system": system, "asynchronous": false, "payload": { "<i>": 1 }, "payload_template": null,
+            "share": 0.5, "preflight": null
         })
     };
     let load = json!({ "seconds": 1.0, "busy_percent": 30.0, "own_percent": 20.0, "steal_percent": 1.0, "load_average": null });

@@ -75,7 +75,7 @@ mod tests {
     fn sample(endpoint: usize, at_ms: u64, took_ms: u64, outcome: Outcome) -> Sample {
         let intended_ns = at_ms * MS;
         Sample {
-            arrival: Arrival { sequence: at_ms, endpoint, intended_ns },
+            arrival: Arrival { sequence: at_ms, endpoint, number: 0, intended_ns },
             timing: Some(Timing::new(intended_ns + MS / 50, intended_ns + took_ms * MS)),
             reply: Reply::with_outcome(outcome),
         }

@@ -16,7 +16,7 @@ use crate::platform::SizedVersions;
 /// Keys of an entry that follow from the names in the plan.
 const FROM_NAMES: [&str; 3] = ["function", "label", "system"];
 /// Keys of an entry that have to be the same on all systems: so that these get the same load.
-const OF_FUNCTIONS: [&str; 4] = ["eventing", "payload", "payload_file", "weight"];
+const OF_FUNCTIONS: [&str; 5] = ["eventing", "payload", "payload_file", "payload_values", "weight"];
 /// The key that other tools' files have.
 const IGNORED: &str = "matchers";
 /// The key of the tables that say what a function has on one system.

@@ -138,6 +138,11 @@ impl ExperimentPlan {
         self.entries.iter().filter(move |entry| system.is_none_or(|system| entry.system == system))
     }
 
+    /// Whether a payload has values that are drawn for each call.
+    pub(crate) fn has_templates(&self) -> bool {
+        self.entries.iter().any(|entry| entry.endpoint.template.is_some())
+    }
+
     /// Whether a flag is given.
     pub(crate) fn has_flag(&self, name: &str) -> bool {
         self.flags.iter().any(|flag| flag.name == name)

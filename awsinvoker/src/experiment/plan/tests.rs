@@ -168,7 +168,7 @@ fn what_is_wrong_is_named_with_its_line() {
     insta::assert_snapshot!(message(SMALL.replace("b = {}", "b = { payload = 3 }")), @"line 4: the key `systems.b.payload` is not known, expected one of endpoint_url, hostname, image, memory_mb, port, profile, program, protocol, qualifier, region, restart, tls");
     insta::assert_snapshot!(message(SMALL.replace("b = {}", "b = { memory_mb = 5 }")), @"line 5: function `f` on system `b`: `memory_mb` is 5, expected a whole number from 128 to 10240");
     insta::assert_snapshot!(message(SMALL.replace("[functions.f]", "")), @"there is no function, expected a table [functions.NAME] for each");
-    insta::assert_snapshot!(message(behind("label = 'x'")), @"line 6: the key `functions.f.label` is not known, expected one of endpoint_url, eventing, hostname, image, memory_mb, payload, payload_file, port, profile, program, protocol, qualifier, region, restart, tls, weight, on");
+    insta::assert_snapshot!(message(behind("label = 'x'")), @"line 6: the key `functions.f.label` is not known, expected one of endpoint_url, eventing, hostname, image, memory_mb, payload, payload_file, payload_values, port, profile, program, protocol, qualifier, region, restart, tls, weight, on");
     insta::assert_snapshot!(message(behind("on.c.hostname = 'x'")), @"line 6: the key `functions.f.on.c` is not known, expected a name of [systems]: a, b");
     insta::assert_snapshot!(message(behind("payload = { at = 2020-01-01 }")), @"line 6: `functions.f.payload` is a table, expected a value that JSON has too, so no date, `inf` or `nan`");
     insta::assert_snapshot!(message(behind("payload = [inf]")), @"line 6: `functions.f.payload` is an array, expected a value that JSON has too, so no date, `inf` or `nan`");

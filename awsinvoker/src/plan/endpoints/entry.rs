@@ -1,5 +1,6 @@
 //! One entry of an endpoints file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 use super::error::ContentError;
 use super::fields::Fields;
 use super::place::Place;
+use super::template::{self, PayloadTemplate};
 
 /// The payload of an entry that has none: the only one that the original invoker ever sent.
 pub const DEFAULT_PAYLOAD: &str = r#"{"num_of_rows":1,"num_of_cols":3}"#;
@@ -34,8 +36,10 @@ pub struct Endpoint {
     pub name: String,
     /// Whom to call, with the qualifier.
     pub hostname: String,
-    /// The JSON document to send.
+    /// The JSON document to send; with a template, the one that it fills.
     pub payload: String,
+    /// What fills the payload for each call anew, if it has placeholders.
+    pub template: Option<PayloadTemplate>,
     /// Whether the call is asynchronous: it ends when it is accepted, and its completion is not seen.
     pub asynchronous: bool,
     /// Where it is.
@@ -54,6 +58,7 @@ impl Endpoint {
             name: hostname.to_owned(),
             hostname: hostname.to_owned(),
             payload: payload.to_owned(),
+            template: None,
             asynchronous: false,
             place: Place::default(),
             function: None,
@@ -66,22 +71,33 @@ impl Endpoint {
         self.place.is_elsewhere(&self.hostname)
     }
 
-    /// How long an executor is asked to be busy, in milliseconds. Others are not asked.
-    pub(crate) fn requested_ms(&self) -> Option<u32> {
+    /// What the call of this number sends.
+    pub fn payload_of(&self, number: u64) -> Cow<'_, str> {
+        match &self.template {
+            None => Cow::Borrowed(&self.payload),
+            Some(template) => Cow::Owned(template.filled(number)),
+        }
+    }
+
+    /// How long the call of this number asks an executor to be busy, in milliseconds. Others are not asked.
+    pub(crate) fn requested_ms(&self, number: u64) -> Option<u32> {
         #[derive(Deserialize)]
         struct Asked {
             runtime_ms: u32,
         }
-        let is_executor = self.place.protocol == Protocol::Executor;
-        let asked: Asked = serde_json::from_str(&self.payload).ok().filter(|_| is_executor)?;
+        if self.place.protocol != Protocol::Executor {
+            return None;
+        }
+        let asked: Asked = serde_json::from_str(&self.payload_of(number)).ok()?;
         Some(asked.runtime_ms)
     }
 
     /// Whether both are the same, whatever their names.
     pub(super) fn is_same_call(&self, other: &Self) -> bool {
-        let Self { name: _, hostname, payload, asynchronous, place, function, system } = other;
+        let Self { name: _, hostname, payload, template, asynchronous, place, function, system } = other;
         (&self.hostname, &self.payload, &self.asynchronous) == (hostname, payload, asynchronous)
-            && (&self.place, &self.function, &self.system) == (place, function, system)
+            && (&self.template, &self.place) == (template, place)
+            && (&self.function, &self.system) == (function, system)
     }
 }
 
@@ -123,13 +139,17 @@ impl Entry {
         if place.protocol == Protocol::Executor && payload.is_none() {
             return Err(ContentError::NoPayload { index });
         }
-        check_size(index, asynchronous, payload.as_deref().unwrap_or(DEFAULT_PAYLOAD))?;
+        let has_default_payload = payload.is_none();
+        let payload = payload.unwrap_or_else(|| DEFAULT_PAYLOAD.to_owned());
+        let template = template(fields, index, &payload)?;
+        check_size(index, asynchronous, template.as_ref().map_or(payload.len(), PayloadTemplate::max_bytes))?;
         Ok(Self {
             has_label: label.is_some(),
-            has_default_payload: payload.is_none(),
+            has_default_payload,
             endpoint: Endpoint {
                 name: label.unwrap_or_else(|| default_name(&hostname, system.as_deref(), &place)),
-                payload: payload.unwrap_or_else(|| DEFAULT_PAYLOAD.to_owned()),
+                payload,
+                template,
                 asynchronous,
                 place,
                 function: fields.line(index, "function")?,
@@ -185,12 +205,23 @@ pub(super) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-fn check_size(index: usize, asynchronous: bool, payload: &str) -> Result<(), ContentError> {
+/// What fills the payload, if the entry has values for it.
+fn template(
+    fields: &Fields<'_>,
+    index: usize,
+    payload: &str,
+) -> Result<Option<PayloadTemplate>, ContentError> {
+    let values = fields.raw(template::KEY).filter(|values| *values != "null");
+    let template = values.map(|values| PayloadTemplate::parse(payload, values)).transpose();
+    template.map_err(|source| ContentError::Template { index, source })
+}
+
+/// `bytes` is the greatest size that a payload of the entry can have.
+fn check_size(index: usize, asynchronous: bool, bytes: usize) -> Result<(), ContentError> {
     let (limit, how) = if asynchronous {
         (MAX_ASYNCHRONOUS_PAYLOAD_BYTES, "asynchronous calls")
     } else {
         (MAX_PAYLOAD_BYTES, "calls that are waited for")
     };
-    let bytes = payload.len();
     if bytes > limit { Err(ContentError::TooLarge { index, bytes, limit, how }) } else { Ok(()) }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::template::TemplateError;
 use crate::cli::DEFAULT_ENDPOINTS_FILE;
 
 /// More different endpoints than this are refused: each may need some forty histograms of 264 KiB.
@@ -120,6 +121,14 @@ pub enum ContentError {
     NoPayload {
         /// Position in the array, from 0.
         index: usize,
+    },
+    /// A payload with placeholders cannot be used.
+    #[error("entry {index}: {source}")]
+    Template {
+        /// Position in the array, from 0.
+        index: usize,
+        /// Why not.
+        source: TemplateError,
     },
     /// The file of a payload cannot be used.
     #[error("entry {index}: `payload_file` {path}: {problem}")]

@@ -11,7 +11,7 @@ use super::error::ContentError;
 const MAX_LINE_CHARS: usize = 100;
 
 /// The keys that mean something.
-pub(crate) const KNOWN_KEYS: [&str; 20] = [
+pub(crate) const KNOWN_KEYS: [&str; 21] = [
     "endpoint_url",
     "eventing",
     "function",
@@ -22,6 +22,7 @@ pub(crate) const KNOWN_KEYS: [&str; 20] = [
     "memory_mb",
     "payload",
     "payload_file",
+    "payload_values",
     "port",
     "profile",
     "program",

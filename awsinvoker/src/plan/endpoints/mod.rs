@@ -5,6 +5,7 @@ mod error;
 mod fields;
 mod place;
 mod slots;
+mod template;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub use error::{ContentError, EndpointsError, MAX_ENDPOINTS, MAX_FILE_BYTES};
 use fields::Fields;
 pub(crate) use fields::KNOWN_KEYS;
 pub use place::{LocalSettings, LocalSource, Place, RestartCommand};
+pub use template::{PayloadTemplate, TemplateError};
 
 /// What an endpoints file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,6 +89,13 @@ impl Endpoints {
         let is_same = |a: &Endpoint, b: &Endpoint| a.hostname == b.hostname && a.place == b.place;
         let number = |endpoint| self.list.iter().position(|other| is_same(other, endpoint));
         self.list.iter().map(|endpoint| number(endpoint).unwrap_or_default()).collect()
+    }
+
+    /// Has all templates draw their values from this seed.
+    pub(super) fn seed_templates(&mut self, seed: u64) {
+        for template in self.list.iter_mut().filter_map(|endpoint| endpoint.template.as_mut()) {
+            template.seed = seed;
+        }
     }
 
     fn note_unknown_keys(&mut self, fields: &Fields<'_>) {

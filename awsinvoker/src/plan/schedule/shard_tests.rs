@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use run_record::run_info::{ScheduleFile, ScheduleFormat};
 
+use super::super::endpoints;
 use super::super::recording::Calls;
 use super::super::stages::Profile;
 use super::super::walk::Walk;
@@ -34,7 +35,11 @@ fn shards(whole: &Schedule, total: u32) -> Vec<Schedule> {
 fn check_partition(whole: &Schedule, shards: &[Schedule]) -> Result<(), TestCaseError> {
     let mut arrivals: Vec<_> = shards.iter().flat_map(Schedule::iter).collect();
     arrivals.sort_by_key(|arrival| arrival.sequence);
-    prop_assert_eq!(arrivals, whole.iter().collect::<Vec<_>>());
+    prop_assert_eq!(&arrivals, &whole.iter().collect::<Vec<_>>());
+    for endpoint in 0..3 {
+        let numbers = arrivals.iter().filter(|it| it.endpoint == endpoint).map(|it| it.number);
+        prop_assert!(numbers.eq((0..).take(arrivals.iter().filter(|it| it.endpoint == endpoint).count())));
+    }
     for sharded in shards {
         prop_assert_eq!(sharded.end_ns(), whole.end_ns());
         prop_assert!(sharded.iter().is_sorted_by_key(|arrival| arrival.intended_ns));
@@ -73,6 +78,38 @@ proptest! {
         }
     }
 
+    /// Endpoints 0 and 1 are one function at two systems.
+    #[test]
+    fn systems_get_equal_payloads_and_shards_together_those_of_the_whole(
+        order in prop::sample::select(vec![Order::RoundRobin, Order::Shuffled]),
+        arrivals in prop::sample::select(vec![Arrivals::Constant, Arrivals::Poisson]),
+        weight in 1..4_usize,
+        seed: u64,
+        total in 1..6_u32,
+    ) {
+        let entry = |system: &str| format!(
+            r#"{{"hostname": "f", "system": "{system}", "weight": {weight}, "payload": ["{{{{number}}}}", "{{{{n}}}}", "{{{{id}}}}"],
+                "payload_values": {{"n": {{"integer": [1, 1000]}}, "id": {{"hex": 8}}}}}}"#
+        );
+        let text = format!("[{}, {}, {{\"hostname\": \"g\"}}]", entry("a"), entry("b"));
+        let mut endpoints = endpoints::parse(&text, &mut |_| Err(std::io::ErrorKind::NotFound.into())).unwrap();
+        endpoints.seed_templates(seed);
+        let whole = generated("1s@90", arrivals, order, endpoints.slots.clone(), seed);
+        let sent = |schedule: &Schedule, endpoint: usize| -> Vec<String> {
+            let of_endpoint = schedule.iter().filter(|arrival| arrival.endpoint == endpoint);
+            of_endpoint.map(|arrival| endpoints.list[endpoint].payload_of(arrival.number).into_owned()).collect()
+        };
+        let (a, b) = (sent(&whole, 0), sent(&whole, 1));
+        let both = a.len().min(b.len());
+        prop_assert!(both > 0 && a[..both] == b[..both]);
+        for (endpoint, mut expected) in [(0, a), (1, b)] {
+            let mut found: Vec<_> = shards(&whole, total).iter().flat_map(|shard| sent(shard, endpoint)).collect();
+            found.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
     #[test]
     fn the_calls_of_each_endpoint_of_a_file_are_dealt_out_in_turn(
         calls in prop::collection::vec((0..1_000_i64, 0..3_usize), 1..200),
@@ -94,7 +131,7 @@ fn a_shard_of_a_million_a_second_is_computed_without_the_times_of_the_others() {
     let whole = generated("1000s@1000000", Arrivals::Constant, Order::RoundRobin, vec![0, 1], 0);
     let sharded = ShardSchedule::new(whole, Shard::new(99, 100).unwrap());
     assert_eq!((sharded.requests(), sharded.share().to_bits()), (10_000_000, 0.01_f64.to_bits()));
-    let expected = Arrival { sequence: 198, endpoint: 0, intended_ns: 198_000 };
+    let expected = Arrival { sequence: 198, endpoint: 0, number: 99, intended_ns: 198_000 };
     assert_eq!(sharded.iter().next(), Some(expected));
 }
 

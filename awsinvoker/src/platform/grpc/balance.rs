@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use run_record::Arrival;
+
 use super::client::{Config, Grpc, GrpcAnswer};
 use super::endpoint::GrpcEndpoint;
 use crate::platform::call::Call;
@@ -89,23 +91,23 @@ impl Generation {
         &self.instances[fewest(in_flight, turn)]
     }
 
-    async fn call(&self, endpoint: usize) -> GrpcAnswer {
+    async fn call(&self, endpoint: usize, number: u64) -> GrpcAnswer {
         let Instance { grpc, in_flight } = self.choose(endpoint);
         in_flight.fetch_add(1, Ordering::Relaxed);
         let _in_flight = InFlight(in_flight);
-        grpc.call(endpoint).await
+        grpc.call(endpoint, number).await
     }
 }
 
 impl Call for Balanced {
     type Answer = GrpcAnswer;
 
-    async fn call(&self, endpoint: usize) -> GrpcAnswer {
-        self.generation(None).call(endpoint).await
+    async fn call(&self, endpoint: usize, number: u64) -> GrpcAnswer {
+        self.generation(None).call(endpoint, number).await
     }
 
-    async fn call_due(&self, endpoint: usize, due_ns: u64) -> GrpcAnswer {
-        self.generation(Some(due_ns)).call(endpoint).await
+    async fn call_due(&self, arrival: Arrival) -> GrpcAnswer {
+        self.generation(Some(arrival.intended_ns)).call(arrival.endpoint, arrival.number).await
     }
 }
 
@@ -152,6 +154,7 @@ mod tests {
             tls: false,
             service: Service::Greeter,
             payload: "\"x\"".to_owned(),
+            template: None,
         };
         let config =
             Config { timeout: Duration::from_secs(60), pooled: true, warm_connections: 0, ca_bundle: None };
@@ -169,7 +172,8 @@ mod tests {
         balanced.expect(100, generation(port, 2).await);
         let has = |due_ns| balanced.generation(due_ns).instances.len();
         assert_eq!([None, Some(0), Some(99), Some(100), Some(u64::MAX)].map(has), [1, 1, 1, 2, 2]);
-        let mut call = Box::pin(balanced.call_due(0, 99));
+        let due = Arrival { sequence: 0, endpoint: 0, number: 0, intended_ns: 99 };
+        let mut call = Box::pin(balanced.call_due(due));
         assert!(call.as_mut().now_or_never().is_none());
         let retired = balanced.switch().unwrap();
         assert!(Arc::ptr_eq(&retired, &old));
@@ -190,7 +194,7 @@ mod tests {
                 generation.instances.iter().map(|instance| instance.in_flight.load(Ordering::Relaxed));
             counts.collect::<Vec<_>>()
         };
-        let mut calls: Vec<_> = (0..3).map(|_| Box::pin(balanced.call(0))).collect();
+        let mut calls: Vec<_> = (0..3).map(|_| Box::pin(balanced.call(0, 0))).collect();
         assert_eq!(counts(), [0, 0]);
         for call in &mut calls {
             assert!(call.as_mut().now_or_never().is_none());

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use run_record::Reply;
+use run_record::{Outcome, Reply};
 
-use super::endpoint::GrpcEndpoint;
+use super::endpoint::{EndpointError, GrpcEndpoint, Payload};
 use super::reply::{self, Asked};
 use crate::clock::Moment;
 use crate::platform::call::{Answer, Call, LARGE_BYTES, SocketTimes};
@@ -43,16 +43,26 @@ pub struct Grpc {
 /// The answer to one call.
 #[derive(Debug)]
 pub struct GrpcAnswer {
-    result: Result<http2::Answer, CallError>,
+    result: Result<http2::Answer, Failure>,
     times: SocketTimes,
     issued: Moment,
     asked: Asked,
+}
+
+/// Why a call has no answer.
+#[derive(Debug)]
+enum Failure {
+    /// What a template made of its values cannot be sent. What it can make is checked before, as far as that can be.
+    Payload(EndpointError),
+    Call(CallError),
 }
 
 #[derive(Debug)]
 struct Endpoint {
     request: http2::Request,
     asked: Asked,
+    /// What is called, if each call is sent something else.
+    template: Option<GrpcEndpoint>,
 }
 
 impl Grpc {
@@ -89,7 +99,8 @@ impl Endpoint {
                 "it is at {origin}, expected {server}, as all endpoints of one client"
             )));
         }
-        let payload = endpoint.read_payload().map_err(|error| failed(error.to_string()))?;
+        endpoint.check().map_err(|error| failed(error.to_string()))?;
+        let payload = endpoint.read_payload(0).map_err(|error| failed(error.to_string()))?;
         let uri: Uri = format!("{origin}{}", payload.service.path())
             .parse()
             .map_err(|error| failed(format!("`{origin}` is no address: {error}")))?;
@@ -99,7 +110,15 @@ impl Endpoint {
             is_event: payload.is_event,
             timeout_ns: u64::try_from(settings.timeout.as_nanos()).unwrap_or(u64::MAX),
         };
-        Ok(Self { request, asked })
+        let template = endpoint.template.is_some().then(|| endpoint.clone());
+        Ok(Self { request, asked, template })
+    }
+
+    /// What the call of this number sends.
+    fn request(&self, number: u64) -> Result<(http2::Request, Asked), EndpointError> {
+        let Some(template) = &self.template else { return Ok((self.request.clone(), self.asked)) };
+        let Payload { service, is_event, body } = template.read_payload(number)?;
+        Ok((http2::Request { body, ..self.request.clone() }, Asked { service, is_event, ..self.asked }))
     }
 }
 
@@ -117,12 +136,17 @@ fn failed(endpoint: &GrpcEndpoint, reason: String) -> StartError {
 impl Call for Grpc {
     type Answer = GrpcAnswer;
 
-    async fn call(&self, endpoint: usize) -> GrpcAnswer {
+    async fn call(&self, endpoint: usize, number: u64) -> GrpcAnswer {
         let issued = Moment::now();
-        let Endpoint { request, asked } = &self.endpoints[endpoint];
+        let endpoint = &self.endpoints[endpoint];
         let mut exchange = Exchange::default();
-        let result = self.client.call(request.clone(), &mut exchange).await;
-        GrpcAnswer { result, times: exchange.socket_times(), issued, asked: *asked }
+        let (result, asked) = match endpoint.request(number) {
+            Ok((request, asked)) => {
+                (self.client.call(request, &mut exchange).await.map_err(Failure::Call), asked)
+            }
+            Err(error) => (Err(Failure::Payload(error)), endpoint.asked),
+        };
+        GrpcAnswer { result, times: exchange.socket_times(), issued, asked }
     }
 }
 
@@ -145,9 +169,10 @@ impl Answer for GrpcAnswer {
                 let answered_ns = self.times.first_byte.map(|moment| moment.ns_since(self.issued));
                 reply::read(answer, self.asked, answered_ns)
             }
-            Err(error) => {
+            Err(Failure::Call(error)) => {
                 Reply::without_answer(error.outcome(), shortened(&error.to_string(), MAX_MESSAGE_CHARS))
             }
+            Err(Failure::Payload(error)) => Reply::without_answer(Outcome::Transport, error.to_string()),
         }
     }
 }

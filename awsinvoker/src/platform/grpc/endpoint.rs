@@ -7,6 +7,7 @@ use run_record::run_info::Protocol;
 use serde::Deserialize;
 
 use super::message::{self, FaasRequest, HelloRequest};
+use crate::plan::endpoints::PayloadTemplate;
 use crate::platform::answer;
 use crate::text::shortened;
 
@@ -36,6 +37,8 @@ pub struct GrpcEndpoint {
     /// A JSON document. For [`Service::Greeter`]: a string, which is the name, or an object, which is an event and is sent
     /// as the name. For [`Service::Executor`]: an object with `runtime_ms`, `memory_mib`, and optionally `message`.
     pub payload: String,
+    /// What fills the payload for each call anew, if it has placeholders.
+    pub template: Option<PayloadTemplate>,
 }
 
 /// What of an endpoint cannot be used.
@@ -93,7 +96,13 @@ impl GrpcEndpoint {
     /// # Errors
     /// The host name or the payload cannot be used.
     pub fn check(&self) -> Result<(), EndpointError> {
-        self.address().and(self.read_payload().map(drop))
+        self.address()?;
+        match &self.template {
+            None => self.read_payload(0).map(drop),
+            Some(template) => {
+                template.extremes().try_for_each(|payload| self.service.read(&payload).map(drop))
+            }
+        }
     }
 
     /// The address of the server.
@@ -112,27 +121,37 @@ impl GrpcEndpoint {
         Ok(format!("{}://{host}:{port}", if *tls { "https" } else { "http" }))
     }
 
-    /// What is sent.
-    pub(super) fn read_payload(&self) -> Result<Payload, EndpointError> {
-        let text = self.payload.trim();
-        let is_event = text.starts_with('{') && self.service == Service::Greeter;
+    /// What the call of this number sends.
+    pub(super) fn read_payload(&self, number: u64) -> Result<Payload, EndpointError> {
+        match &self.template {
+            None => self.service.read(&self.payload),
+            Some(template) => self.service.read(&template.filled(number)),
+        }
+    }
+}
+
+impl Service {
+    /// What is sent for a payload.
+    pub(super) fn read(self, payload: &str) -> Result<Payload, EndpointError> {
+        let text = payload.trim();
+        let is_event = text.starts_with('{') && self == Self::Greeter;
         let refused = |expected, reason: Option<serde_json::Error>| EndpointError::Payload {
             value: shortened(text, MAX_CHARS),
             expected,
             reason: reason.map(|reason| format!(": {reason}")).unwrap_or_default(),
         };
-        let body = match self.service {
-            Service::Greeter if is_event => {
+        let body = match self {
+            Self::Greeter if is_event => {
                 let valid: serde_json::Result<serde::de::IgnoredAny> = serde_json::from_str(text);
                 valid.map_err(|error| refused("a JSON object", Some(error)))?;
                 message::body(&HelloRequest { name: text.to_owned() })
             }
-            Service::Greeter => {
+            Self::Greeter => {
                 let expected = "a JSON string, which is the name, or a JSON object, which is an event";
                 let name: String = serde_json::from_str(text).map_err(|_| refused(expected, None))?;
                 message::body(&HelloRequest { name })
             }
-            Service::Executor => {
+            Self::Executor => {
                 let expected = "a JSON object like {\"runtime_ms\": 100, \"memory_mib\": 64}";
                 let payload: ExecutorPayload =
                     answer::object(text.as_bytes()).map_err(|error| refused(expected, Some(error)))?;
@@ -143,7 +162,7 @@ impl GrpcEndpoint {
                 })
             }
         };
-        Ok(Payload { service: self.service, is_event, body: body.into() })
+        Ok(Payload { service: self, is_event, body: body.into() })
     }
 }
 
@@ -153,13 +172,13 @@ mod tests {
 
     fn endpoint(service: Service, payload: &str) -> GrpcEndpoint {
         let hostname = "chameleon-0.default.192.168.1.240.sslip.io".to_owned();
-        GrpcEndpoint { hostname, port: 80, tls: false, service, payload: payload.to_owned() }
+        GrpcEndpoint { hostname, port: 80, tls: false, service, payload: payload.to_owned(), template: None }
     }
 
     #[test]
     fn names_and_events_are_sent_as_they_are_written() {
         let sent = |payload: &str| {
-            let payload = endpoint(Service::Greeter, payload).read_payload().unwrap();
+            let payload = endpoint(Service::Greeter, payload).read_payload(0).unwrap();
             (message::read::<HelloRequest>(&payload.body).unwrap().name, payload.is_event)
         };
         assert_eq!(sent(r#""record""#), ("record".to_owned(), false));
@@ -171,7 +190,7 @@ mod tests {
     #[test]
     fn an_executor_is_told_how_long_and_how_much() {
         let sent = |payload: &str| {
-            let payload = endpoint(Service::Executor, payload).read_payload().unwrap();
+            let payload = endpoint(Service::Executor, payload).read_payload(0).unwrap();
             assert!(!payload.is_event);
             message::read::<FaasRequest>(&payload.body).unwrap()
         };

@@ -211,6 +211,7 @@ fn function(args: &PlatformArgs, endpoint: &Endpoint, service: Service) -> GrpcE
         tls,
         service,
         payload: endpoint.payload.clone(),
+        template: endpoint.template.clone(),
     }
 }
 

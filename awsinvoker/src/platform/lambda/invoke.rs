@@ -1,7 +1,9 @@
 //! Calls of the Invoke API.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use aws_smithy_runtime_api::client::identity::Identity;
 use http::Uri;
 use hyper::body::Bytes;
 use run_record::{Outcome, Reply};
@@ -15,7 +17,7 @@ use super::signature::{SignatureError, Signer};
 use super::template::Template;
 use super::update::Updates;
 use crate::clock::wall_now;
-use crate::plan::endpoints::Endpoint;
+use crate::plan::endpoints::{Endpoint, PayloadTemplate};
 use crate::platform::answer;
 use crate::platform::call::{Answer, Call, LARGE_BYTES, SocketTimes};
 use crate::platform::error::StartError;
@@ -39,8 +41,17 @@ pub struct Lambda {
 struct Request {
     uri: Uri,
     signer: Signer,
-    payload: Bytes,
+    payload: Payload,
     asynchronous: bool,
+}
+
+/// What calls send.
+#[derive(Debug)]
+enum Payload {
+    /// All of them the same.
+    Same(Bytes),
+    /// Each what the template makes for it.
+    Filled(PayloadTemplate),
 }
 
 /// The answer to one call.
@@ -116,27 +127,45 @@ impl Lambda {
 
 impl Request {
     fn new((template, endpoint): (Template, &&Endpoint)) -> Self {
-        let payload = Bytes::copy_from_slice(endpoint.payload.as_bytes());
-        let (uri, asynchronous) = (template.uri.clone(), endpoint.asynchronous);
-        Self { uri, signer: Signer::new(template, &payload), payload, asynchronous }
+        let signer = Signer::new(template.clone(), endpoint.payload.as_bytes());
+        let payload = match &endpoint.template {
+            None => Payload::Same(Bytes::copy_from_slice(endpoint.payload.as_bytes())),
+            Some(template) => Payload::Filled(template.clone()),
+        };
+        Self { uri: template.uri, signer, payload, asynchronous: endpoint.asynchronous }
+    }
+
+    /// What the call of this number sends, signed for this caller and time.
+    fn signed(
+        &self,
+        number: u64,
+        identity: &Arc<Identity>,
+        now: SystemTime,
+    ) -> Result<own_http::Request, SignatureError> {
+        let (headers, body) = match &self.payload {
+            Payload::Same(payload) => (self.signer.headers(identity, now)?, payload.clone()),
+            Payload::Filled(template) => {
+                let payload = Bytes::from(template.filled(number));
+                (self.signer.headers_for(&payload, identity, now)?, payload)
+            }
+        };
+        Ok(own_http::Request { uri: self.uri.clone(), headers, body })
     }
 }
 
 impl Call for Lambda {
     type Answer = LambdaAnswer;
 
-    async fn call(&self, endpoint: usize) -> LambdaAnswer {
-        let Request { uri, signer, payload, asynchronous } = &self.requests[endpoint];
+    async fn call(&self, endpoint: usize, number: u64) -> LambdaAnswer {
+        let request = &self.requests[endpoint];
         let mut exchange = Exchange::default();
         let now = wall_now();
-        let result = match signer.headers(&self.caller.sign_at(now), now) {
-            Ok(headers) => {
-                let request = own_http::Request { uri: uri.clone(), headers, body: payload.clone() };
-                self.client.call(request, &mut exchange).await.map_err(Failure::Call)
-            }
+        let result = match request.signed(number, &self.caller.sign_at(now), now) {
+            Ok(signed) => self.client.call(signed, &mut exchange).await.map_err(Failure::Call),
             Err(error) => Err(Failure::Unsigned(error)),
         };
-        LambdaAnswer { result, times: exchange.socket_times(), asynchronous: *asynchronous }
+        let times = exchange.socket_times();
+        LambdaAnswer { result, times, asynchronous: request.asynchronous }
     }
 }
 

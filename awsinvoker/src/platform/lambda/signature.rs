@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningError, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_runtime_api::client::identity::Identity;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::template::Template;
@@ -60,13 +61,31 @@ impl Signer {
         {
             return Ok(signed.headers.clone());
         }
-        let headers = self.sign(identity, now)?;
+        let headers = self.sign(identity, now, &self.template.headers, self.payload_hash.clone())?;
         *latest = Some(Signed { second, identity: Arc::clone(identity), headers: headers.clone() });
         Ok(headers)
     }
 
-    fn sign(&self, identity: &Identity, time: SystemTime) -> Result<HeaderMap, SignatureError> {
-        let Template { url, headers, scope, .. } = &self.template;
+    /// All headers of a call with another payload that is made now by this caller. They are of no use for another call.
+    pub(super) fn headers_for(
+        &self,
+        payload: &[u8],
+        identity: &Arc<Identity>,
+        now: SystemTime,
+    ) -> Result<HeaderMap, SignatureError> {
+        let mut headers = self.template.headers.clone();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.len()));
+        self.sign(identity, now, &headers, sha256(payload))
+    }
+
+    fn sign(
+        &self,
+        identity: &Identity,
+        time: SystemTime,
+        headers: &HeaderMap,
+        payload_hash: String,
+    ) -> Result<HeaderMap, SignatureError> {
+        let Template { url, scope, .. } = &self.template;
         let params = SigningParams::builder()
             .identity(identity)
             .region(&scope.region)
@@ -85,7 +104,7 @@ impl Signer {
             "POST",
             url.as_str(),
             texts.iter().map(|(name, value)| (*name, value.as_str())),
-            SignableBody::Precomputed(self.payload_hash.clone()),
+            SignableBody::Precomputed(payload_hash),
         )?;
         let (added, _) = sign(signable, &params.into())?.into_parts();
         let mut signed = headers.clone();
@@ -125,18 +144,26 @@ mod tests {
         time::PrimitiveDateTime::parse(date, format).unwrap().assume_utc().into()
     }
 
-    /// What the SDK sends, and what is sent here, for the same call by the same caller at the same time.
+    /// What the SDK sends, and what is sent here, for the same call by the same caller at the same time. With another payload,
+    /// what is sent here is made from the request for that.
     async fn both(
         sdk: &SdkConfig,
         credentials: &Credentials,
         endpoint: &Endpoint,
+        other_payload: Option<&str>,
     ) -> [(String, String, HeaderMap); 2] {
         let theirs = template::caught(sdk, credentials.clone(), endpoint).await.unwrap();
-        let template = Template::new(sdk, credentials.clone(), endpoint).await.unwrap();
+        let payload = other_payload.unwrap_or(&endpoint.payload);
+        let like = Endpoint { payload: payload.to_owned(), ..endpoint.clone() };
+        let template = Template::new(sdk, credentials.clone(), &like).await.unwrap();
         let (url, path) = (template.url.clone(), template.uri.to_string());
-        let signer = Signer::new(template, endpoint.payload.as_bytes());
-        let identity = Arc::new(Identity::from(credentials.clone()));
-        let mut ours = signer.headers(&identity, time(&theirs)).unwrap();
+        let signer = Signer::new(template, payload.as_bytes());
+        let (identity, now) = (Arc::new(Identity::from(credentials.clone())), time(&theirs));
+        let ours = match other_payload {
+            None => signer.headers(&identity, now),
+            Some(_) => signer.headers_for(endpoint.payload.as_bytes(), &identity, now),
+        };
+        let mut ours = ours.unwrap();
         // The SDK leaves this one to its HTTP client.
         assert_eq!(ours.remove("host").unwrap(), url.split('/').nth(2).unwrap().trim_end_matches(":443"));
         let mut headers = HeaderMap::new();
@@ -171,9 +198,12 @@ mod tests {
             for (name, credentials) in names.iter().zip([&static_key, &temporary].into_iter().cycle()) {
                 for asynchronous in [false, true] {
                     let endpoint = Endpoint { asynchronous, ..Endpoint::new(name, r#"{"n": 1}"#) };
-                    let [theirs, ours] = both(place, credentials, &endpoint).await;
-                    assert!(theirs.2.contains_key("authorization"), "{theirs:?}");
-                    assert_eq!(ours, theirs, "{name}");
+                    // The calls of a template are made from the request with another payload.
+                    for other_payload in [None, Some(r#"{"n": "{{number}}"}"#)] {
+                        let [theirs, ours] = both(place, credentials, &endpoint, other_payload).await;
+                        assert!(theirs.2.contains_key("authorization"), "{theirs:?}");
+                        assert_eq!(ours, theirs, "{name}");
+                    }
                 }
             }
         }

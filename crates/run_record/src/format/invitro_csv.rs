@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn each_column_holds_what_it_should() {
         let mut sample = Sample {
-            arrival: Arrival { sequence: 130, endpoint: 0, intended_ns: 61_000_000_000 },
+            arrival: Arrival { sequence: 130, endpoint: 0, number: 0, intended_ns: 61_000_000_000 },
             timing: Some(Timing {
                 connection: Some(Connection {
                     ready_ns: 61_001_500_000,

@@ -67,6 +67,8 @@ pub struct Row<'a> {
     pub environment: Option<Cow<'a, str>>,
     /// How long the environment had been ready when the request reached it.
     pub environment_age_ns: Option<u64>,
+    /// Place among the invocations of its endpoint in the schedule, from 0. It tells which payload a template made.
+    pub number: u64,
 }
 
 /// What `connection` says.
@@ -125,6 +127,7 @@ impl<'a> Row<'a> {
             answer_bytes: reply.answer_bytes,
             environment: reply.environment.as_deref().map(Cow::Borrowed),
             environment_age_ns: report.age_ns,
+            number: arrival.number,
         }
     }
 
@@ -134,7 +137,12 @@ impl<'a> Row<'a> {
     /// The times contradict one another or the outcome.
     pub fn into_sample(self, endpoint: usize) -> Result<Sample, String> {
         Ok(Sample {
-            arrival: Arrival { sequence: self.sequence, endpoint, intended_ns: self.intended_ns },
+            arrival: Arrival {
+                sequence: self.sequence,
+                endpoint,
+                number: self.number,
+                intended_ns: self.intended_ns,
+            },
             timing: self.timing()?,
             reply: Reply {
                 outcome: self.outcome,
@@ -220,7 +228,7 @@ fn or_none(ns: Option<u64>) -> String {
 /// The first line of the file, with its line end.
 pub const HEADER: &str = "sequence,endpoint,request_id,intended_ns,issued_ns,ready_ns,written_ns,first_byte_ns,done_ns,\
     outcome,connection,dns_ns,tcp_ns,tls_ns,function_latency_ns,cold,init_ns,restore_ns,duration_ns,billed_ns,memory_mib,\
-    max_memory_mib,answer_bytes,environment,environment_age_ns\n";
+    max_memory_mib,answer_bytes,environment,environment_age_ns,number\n";
 
 /// Writes one sample of the endpoint of this name, without the header.
 ///
@@ -386,7 +394,7 @@ mod tests {
     #[test]
     fn complete_and_empty_fields() {
         let mut sample = Sample {
-            arrival: Arrival { sequence: 7, endpoint: 0, intended_ns: 1 },
+            arrival: Arrival { sequence: 7, endpoint: 0, number: 6, intended_ns: 1 },
             timing: Some(Timing {
                 issued_ns: 2,
                 connection: Some(Connection {
@@ -417,17 +425,17 @@ mod tests {
             },
         };
         let expected =
-            "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,fresh,3,4,0,500000000,false,13,14,15,16,17,18,19,e,20\n";
+            "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,fresh,3,4,0,500000000,false,13,14,15,16,17,18,19,e,20,6\n";
         assert_eq!(line(&sample), expected);
         sample.timing = sample
             .timing
             .map(|timing| Timing { connection: Some(Connection { ready_ns: 9, handshake: None }), ..timing });
         let expected =
-            "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,reused,,,,500000000,false,13,14,15,16,17,18,19,e,20\n";
+            "7,f,\"a,\"\"b\",1,2,9,10,11,12,ok,reused,,,,500000000,false,13,14,15,16,17,18,19,e,20,6\n";
         assert_eq!(line(&sample), expected);
         sample.timing = None;
         sample.reply = Reply::without_answer(Outcome::Dropped, "");
-        assert_eq!(line(&sample), "7,f,,1,,,,,,dropped,,,,,,,,,,,,,,,\n");
+        assert_eq!(line(&sample), "7,f,,1,,,,,,dropped,,,,,,,,,,,,,,,,6\n");
         assert_eq!(HEADER.split(',').count(), line(&sample).split(',').count());
     }
 
@@ -437,24 +445,24 @@ mod tests {
             let text = format!("{HEADER}{line}\n");
             read(text.as_bytes(), &["f".to_owned()]).unwrap_err().to_string()
         };
-        let times = |times: &str, outcome: &str| read(&format!("1,f,,{times},{outcome},,,,,,,,,,,,,,,"));
-        insta::assert_snapshot!(read("1,g,,1,,,,,,ok,,,,,,,,,,,,,,,"), @r#"line 2: the endpoint "g" is not in run.json"#);
+        let times = |times: &str, outcome: &str| read(&format!("1,f,,{times},{outcome},,,,,,,,,,,,,,,,0"));
+        insta::assert_snapshot!(read("1,g,,1,,,,,,ok,,,,,,,,,,,,,,,,0"), @r#"line 2: the endpoint "g" is not in run.json"#);
         insta::assert_snapshot!(times("1,,,,,", "fine"), @"line 2: unknown variant `fine`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`");
         insta::assert_snapshot!(times("5,4,,,,6", "ok"), @"line 2: intended_ns is 5, issued_ns is 4 and done_ns is 6 with outcome ok; expected times that do not decrease, and no issued_ns and done_ns for dropped only");
         insta::assert_snapshot!(times("1,,,,,6", "ok"), @"line 2: intended_ns is 1, issued_ns is none and done_ns is 6 with outcome ok; expected times that do not decrease, and no issued_ns and done_ns for dropped only");
         insta::assert_snapshot!(times("1,2,,,7,6", "ok"), @"line 2: first_byte_ns is 7; expected a time from issued_ns 2 to done_ns 6");
         insta::assert_snapshot!(times("1,2,3,,,6", "ok"), @"line 2: connection is none, ready_ns is 3, and dns_ns, tcp_ns and tls_ns are none; expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one only");
-        insta::assert_snapshot!(read("1,f,,1,2,,4,5,6,ok,reused,1,2,3,,,,,,,,,,,"), @"line 2: connection is reused, ready_ns is none, and dns_ns, tcp_ns and tls_ns are given; expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one only");
-        insta::assert_snapshot!(read("1,f,,1,2,3,4,5,6,ok,fresh,1,,,,,,,,,,,,,"), @"line 2: expected dns_ns, tcp_ns and tls_ns together");
+        insta::assert_snapshot!(read("1,f,,1,2,,4,5,6,ok,reused,1,2,3,,,,,,,,,,,,0"), @"line 2: connection is reused, ready_ns is none, and dns_ns, tcp_ns and tls_ns are given; expected ready_ns with each connection, and dns_ns, tcp_ns and tls_ns with a fresh one only");
+        insta::assert_snapshot!(read("1,f,,1,2,3,4,5,6,ok,fresh,1,,,,,,,,,,,,,,0"), @"line 2: expected dns_ns, tcp_ns and tls_ns together");
         for wrong in ["5,6,,,,", "5,,,,,6", "5,,,,,", "5,7,,,,6"] {
             assert!(times(wrong, "ok").contains("expected times that do not decrease"), "{wrong}");
         }
-        insta::assert_snapshot!(read("1,f"), @"line 2: 2 fields; expected 25");
+        insta::assert_snapshot!(read("1,f"), @"line 2: 2 fields; expected 26");
     }
 
     #[test]
     fn a_damaged_line_costs_no_other() {
-        let good = |sequence: u64| format!("{sequence},f,,1,2,,,,3,ok,,,,,,,,,,,,,,,\n");
+        let good = |sequence: u64| format!("{sequence},f,,1,2,,,,3,ok,,,,,,,,,,,,,,,,0\n");
         let bad = [
             "x\n",
             "\n",
@@ -477,13 +485,13 @@ mod tests {
             .collect();
         insta::assert_snapshot!(found.join("\n"), @"
         0
-        line 3: 1 fields; expected 25
+        line 3: 1 fields; expected 26
         1
         line 5: the line is empty
         2
         line 7: a quotation mark has no other one
         3
-        line 9: 4 fields; expected 25
+        line 9: 4 fields; expected 26
         4
         line 11: unknown variant `�`, expected one of `ok`, `function_error`, `throttled`, `timeout`, `transport`, `service_error`, `bad_answer`, `dropped`, `abandoned`
         5

@@ -45,7 +45,7 @@ impl Answers {
             Outcome::Ok
         };
         Sample {
-            arrival: Arrival { sequence, endpoint: 0, intended_ns: 0 },
+            arrival: Arrival { sequence, endpoint: 0, number: 0, intended_ns: 0 },
             timing: Some(Timing::new(20 * US, 20 * US + ns(us))),
             reply: Reply {
                 function_latency_s: Some(function_us / 1e6),

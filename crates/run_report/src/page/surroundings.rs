@@ -1,7 +1,7 @@
 //! What was called, and what its numbers depend on.
 
 use run_record::RunInfo;
-use run_record::run_info::{EndpointInfo, FunctionInfo, Load, Machine, Scheduling};
+use run_record::run_info::{EndpointInfo, FunctionInfo, Load, Machine, PayloadTemplate, Scheduling};
 
 use super::table::Table;
 use super::words::{UNKNOWN, known};
@@ -24,7 +24,7 @@ pub(crate) fn endpoints(info: &RunInfo) -> Table {
             known(function.and_then(FunctionInfo::cpu_text)),
             known(function.and_then(|function| function.architecture.clone())),
             target.map_or_else(|| UNKNOWN.to_owned(), |target| target.text()),
-            endpoint.payload.get().to_owned(),
+            payload(endpoint),
         ]
     });
     let head = [
@@ -44,6 +44,17 @@ pub(crate) fn endpoints(info: &RunInfo) -> Table {
         9,
         rows,
     )
+}
+
+/// The payload as it was written, and what filled its placeholders.
+fn payload(endpoint: &EndpointInfo) -> String {
+    let payload = endpoint.payload.get();
+    match &endpoint.payload_template {
+        None => payload.to_owned(),
+        Some(PayloadTemplate { seed, values }) => {
+            format!("{payload}, for each request with values of {values} from the seed {seed}")
+        }
+    }
 }
 
 fn function<'a>(info: &'a RunInfo, endpoint: &EndpointInfo) -> Option<&'a FunctionInfo> {

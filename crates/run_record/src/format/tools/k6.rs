@@ -22,7 +22,7 @@ pub(super) fn report(run: &FinishedRun<'_>) -> Value {
     metrics.insert("iterations".to_owned(), counter(sums.requests));
     metrics.insert("dropped_iterations".to_owned(), counter(sums.dropped));
     metrics.insert("data_received".to_owned(), counter(sums.bytes_in));
-    metrics.insert("data_sent".to_owned(), counter(sums.bytes_out));
+    metrics.extend(sums.bytes_out.map(|bytes| ("data_sent".to_owned(), counter(bytes))));
     // k6 counts a failure as a pass of this metric.
     metrics.insert(
         "http_req_failed".to_owned(),

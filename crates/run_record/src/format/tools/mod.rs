@@ -60,7 +60,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::run_info::test_run_info;
+    use crate::run_info::{RunInfo, test_run_info};
     use crate::sample::{Arrival, Cause, Outcome, Reply, Sample, Timing};
     use crate::summary::{Course, Summary};
     use crate::totals::Totals;
@@ -76,7 +76,7 @@ mod tests {
             let timing =
                 (took_ms > 0).then(|| Timing::new(intended_ns + MS, intended_ns + (took_ms + 1) * MS));
             totals.record(&Sample {
-                arrival: Arrival { sequence: number, endpoint, intended_ns },
+                arrival: Arrival { sequence: number, endpoint, number: 0, intended_ns },
                 timing,
                 reply,
             });
@@ -92,6 +92,10 @@ mod tests {
     }
 
     fn written(format: ToolFormat) -> String {
+        written_of(format, &test_run_info())
+    }
+
+    fn written_of(format: ToolFormat, info: &RunInfo) -> String {
         let totals = totals();
         let thresholds = ["f.response.p50<4ms".parse().unwrap(), "ok>50%".parse().unwrap()];
         let course = Course {
@@ -106,7 +110,7 @@ mod tests {
         };
         let summary = Summary::new(&course, &totals).unwrap();
         let start = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let run = FinishedRun { start, info: &test_run_info(), summary: &summary, totals: &totals };
+        let run = FinishedRun { start, info, summary: &summary, totals: &totals };
         String::from_utf8(format.write(&run).unwrap()).unwrap()
     }
 
@@ -132,6 +136,16 @@ mod tests {
             "errors": ["throttled: HTTP 429: too many", "timeout: no answer \"in time\""]
         });
         assert_eq!(document(ToolFormat::Vegeta), expected);
+    }
+
+    #[test]
+    fn what_a_template_sent_is_not_summed_up() {
+        let mut info = test_run_info();
+        let template = serde_json::from_str(r#"{"seed": 1, "values": {}}"#).unwrap();
+        info.configuration.endpoints[1].payload_template = Some(template);
+        let document = |format| serde_json::from_str::<Value>(&written_of(format, &info)).unwrap();
+        assert_eq!(document(ToolFormat::Vegeta)["bytes_out"], json!({ "total": null, "mean": null }));
+        assert_eq!(document(ToolFormat::K6)["metrics"].get("data_sent"), None);
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(super) struct Sums {
     pub(super) dropped: u64,
     /// Bytes of the bodies of answers.
     pub(super) bytes_in: u64,
-    /// Bytes of the payloads of the requests that were sent.
-    pub(super) bytes_out: u64,
+    /// Bytes of the payloads of the requests that were sent; absent if they differ from request to request.
+    pub(super) bytes_out: Option<u64>,
     /// From sending to the end, of requests that succeeded.
     pub(super) service: Histogram,
     /// The mean of these in nanoseconds; absent if there is none.
@@ -37,8 +37,10 @@ impl Sums {
     pub(super) fn new(run: &FinishedRun<'_>) -> Self {
         let endpoints = &run.totals.endpoints;
         let sum = |of: &dyn Fn(&EndpointTotals) -> u64| endpoints.iter().map(of).sum::<u64>();
-        let payloads =
-            run.info.configuration.endpoints.iter().map(|endpoint| endpoint.payload.get().len() as u64);
+        let payloads = run.info.configuration.endpoints.iter();
+        let payload_bytes: Option<Vec<u64>> = payloads
+            .map(|it| it.payload_template.is_none().then_some(it.payload.get().len() as u64))
+            .collect();
         let mut service = Histogram::default();
         endpoints.iter().for_each(|endpoint| service.merge(&endpoint.view(View::Service)));
         Self {
@@ -46,7 +48,8 @@ impl Sums {
             succeeded: sum(&|endpoint| endpoint.outcome(Outcome::Ok)),
             dropped: sum(&|endpoint| endpoint.outcome(Outcome::Dropped)),
             bytes_in: sum(&|endpoint| endpoint.answer_bytes_sum),
-            bytes_out: endpoints.iter().zip(payloads).map(|(endpoint, bytes)| sent(endpoint) * bytes).sum(),
+            bytes_out: payload_bytes
+                .map(|all| endpoints.iter().zip(all).map(|(endpoint, bytes)| sent(endpoint) * bytes).sum()),
             mean_ns: service.mean_ns(),
             service,
             statuses: statuses(run),

@@ -29,7 +29,7 @@ pub(super) fn report(run: &FinishedRun<'_>) -> Value {
             "min": sums.service.min_ns(),
         },
         "bytes_in": { "total": sums.bytes_in, "mean": mean(sums.bytes_in) },
-        "bytes_out": { "total": sums.bytes_out, "mean": mean(sums.bytes_out) },
+        "bytes_out": { "total": sums.bytes_out, "mean": sums.bytes_out.map(mean) },
         "earliest": at(0),
         "latest": at(window_ns),
         "end": at(run_ns),
