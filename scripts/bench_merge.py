@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Measures what `awsinvoker merge` takes: time and memory, for the runs of so many shards.
+"""Measures what `awsinvoker merge` takes: time and memory, for the runs of so many shards. Measures `compare` and `report`
+with a page on what it makes, too.
 
 The runs are made up: one short real run of a shard against the server of `--url` is the pattern of all of them, and each
-gets so many samples. The merge runs with a limit of its address space, so that memory that grows with the number of
-requests would end it. Prints one line for the whole.
+gets so many samples. All programs run with a limit of their address space, so that memory that grows with the number of
+requests would end them. Prints one line for each program.
 """
 
 import argparse
@@ -17,8 +18,9 @@ import sys
 import tempfile
 import time
 
-ENDPOINTS = [{"hostname": "f"}, {"hostname": "g"}]
+ENDPOINTS = [{"hostname": name, "label": name, "function": "f", "system": name} for name in ("f", "g")]
 ROUND = len(ENDPOINTS)
+WINDOWS = 20
 
 
 def main():
@@ -34,14 +36,19 @@ def main():
         pattern = make_pattern(args, folder)
         for index in range(args.shards):
             write_shard(folder / "runs" / f"{index:05}", pattern, index, args)
-        merge(args, folder)
+        requests = args.shards * args.requests
+        # A window is a part of the load, of which each microsecond has a request.
+        window_ms = max(1, requests // WINDOWS // 1000)
+        measure(args, folder, ["merge", "runs", "--out", "merged"], f"requests: {requests}, ")
+        measure(args, folder, ["compare", "merged", "--window", f"{window_ms}ms"], "windows of ")
+        measure(args, folder, ["report", "merged", "--html", "page.html"], f"requests: {requests}, ")
 
 
 def make_pattern(args, folder):
     """The files of a real run of two seconds."""
     (folder / "endpoints.json").write_text(json.dumps(ENDPOINTS))
     subprocess.run(
-        [args.awsinvoker.resolve(), "--endpoint-url", args.url, "--rps", "100", "--time", "2", "--shard", "0/2", "--quiet", "--out", "pattern"],
+        [args.awsinvoker.resolve(), "--endpoint-url", args.url, "--rps", "100", "--time", "2", "--shard", "0/2", "--quiet", "--no-preflight", "--out", "pattern"],
         cwd=folder, stdout=subprocess.DEVNULL, check=False,
     )
     read = lambda name: (folder / "pattern" / name).read_text()
@@ -96,24 +103,27 @@ def at_second(line, second):
     return (f"Tag={tag}," if tag else "") + f"{second}.000,{rest}"
 
 
-def merge(args, folder):
+def measure(args, folder, words, expected):
     limit = args.memory << 20
     start = time.monotonic()
     with open(folder / "printed", "w+") as printed:
         process = subprocess.Popen(
-            [args.awsinvoker.resolve(), "merge", "runs", "--out", "merged"], cwd=folder, stdout=printed, stderr=printed,
+            [args.awsinvoker.resolve(), *words], cwd=folder, stdout=printed, stderr=printed,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
         )
         used = os.wait4(process.pid, 0)[2]
         seconds = time.monotonic() - start
         printed.seek(0)
         text = printed.read()
-    if f"requests: {args.shards * args.requests}, " not in text:
-        sys.exit(f"bench_merge.py: the merge failed: {text}")
+    if expected not in text:
+        sys.exit(f"bench_merge.py: {words[0]} failed: {text}")
+    requests = args.shards * args.requests
     size = sum(path.stat().st_size for path in (folder / "runs").glob("*/samples.csv"))
+    processor = used.ru_utime + used.ru_stime
     print(
-        f"{args.shards} shards of {args.requests} requests, {size / 1e6:.0f} MB of samples: {seconds:.1f} s, "
-        f"{args.shards * args.requests / seconds / 1e3:.0f},000 requests a second, {used.ru_maxrss >> 10} MiB at most"
+        f"{words[0]}: {args.shards} shards of {args.requests} requests, {size / 1e6:.0f} MB of samples: {seconds:.1f} s, "
+        f"{requests / seconds / 1e3:.0f},000 requests a second, {processor:.1f} s of a processor, "
+        f"{used.ru_maxrss >> 10} MiB at most", flush=True
     )
 
 
