@@ -52,7 +52,8 @@ pub struct Latency {
 }
 
 /// The lower and the upper end of a 95 % interval for each percentile, in microseconds, from the ranks of the binomial
-/// distribution. They assume that values are independent of each other. Latencies that follow each other are not, so the
+/// distribution. They are those of requests alone: they assume that values are independent of each other, and know nothing of
+/// environments. Latencies that follow each other are not, so the
 /// true intervals are wider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -3,7 +3,7 @@
 
 use crate::observations::Observations;
 use crate::percentile_interval::{MIN_BLOCKS, NoInterval, is_within};
-use crate::spread::Variance;
+use crate::spread::{Variance, freedom_of_difference};
 
 /// An estimate with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,12 +35,8 @@ struct Means {
 /// There are too few windows, or a mean is not known, or 0.
 pub fn mean(side: &Observations, confidence: f64) -> Result<MeanInterval, NoInterval> {
     let means = Means::new(side)?;
-    Ok(in_logarithms(
-        means.of_all.ln(),
-        &logarithms(&means)?,
-        environments(side, means.of_all, confidence),
-        confidence,
-    ))
+    let added = [added(side, &means, 1.0 / means.of_all), None];
+    Ok(in_logarithms(means.of_all.ln(), half_width(&logarithms(&means)?, added, confidence)))
 }
 
 /// The mean of the candidate's values by that of the baseline's.
@@ -54,11 +50,8 @@ pub fn ratio(
 ) -> Result<MeanInterval, NoInterval> {
     let [one, other] = pair(baseline, candidate)?;
     let each = differences(&logarithms(&one)?, &logarithms(&other)?);
-    let extra = plus(
-        environments(baseline, one.of_all, confidence),
-        environments(candidate, other.of_all, confidence),
-    );
-    Ok(in_logarithms((other.of_all / one.of_all).ln(), &each, extra, confidence))
+    let added = [added(baseline, &one, 1.0 / one.of_all), added(candidate, &other, 1.0 / other.of_all)];
+    Ok(in_logarithms((other.of_all / one.of_all).ln(), half_width(&each, added, confidence)))
 }
 
 /// The mean of the candidate's values less that of the baseline's, in nanoseconds.
@@ -72,13 +65,9 @@ pub fn difference(
 ) -> Result<MeanInterval, NoInterval> {
     let [one, other] = pair(baseline, candidate)?;
     let each = differences(&one.without_each, &other.without_each);
-    let scaled = |side, mean: f64| {
-        environments(side, mean, confidence)
-            .map(|variance| Variance { value: variance.value * mean * mean, ..variance })
-    };
-    let extra = plus(scaled(baseline, one.of_all), scaled(candidate, other.of_all));
+    let added = [added(baseline, &one, 1.0), added(candidate, &other, 1.0)];
     let estimate = other.of_all - one.of_all;
-    let half = half_width(&each, extra, confidence);
+    let half = half_width(&each, added, confidence);
     Ok(MeanInterval { estimate, low: estimate - half, high: estimate + half })
 }
 
@@ -119,39 +108,27 @@ fn logarithms(means: &Means) -> Result<Vec<f64>, NoInterval> {
     Ok(means.without_each.iter().map(|mean| mean.ln()).collect())
 }
 
-/// What environments add to the variance of the logarithm of a mean, if they make its interval wider.
-fn environments(side: &Observations, mean: f64, confidence: f64) -> Option<Variance> {
-    let spread = side.spread(|values| values.sum_ns() - mean * values.count() as f64);
-    let total = side.all().sum_ns();
-    let added = spread.added_by_environments(confidence)?;
-    Some(Variance { value: added.value / (total * total), ..added })
+/// What environments add to the variance of a mean that is multiplied by `scale`, if something is known of them.
+fn added(side: &Observations, means: &Means, scale: f64) -> Option<Variance> {
+    let spread = side.spread(|values| values.sum_ns() - means.of_all * values.count() as f64);
+    let per_value = scale / side.all().count() as f64;
+    spread.added().map(|added| Variance { value: added.value * per_value * per_value, ..added })
 }
 
-/// What both sides add.
-fn plus(one: Option<Variance>, other: Option<Variance>) -> Option<Variance> {
-    match (one, other) {
-        (Some(one), Some(other)) => {
-            Some(Variance { value: one.value + other.value, freedom: one.freedom.min(other.freedom) })
-        }
-        (one, other) => one.or(other),
-    }
-}
-
-fn in_logarithms(estimate: f64, each: &[f64], extra: Option<Variance>, confidence: f64) -> MeanInterval {
-    let half = half_width(each, extra, confidence);
+fn in_logarithms(estimate: f64, half: f64) -> MeanInterval {
     MeanInterval { estimate: estimate.exp(), low: (estimate - half).exp(), high: (estimate + half).exp() }
 }
 
-/// Half of the width of an interval around an estimate, from the estimates without each window.
-fn half_width(each: &[f64], extra: Option<Variance>, confidence: f64) -> f64 {
+/// Half of the width of an interval around an estimate, from the estimates without each window, and from what the environments
+/// of each side add.
+fn half_width(each: &[f64], added: [Option<Variance>; 2], confidence: f64) -> f64 {
     let windows = each.len() as f64;
     let mean = each.iter().sum::<f64>() / windows;
     let squares: f64 = each.iter().map(|one| (one - mean).powi(2)).sum();
     let of_windows = Variance { value: (windows - 1.0) / windows * squares, freedom: windows - 1.0 };
-    let with = extra.map_or(0.0, |extra| {
-        Variance { value: of_windows.value + extra.value, freedom: extra.freedom }.half_width(confidence)
-    });
-    of_windows.half_width(confidence).max(with)
+    let value = of_windows.value + added.iter().flatten().map(|part| part.value).sum::<f64>();
+    let both = Variance { value, freedom: freedom_of_difference(of_windows, added) };
+    of_windows.half_width(confidence).max(both.half_width(confidence))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The values of one side of a comparison, by window of time and by environment.
 
+use std::sync::Arc;
+
 use crate::sparse_histogram::SparseHistogram;
 use crate::spread::{Deviation, Spread};
 
@@ -19,7 +21,7 @@ pub struct Cell {
 pub struct Observations {
     windows: usize,
     cells: Vec<Cell>,
-    all: SparseHistogram,
+    all: Arc<SparseHistogram>,
 }
 
 impl Observations {
@@ -28,7 +30,7 @@ impl Observations {
         cells.retain(|cell| cell.window < windows);
         cells.iter_mut().for_each(|cell| cell.values.settle());
         let all = SparseHistogram::merged(cells.iter().map(|cell| &cell.values));
-        Self { windows, cells, all }
+        Self { windows, cells, all: Arc::new(all) }
     }
 
     /// How many windows there are.
@@ -39,6 +41,11 @@ impl Observations {
     /// All values.
     pub fn all(&self) -> &SparseHistogram {
         &self.all
+    }
+
+    /// All values, for whoever keeps them.
+    pub(crate) fn shared(&self) -> Arc<SparseHistogram> {
+        Arc::clone(&self.all)
     }
 
     /// The number and the sum of the values of each window.

@@ -1,15 +1,19 @@
 //! Intervals of percentiles for latencies that depend on each other, as those of neighbouring requests do.
 //!
 //! Woodruff's interval on the effective size of the sample: the values are cut into blocks of time, and how much the blocks
-//! differ tells how many independent values they are worth. So does how much environments differ, where they are known. The ratio of two systems that were loaded at the same time has an
-//! interval by the method of variance estimates recovery (MOVER), which knows that their blocks rise and fall together.
+//! differ tells how many independent values they are worth. So does how much environments differ, where they are known. The
+//! ratio of two systems that were loaded at the same time has an interval by the method of variance estimates recovery (MOVER),
+//! which knows that their blocks rise and fall together. What is not known of each side's variance counts for both sides
+//! together (Welch and Satterthwaite): both are seldom underestimated at once.
 //! Nothing is random, so equal values give equal intervals.
+
+use std::sync::Arc;
 
 use statrs::distribution::{Beta, ContinuousCDF as _, Normal};
 
 use crate::observations::Observations;
 use crate::sparse_histogram::SparseHistogram;
-use crate::spread::{Spread, student};
+use crate::spread::{Spread, Variance, freedom_of_difference, student};
 
 /// Fewer blocks do not tell how much blocks differ.
 pub const MIN_BLOCKS: usize = 6;
@@ -31,11 +35,25 @@ pub struct Estimate {
     pub effective_count: f64,
     /// Whether neighbouring blocks resemble each other, so that the interval holds for this time alone.
     pub is_drifting: bool,
+    /// The confidence of its interval.
+    confidence: f64,
+    all: Arc<SparseHistogram>,
     /// How widely the number of values varies that do not exceed the percentile.
     spread: Spread,
     /// The variance of this number that the interval is made of.
-    variance: f64,
+    variance: Variance,
 }
+
+/// An interval of a percentile in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    low_ns: u64,
+    /// Absent if too few values lie above.
+    high_ns: Option<u64>,
+}
+
+/// How far apart two values in nanoseconds are, the greater one first.
+type Apart = fn(u64, u64) -> f64;
 
 /// How many times as great a percentile is as that of another system, with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,6 +94,11 @@ pub enum NoInterval {
          as long"
     )]
     FewAbove { above: f64, factor: f64 },
+    #[error(
+        "one side is as good as {effective:.1} environments, which may differ so much that too few independent values lie above \
+         the percentile"
+    )]
+    FewEnvironments { effective: f64 },
     #[error("a percentile is 0, so there is no ratio")]
     Zero,
 }
@@ -94,23 +117,38 @@ impl Estimate {
         if values.windows() < MIN_BLOCKS {
             return Err(NoInterval::FewBlocks { blocks: values.windows() });
         }
-        let all = values.all();
+        let all = values.shared();
         let value_ns = all.quantile_ns(share).ok_or(NoInterval::NoValue)?;
-        let spread = values.spread(excess(all, value_ns, share));
-        let count = all.count() as f64;
+        let spread = values.spread(excess(&all, value_ns, share));
         let variance = spread.variance(confidence);
-        let effective_count = effective_count(variance.value, count, share);
-        let [low, high] = ends(effective_count, share, confidence, variance.freedom);
-        Ok(Self {
+        let effective_count = effective_count(variance.value, all.count() as f64, share);
+        let mut estimate = Self {
             share,
             value_ns,
-            low_ns: all.quantile_ns(low).unwrap_or(value_ns).min(value_ns),
-            high_ns: all.quantile_ns(high).filter(|_| high * count <= count - 0.5).map(|ns| ns.max(value_ns)),
+            low_ns: value_ns,
+            high_ns: None,
             effective_count,
             is_drifting: spread.is_drifting(),
+            confidence,
+            all,
             spread,
-            variance: variance.value,
-        })
+            variance,
+        };
+        let Ends { low_ns, high_ns } = estimate.ends(variance);
+        (estimate.low_ns, estimate.high_ns) = (low_ns, high_ns);
+        Ok(estimate)
+    }
+
+    /// The interval, if this is how widely the number of values varies that do not exceed the percentile.
+    fn ends(&self, variance: Variance) -> Ends {
+        let (all, value_ns, count) = (&self.all, self.value_ns, self.all.count() as f64);
+        let effective_count = effective_count(variance.value, count, self.share);
+        let [low, high] = ends(effective_count, self.share, self.confidence, variance.freedom);
+        let is_known = high * count <= count - 0.5;
+        Ends {
+            low_ns: all.quantile_ns(low).unwrap_or(value_ns).min(value_ns),
+            high_ns: all.quantile_ns(high).filter(|_| is_known).map(|ns| ns.max(value_ns)),
+        }
     }
 
     /// How many effective values lie above the percentile.
@@ -118,28 +156,60 @@ impl Estimate {
         self.effective_count * (1.0 - self.share)
     }
 
-    /// The logarithm of how far the lower end lies below the percentile.
-    fn log_below(&self) -> f64 {
-        (self.value_ns as f64 / self.low_ns as f64).ln()
+    /// How many effective values lie above the percentile, if environments differ by as much as they may.
+    fn above_at_least(&self) -> f64 {
+        let count = self.all.count() as f64;
+        effective_count(self.spread.at_most(), count, self.share).min(self.effective_count)
+            * (1.0 - self.share)
     }
 
-    fn log_above(&self) -> Option<f64> {
-        self.high_ns.map(|high_ns| (high_ns as f64 / self.value_ns as f64).ln())
+    /// What a variance of the number of values is multiplied by to be one of the percentile, as its interval tells.
+    fn scale(&self, apart: Apart) -> f64 {
+        let below = apart(self.value_ns, self.low_ns);
+        let half = self.high_ns.map_or(below, |high_ns| (below + apart(high_ns, self.value_ns)) / 2.0);
+        let of_sum = self.variance.half_width(self.confidence);
+        if of_sum > 0.0 { (half / of_sum).powi(2) } else { 0.0 }
     }
+}
 
-    fn below_ns(&self) -> f64 {
-        self.value_ns as f64 - self.low_ns as f64
+/// How far the ends of the interval of a difference of two percentiles are from it, the lower one first. It is the wider of
+/// two: of the one that windows tell, and of the one that environments tell as well.
+fn distances(baseline: &Estimate, candidate: &Estimate, apart: Apart) -> [Option<f64>; 2] {
+    let sides = [baseline, candidate];
+    let of_windows = sides.map(|side| side.spread.of_windows());
+    let one = of_variances(sides, of_windows, apart);
+    let added = sides.map(|side| side.spread.added());
+    if added.iter().all(Option::is_none) {
+        return one;
     }
+    let scales = sides.map(|side| side.scale(apart));
+    let both = baseline.spread.covariance(&candidate.spread) * (scales[0] * scales[1]).sqrt();
+    let paired = scales[0] * of_windows[0].value + scales[1] * of_windows[1].value - 2.0 * both;
+    let paired = Variance { value: paired.max(0.0), ..of_windows[0] };
+    let scaled = |at: usize| added[at].map(|part| Variance { value: part.value * scales[at], ..part });
+    let freedom = freedom_of_difference(paired, [scaled(0), scaled(1)]);
+    let with_added = [0, 1].map(|at| {
+        let added = added[at].map_or(0.0, |part| part.value);
+        Variance { value: of_windows[at].value + added, freedom }
+    });
+    let other = of_variances(sides, with_added, apart);
+    [0, 1].map(|end| one[end].zip(other[end]).map(|(one, other)| one.max(other)))
+}
 
-    fn above_ns(&self) -> Option<f64> {
-        self.high_ns.map(|high_ns| high_ns as f64 - self.value_ns as f64)
-    }
-
-    /// How much the percentile moves together with that of another system, from -1 to 1.
-    fn correlation(&self, other: &Self) -> f64 {
-        let size = (self.variance * other.variance).sqrt();
-        if size > 0.0 { (self.spread.covariance(&other.spread) / size).clamp(-1.0, 1.0) } else { 0.0 }
-    }
+/// The same, if these are the variances of both sides.
+fn of_variances(sides: [&Estimate; 2], variances: [Variance; 2], apart: Apart) -> [Option<f64>; 2] {
+    let size = (variances[0].value * variances[1].value).sqrt();
+    let covariance = sides[0].spread.covariance(&sides[1].spread);
+    let correlation = if size > 0.0 { (covariance / size).clamp(-1.0, 1.0) } else { 0.0 };
+    let ends = [0, 1].map(|at| sides[at].ends(variances[at]));
+    let below = |at: usize| apart(sides[at].value_ns, ends[at].low_ns);
+    let above = |at: usize| ends[at].high_ns.map(|high_ns| apart(high_ns, sides[at].value_ns));
+    [
+        above(0).map(|above| distance(correlation, below(1), above)),
+        above(1).map(|above| distance(correlation, above, below(0))),
+    ]
+    // The logarithm of a lower end of 0 is not known.
+    .map(|distance| distance.filter(|distance| distance.is_finite()))
 }
 
 impl Ratio {
@@ -153,9 +223,9 @@ impl Ratio {
             return Err(NoInterval::Zero);
         }
         let ratio = (candidate.value_ns as f64 / baseline.value_ns as f64).ln();
-        let distance = distance(baseline.correlation(candidate));
-        let low = baseline.log_above().map(|above| ratio - distance(candidate.log_below(), above));
-        let high = candidate.log_above().map(|above| ratio + distance(above, baseline.log_below()));
+        let apart: Apart = |greater, smaller| (greater as f64 / smaller as f64).ln();
+        let [below, above] = distances(baseline, candidate, apart);
+        let (low, high) = (below.map(|below| ratio - below), above.map(|above| ratio + above));
         Ok(Self { ratio: ratio.exp(), low: low.map(f64::exp), high: high.map(f64::exp) })
     }
 
@@ -180,12 +250,9 @@ impl Difference {
     pub fn new(baseline: &Estimate, candidate: &Estimate) -> Result<Self, NoInterval> {
         check_pair(baseline, candidate)?;
         let ns = candidate.value_ns as f64 - baseline.value_ns as f64;
-        let distance = distance(baseline.correlation(candidate));
-        Ok(Self {
-            ns,
-            low_ns: baseline.above_ns().map(|above_ns| ns - distance(candidate.below_ns(), above_ns)),
-            high_ns: candidate.above_ns().map(|above_ns| ns + distance(above_ns, baseline.below_ns())),
-        })
+        let [below, above] =
+            distances(baseline, candidate, |greater, smaller| greater as f64 - smaller as f64);
+        Ok(Self { ns, low_ns: below.map(|below| ns - below), high_ns: above.map(|above| ns + above) })
     }
 }
 
@@ -198,13 +265,22 @@ fn check_pair(baseline: &Estimate, candidate: &Estimate) -> Result<(), NoInterva
     if above < MIN_ABOVE {
         return Err(NoInterval::FewAbove { above, factor: MIN_ABOVE / above });
     }
+    // Which values lie far above the median is decided by few environments. Of those that happen to be alike, an interval would
+    // be told, and be too narrow.
+    let is_unsure = |side: &&Estimate| side.share > 0.5 && side.above_at_least() < MIN_ABOVE;
+    if let Some(side) = [baseline, candidate].iter().copied().find(is_unsure) {
+        return Err(NoInterval::FewEnvironments { effective: side.spread.environments() });
+    }
     Ok(())
 }
 
 /// The distance of an end of the interval of a difference from the difference, given the distances of the two ends that it is
 /// made of.
-fn distance(correlation: f64) -> impl Fn(f64, f64) -> f64 {
-    move |one, other| (one * one + other * other - 2.0 * correlation * one * other).max(0.0).sqrt()
+fn distance(correlation: f64, one: f64, other: f64) -> f64 {
+    if one.is_infinite() || other.is_infinite() {
+        return f64::INFINITY;
+    }
+    (one * one + other * other - 2.0 * correlation * one * other).max(0.0).sqrt()
 }
 
 /// How many of some values do not exceed the percentile, above what the share says. Of the values that the histogram does not

@@ -5,10 +5,12 @@
 //! clustered variance). Environments that live in one window alone add nothing: what they differ by is in the window's sum.
 //! Where some environments answer more often than others, the sums tell less of how much environments differ than they depend
 //! on it, which the variance makes up for.
+//!
+//! How well the variance of a difference of two sides is known follows from how well its parts are (Welch and Satterthwaite).
 
 use std::collections::BTreeMap;
 
-use statrs::distribution::{ContinuousCDF as _, StudentsT};
+use statrs::distribution::{ChiSquared, ContinuousCDF as _, Normal, StudentsT};
 
 /// With fewer environments, weighted by how often they answered, nearly all values come from one of them, so nothing is known
 /// of how much environments differ: what intervals tell holds for this environment.
@@ -16,6 +18,12 @@ pub const MIN_ENVIRONMENTS: f64 = 1.25;
 
 /// Above this correlation of neighbouring windows, times the root of their number, there is a drift in all but 5 % of the cases.
 const DRIFT: f64 = 1.645;
+
+/// How often a variance may be greater than it is taken to be at most.
+const MAY_BE_GREATER: f64 = 0.05;
+
+/// Above this share of the values of a window, an environment is compared with hardly any other of this window.
+const NEARLY_ALL: f64 = 0.9;
 
 /// The deviations of the values of one environment in one window.
 #[derive(Clone, Copy, Debug)]
@@ -38,29 +46,42 @@ pub(crate) struct Spread {
     of_windows: f64,
     /// What environments add to it.
     of_environments: f64,
+    /// What they add at most.
+    of_environments_at_most: f64,
     /// How many environments, all answering equally often, would tell as much.
     environments: f64,
 }
 
 /// The deviations of one environment.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct OfEnvironment {
     /// How many values there are.
     count: f64,
     /// The sum of their deviations.
     sum: f64,
-    /// In how many windows it answered.
-    cells: usize,
-    /// The sum of the squares of the sums of each window.
-    squares: f64,
+    /// Of each window in which it answered: how many values there are, and the sum of their deviations from what the window
+    /// did to all environments.
+    cells: Vec<(f64, f64)>,
 }
 
 impl OfEnvironment {
-    fn add(&mut self, deviation: &Deviation) {
-        self.count += deviation.count as f64;
-        self.sum += deviation.sum;
-        self.cells += 1;
-        self.squares += deviation.sum * deviation.sum;
+    /// Adds the values of a window, of which all environments together have this number with this sum.
+    fn add(&mut self, deviation: &Deviation, (all_count, all_sum): (f64, f64)) {
+        let (count, sum) = (deviation.count as f64, deviation.sum);
+        self.count += count;
+        self.sum += sum;
+        let share = if all_count > 0.0 { count / all_count } else { 1.0 };
+        // The window's mean is drawn towards the environments that answer most, which the root makes up for.
+        let own = if share > NEARLY_ALL { sum } else { (sum - share * all_sum) / (1.0 - share).sqrt() };
+        self.cells.push((count, own));
+    }
+
+    /// The variance of its sum by chance: how much its windows differ when what holds for all of them, and what holds for a
+    /// window of all environments, is taken out. It is known if it answered in more than one window.
+    fn by_chance(&self) -> f64 {
+        let sum: f64 = self.cells.iter().map(|(_, own)| own).sum();
+        let rest = |(count, own): &(f64, f64)| (own - count / self.count * sum).powi(2);
+        factor(self.cells.len()) * self.cells.iter().map(rest).sum::<f64>()
     }
 }
 
@@ -75,46 +96,54 @@ pub(crate) struct Variance {
 impl Spread {
     /// From deviations in this number of windows, of which there are at least two.
     pub(crate) fn new(windows: usize, deviations: &[Deviation]) -> Self {
-        let mut by_window = vec![0.0; windows];
+        let mut by_window = vec![(0.0, 0.0); windows];
+        for deviation in deviations {
+            by_window[deviation.window].0 += deviation.count as f64;
+            by_window[deviation.window].1 += deviation.sum;
+        }
         let mut by_environment = BTreeMap::<u32, OfEnvironment>::new();
         for deviation in deviations {
-            by_window[deviation.window] += deviation.sum;
             if let Some(environment) = deviation.environment {
-                by_environment.entry(environment).or_default().add(deviation);
+                by_environment.entry(environment).or_default().add(deviation, by_window[deviation.window]);
             }
         }
         let environments: Vec<OfEnvironment> = by_environment.into_values().collect();
         let known: f64 = environments.iter().map(|one| one.count).sum();
         let squares: f64 = environments.iter().map(|one| one.count.powi(2)).sum();
+        let windows: Vec<f64> = by_window.into_iter().map(|(_, sum)| sum).collect();
+        let number = if squares > 0.0 { known * known / squares } else { 0.0 };
         Self {
-            of_windows: clustered(&by_window),
-            of_environments: added(&environments),
-            environments: if squares > 0.0 { known * known / squares } else { 0.0 },
-            windows: by_window,
+            of_windows: clustered(&windows),
+            of_environments: added(&environments, 1.0),
+            of_environments_at_most: added(&environments, at_most(freedom_of(number))),
+            environments: number,
+            windows,
         }
     }
 
     /// The variance of the sum. Of what windows tell and what environments tell, it is what makes an interval wider.
     pub(crate) fn variance(&self, confidence: f64) -> Variance {
-        let windows = Variance { value: self.of_windows, freedom: self.windows.len() as f64 - 1.0 };
-        if self.environments < MIN_ENVIRONMENTS {
-            return windows;
-        }
-        let value = self.of_windows + self.of_environments;
-        // Two environments have one degree of freedom, however unequally they answer.
-        let environments = Variance { value, freedom: (self.environments - 1.0).max(1.0) };
-        if environments.half_width(confidence) > windows.half_width(confidence) {
-            environments
-        } else {
-            windows
-        }
+        let windows = self.of_windows();
+        let both = self.added().map(|added| Variance { value: windows.value + added.value, ..added });
+        both.filter(|both| both.half_width(confidence) > windows.half_width(confidence)).unwrap_or(windows)
     }
 
-    /// What environments add to the variance, if that makes an interval wider.
-    pub(crate) fn added_by_environments(&self, confidence: f64) -> Option<Variance> {
-        let variance = self.variance(confidence);
-        (variance.value > self.of_windows || variance.freedom < self.windows.len() as f64 - 1.0)
-            .then_some(Variance { value: self.of_environments, ..variance })
+    /// What windows tell.
+    pub(crate) fn of_windows(&self) -> Variance {
+        Variance { value: self.of_windows, freedom: freedom_of(self.windows.len() as f64) }
+    }
+
+    /// What environments add, if something is known of how much they differ.
+    pub(crate) fn added(&self) -> Option<Variance> {
+        // Two environments have one degree of freedom, however unequally they answer.
+        let freedom = freedom_of(self.environments);
+        (self.environments >= MIN_ENVIRONMENTS).then_some(Variance { value: self.of_environments, freedom })
+    }
+
+    /// The variance of the sum, if environments differ by as much as they may.
+    pub(crate) fn at_most(&self) -> f64 {
+        let added = if self.added().is_some() { self.of_environments_at_most } else { 0.0 };
+        self.of_windows + added
     }
 
     /// How many environments, all answering equally often, would tell as much.
@@ -148,6 +177,25 @@ impl Variance {
     }
 }
 
+/// How well the variance of a difference of two sides is known, which is that of their pairs of windows and what the
+/// environments of each side add: the degrees of freedom by Welch and Satterthwaite. Where nothing is known of environments,
+/// they are those of the windows.
+pub(crate) fn freedom_of_difference(of_windows: Variance, added: [Option<Variance>; 2]) -> f64 {
+    let few = added.iter().flatten().map(|part| part.freedom).fold(f64::INFINITY, f64::min);
+    let many =
+        added.map(|part| part.map_or(f64::INFINITY, |part| part.freedom)).into_iter().fold(0.0, f64::max);
+    if few.is_infinite() {
+        return of_windows.freedom;
+    }
+    let parts = || std::iter::once(of_windows).chain(added.into_iter().flatten());
+    let value: f64 = parts().map(|part| part.value).sum();
+    let squares: f64 = parts().map(|part| part.value.powi(2) / part.freedom).sum();
+    let whole = if squares > 0.0 { value * value / squares } else { of_windows.freedom };
+    // Few environments may be alike by chance. So they do not count for more than twice, if the other side has as few, and for
+    // once if it has many.
+    whole.min(few * (1.0 + few / many))
+}
+
 /// How many times as wide an interval of 95 % from `other` windows is as one from `windows`, if nothing else changes. Both
 /// are at least two.
 pub fn widening(windows: usize, other: usize) -> f64 {
@@ -158,14 +206,73 @@ pub fn widening(windows: usize, other: usize) -> f64 {
     width(other) / width(windows)
 }
 
+/// What is to be expected of intervals from so many windows, before there is one: those of a normally distributed logarithm of
+/// a ratio whose variance is estimated from its windows.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    windows: f64,
+}
+
+impl Expected {
+    /// The share of experiments that are to find what there is to be found.
+    const POWER: f64 = 0.8;
+    /// More windows are not tried.
+    const MAX_WINDOWS: u32 = 100_000;
+
+    /// Of at least two windows.
+    pub fn new(windows: usize) -> Self {
+        Self { windows: windows.max(2) as f64 }
+    }
+
+    /// Half of the width of an interval, if what is estimated varies by `of_window` in one window.
+    pub fn half_width(self, confidence: f64, of_window: f64) -> f64 {
+        student(self.windows - 1.0, confidence) * of_window / self.windows.sqrt()
+    }
+
+    /// The least difference that four of five experiments find, if half of the width of their intervals of 95 % is this.
+    pub fn found(self, half_width: f64) -> f64 {
+        half_width * (1.0 + normal(Self::POWER) / student(self.windows - 1.0, 0.95))
+    }
+
+    /// How many windows it takes that four of five experiments recognise equal systems as equivalent, if half of the width of the
+    /// intervals of 95 % from these windows is `half_width`, and two values are equivalent within `margin`, both in logarithms.
+    pub fn pairs_for_equivalence(self, half_width: f64, margin: f64) -> Option<u32> {
+        let of_window = half_width / self.half_width(0.95, 1.0);
+        // An interval of 90 % has to lie within the margin, on whichever side of 0 its centre is.
+        let is_enough = |windows: &u32| {
+            let expected = Self::new(*windows as usize);
+            let deviation = of_window / expected.windows.sqrt();
+            expected.half_width(0.9, of_window) + normal(f64::midpoint(1.0, Self::POWER)) * deviation
+                <= margin
+        };
+        // The more windows, the narrower are intervals.
+        let numbers: Vec<u32> = (6..=Self::MAX_WINDOWS).collect();
+        numbers.get(numbers.partition_point(|windows| !is_enough(windows))).copied()
+    }
+}
+
+/// How much the logarithm of a percentile varies from window to window, if that of each of its `calls` is normally distributed
+/// with this deviation, and that of the whole window varies by `of_window`.
+pub fn of_lognormal(share: f64, deviation: f64, calls: f64, of_window: f64) -> f64 {
+    let at = normal(share);
+    let density = (-at * at / 2.0).exp() / (std::f64::consts::TAU.sqrt() * deviation);
+    (of_window * of_window + share * (1.0 - share) / (calls * density * density)).sqrt()
+}
+
+/// What the standard normal distribution does not exceed with this probability.
+fn normal(probability: f64) -> f64 {
+    Normal::new(0.0, 1.0).map_or(f64::INFINITY, |normal| normal.inverse_cdf(probability))
+}
+
 /// What Student's distribution does not exceed on either side with this confidence.
 pub(crate) fn student(freedom: f64, confidence: f64) -> f64 {
     StudentsT::new(0.0, 1.0, freedom)
         .map_or(f64::INFINITY, |student| student.inverse_cdf(1.0 - (1.0 - confidence) / 2.0))
 }
 
-/// What environments add to the variance of a sum: how much their sums vary beyond what chance within their cells explains.
-fn added(environments: &[OfEnvironment]) -> f64 {
+/// What environments add to the variance of a sum: how much their sums vary beyond what chance within their cells explains, if
+/// they vary by so many times as much as is seen.
+fn added(environments: &[OfEnvironment], times: f64) -> f64 {
     let known: f64 = environments.iter().map(|one| one.count).sum();
     let weights = || environments.iter().map(|one| one.count / known);
     let squares: f64 = weights().map(|weight| weight * weight).sum();
@@ -174,11 +281,19 @@ fn added(environments: &[OfEnvironment]) -> f64 {
     if seen.is_nan() || seen <= 0.0 {
         return 0.0;
     }
-    let cells: usize = environments.iter().map(|one| one.cells).sum();
-    let by_chance = (1.0 - squares) * factor(cells);
-    let beyond = |one: &OfEnvironment| one.sum * one.sum - by_chance * one.squares;
-    let lasting = environments.iter().filter(|one| one.cells > 1);
+    let beyond = |one: &OfEnvironment| times * one.sum * one.sum - (1.0 - squares) * one.by_chance();
+    let lasting = environments.iter().filter(|one| one.cells.len() > 1);
     (squares / seen * lasting.map(beyond).sum::<f64>()).max(0.0)
+}
+
+/// How many times as great a variance may be as it is seen, in all but 5 % of the cases.
+fn at_most(freedom: f64) -> f64 {
+    ChiSquared::new(freedom).map_or(f64::INFINITY, |squares| freedom / squares.inverse_cdf(MAY_BE_GREATER))
+}
+
+/// The degrees of freedom of so many clusters.
+fn freedom_of(clusters: f64) -> f64 {
+    (clusters - 1.0).max(1.0)
 }
 
 /// The variance of a sum of independent clusters whose expectation is zero.
@@ -241,7 +356,7 @@ mod tests {
             spread(4, |window, number| Some(u32::try_from(window).unwrap() * 4 + number), by_environment);
         let unknown = spread(4, |_, _| None, by_environment);
         assert_eq!(fresh.variance(0.95), unknown.variance(0.95));
-        assert_eq!(fresh.added_by_environments(0.95), None);
+        assert!(fresh.added().is_some_and(|added| added.value.abs() < 1e-9));
         assert!((fresh.environments() - 32.0).abs() < 1e-9);
     }
 
@@ -274,6 +389,33 @@ mod tests {
         assert!((unequal.value / equal.value - 1.0).abs() < 0.01, "{unequal:?} {equal:?}");
         // The same sums say that environments differ more, if one of them answers more often.
         assert!(uneven.value > 2.0 * equal.value && (uneven.freedom - 1.0).abs() < 1e-9, "{uneven:?}");
+    }
+
+    #[test]
+    fn what_a_window_does_to_all_environments_does_not_hide_how_they_differ() {
+        let differ = |window: usize, number: u32| {
+            let of_window = 20.0 * if window.is_multiple_of(2) { 1.0 } else { -1.0 };
+            by_environment(window, number) + of_window
+        };
+        let [with, without] = [differ, by_environment].map(|sum| spread(4, |_, number| Some(number), sum));
+        let [with, without] = [with, without].map(|spread| spread.added().unwrap().value);
+        assert!(without > 0.0 && (with / without - 1.0).abs() < 1e-9, "{with} {without}");
+    }
+
+    #[test]
+    fn the_freedom_of_a_difference_is_that_of_what_varies_most() {
+        let part = |value, freedom| Variance { value, freedom };
+        let freedom = |windows, added| freedom_of_difference(part(windows, 19.0), added);
+        let same = |freedom: f64, expected: f64| assert!((freedom - expected).abs() < 1e-9, "{freedom}");
+        same(freedom(1.0, [None, None]), 19.0);
+        // Two sides are seldom both underestimated.
+        same(freedom(0.0, [Some(part(1.0, 5.0)), Some(part(1.0, 5.0))]), 10.0);
+        same(freedom(0.0, [Some(part(1.0, 5.0)), None]), 5.0);
+        // Environments that happen to be alike do not make few of them many.
+        same(freedom(1.0, [Some(part(0.0, 1.0)), Some(part(0.0, 1.0))]), 2.0);
+        same(freedom(1.0, [Some(part(0.0, 1.0)), None]), 1.0);
+        same(freedom(1.0, [Some(part(0.0, 59.0)), Some(part(0.0, 59.0))]), 19.0);
+        same(freedom(0.0, [Some(part(0.0, 3.0)), Some(part(0.0, 3.0))]), 6.0);
     }
 
     #[test]

@@ -147,6 +147,12 @@ pub enum Refusal {
         /// How many times as long the run has to be at least.
         longer: f64,
     },
+    /// One side has few environments that answered for longer than a window, and they may differ so much that a few of them
+    /// decide which values lie above the percentile.
+    FewEnvironments {
+        /// How many equally busy environments would tell as much.
+        effective: f64,
+    },
     /// A value is 0, so there is no ratio.
     Zero,
     /// The sides were not loaded at the same time.
@@ -277,6 +283,7 @@ impl From<NoInterval> for Refusal {
             }
             NoInterval::NoValue | NoInterval::Share { .. } => Self::NoValue,
             NoInterval::FewAbove { above, factor } => Self::FewAbove { effective: above, longer: factor },
+            NoInterval::FewEnvironments { effective } => Self::FewEnvironments { effective },
             NoInterval::Zero => Self::Zero,
         }
     }
@@ -297,6 +304,12 @@ impl fmt::Display for Refusal {
                 rounded_down(*effective),
                 crate::percentile_interval::MIN_ABOVE,
                 rounded_up(*longer)
+            ),
+            Self::FewEnvironments { effective } => write!(
+                f,
+                "one side is as good as {:.1} environments, and they may differ so much that a few of them decide which values lie \
+                 above it; use --restart-every, or a load that needs more environments",
+                rounded_down(*effective)
             ),
             Self::Zero => f.write_str("a value is 0, so there is no ratio"),
             Self::SeparateRuns => f.write_str("the sides come from separate runs; load both in one run"),
