@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use run_record::Arrival;
-use run_record::restarts::{Restart, TargetRestarts};
+use run_record::restarts::{Restart, TargetRestarts, is_late};
 use run_record::units;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
@@ -178,7 +178,14 @@ async fn restart_at(
         let boundary = Boundary { clock, at_ns, most_ahead_ns: every_ns / 2 };
         let result = tokio::select! {
             biased;
-            _ = stop.wait_for(|stopped| *stopped) => break,
+            _ = stop.wait_for(|stopped| *stopped) => {
+                let delay_ns = clock.now_ns().saturating_sub(at_ns);
+                if is_late(units::s(delay_ns), units::s(every_ns)) {
+                    let failure = Err("it was not complete when the run ended".to_owned());
+                    record.add(noted(at_ns, failure), units::s(every_ns));
+                }
+                break;
+            }
             result = restarter.restart(&boundary, None) => result,
             () = sleep_until(clock, at_ns.saturating_add(every_ns)) => {
                 Err("it was not complete by the next boundary".to_owned())

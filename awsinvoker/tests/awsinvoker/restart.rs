@@ -214,13 +214,15 @@ fn what_cannot_be_put_back_is_told() {
     });
     server.kill();
     let output = run.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    // The restart of the last boundary fails, or is under way when the run ends: either is told.
+    assert_eq!(output.status.code(), Some(4), "{}{}", stdout(&output), stderr(&output));
     let said = stderr(&output);
     assert!(
         said.contains("a function keeps the variable AWSINVOKER_RESTART") && said.contains("chameleon: Get"),
         "{said}"
     );
     let [restarts] = restarts(&bench).try_into().unwrap();
+    assert!(restarts.due == 2 && restarts.failed > 0, "{restarts:?}");
     assert!(restarts.not_restored.unwrap().starts_with("chameleon: GetFunctionConfiguration: "));
 }
 

@@ -84,7 +84,7 @@ impl TargetRestarts {
         self.due += 1;
         match restart.done_s.map(|done_s| done_s - restart.due_s) {
             Some(delay_s) => {
-                self.late += u64::from(delay_s > every_s * IN_TIME);
+                self.late += u64::from(is_late(delay_s, every_s));
                 self.latest_s = Some(self.latest_s.map_or(delay_s, |latest_s| latest_s.max(delay_s)));
             }
             None => self.failed += 1,
@@ -98,6 +98,12 @@ impl TargetRestarts {
     pub fn cause(&self) -> Option<&str> {
         self.restarts.iter().find_map(|restart| restart.failure.as_deref())
     }
+}
+
+/// Whether a restart comes late that is not complete so long after its boundary, in seconds, if there is a boundary every so
+/// many seconds.
+pub fn is_late(delay_s: f64, every_s: f64) -> bool {
+    delay_s > every_s * IN_TIME
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ fn a_slower_candidate_is_told_in_every_form() {
     made of: 1 run, in turn, 12 windows of 30 s
 
     f: knative against lambda, the baseline
-      f on lambda answers 1.49 to 1.49 times as fast as on knative at p50 (response)
+      f on lambda answers 1.49 to 1.50 times as fast as on knative at p50 (response)
       nothing is claimed about f on knative and on lambda at p99 (response): 2.9
         independent values lie above it, expected at least 4; make the run 1.4 times
         as long
@@ -157,7 +157,7 @@ fn a_slower_candidate_is_told_in_every_form() {
         environments (10 a window)
 
       time                 baseline candidate  ratio             95 % candidate is
-      response p50          1.64 ms   2.44 ms   1.49     1.49 to 1.49 slower
+      response p50          1.64 ms   2.44 ms   1.49     1.49 to 1.50 slower
       response p99          2.20 ms   3.29 ms      -                - refused
       service p50           1.62 ms   2.42 ms   1.50     1.50 to 1.50 slower
       service p99           2.18 ms   3.27 ms      -                - refused
@@ -166,7 +166,7 @@ fn a_slower_candidate_is_told_in_every_form() {
     ");
     let all = text(&comparison, Extent::All);
     assert!(all.lines().all(|line| line.chars().count() <= 80), "{all}");
-    let difference = "response p50               +808 µs  +779 µs to +838 µs";
+    let difference = "response p50               +808 µs  +781 µs to +835 µs";
     assert!(all.contains(difference), "{all}");
     insta::assert_snapshot!(markdown(&comparison, Extent::Short), @"
     # Comparison
@@ -179,7 +179,7 @@ fn a_slower_candidate_is_told_in_every_form() {
 
     ## f: knative against lambda
 
-    - f on lambda answers 1.49 to 1.49 times as fast as on knative at p50 (response)
+    - f on lambda answers 1.49 to 1.50 times as fast as on knative at p50 (response)
     - nothing is claimed about f on knative and on lambda at p99 (response): 2.9 independent values lie above it, expected at least 4; make the run 1.4 times as long
     - f on lambda answers 1.50 to 1.50 times as fast as on knative at p50 (service)
     - nothing is claimed about f on knative and on lambda at p99 (service): 2.9 independent values lie above it, expected at least 4; make the run 1.4 times as long
@@ -190,11 +190,11 @@ fn a_slower_candidate_is_told_in_every_form() {
 
     | time | lambda | knative | ratio | 95 % | candidate is | difference | 95 % |
     |:---|---:|---:|---:|---:|:---|---:|---:|
-    | response p50 | 1.64 ms | 2.44 ms | 1.49 | 1.49 to 1.49 | slower | +808 µs | +779 µs to +838 µs |
+    | response p50 | 1.64 ms | 2.44 ms | 1.49 | 1.49 to 1.50 | slower | +808 µs | +781 µs to +835 µs |
     | response p99 | 2.20 ms | 3.29 ms | - | - | refused | - | - |
     | service p50 | 1.62 ms | 2.42 ms | 1.50 | 1.50 to 1.50 | slower | +807 µs | +779 µs to +836 µs |
     | service p99 | 2.18 ms | 3.27 ms | - | - | refused | - | - |
-    | function p50 | 225 µs | 337 µs | 1.50 | 1.50 to 1.50 | slower | +113 µs | +111 µs to +114 µs |
+    | function p50 | 225 µs | 337 µs | 1.50 | 1.50 to 1.50 | slower | +113 µs | +111 µs to +113 µs |
     | function p99 | 247 µs | 371 µs | - | - | refused | - | - |
     ");
     let csv = String::from_utf8(csv(&comparison).unwrap()).unwrap();
@@ -206,7 +206,7 @@ fn equal_sides_are_equivalent_and_no_difference_is_claimed() {
     let comparison = compared([USUAL, USUAL], 30);
     let p50 = response(&comparison, Statistic::P50);
     assert_eq!((p50.claim, p50.equivalent), (Claim::NoDifference, true));
-    insta::assert_snapshot!(comparison.contrasts[0].sentences[0], @"f on knative and on lambda are equivalent within 5 % (by the 90 % interval) at p50 (response): between 0.9998 and 1.0002 times as fast");
+    insta::assert_snapshot!(comparison.contrasts[0].sentences[0], @"f on knative and on lambda are equivalent within 5 % (by the 90 % interval) at p50 (response): between 0.998 and 1.002 times as fast");
     assert!(comparison.notes.is_empty(), "{:?}", comparison.notes);
 }
 
@@ -394,7 +394,7 @@ fn cold_starts_that_restarts_caused_are_not_in_the_sentences() {
     input.headline = Scope::Warm;
     let comparison = compare(input);
     let contrast = &comparison.contrasts[0];
-    insta::assert_snapshot!(contrast.sentences[0], @"f on knative and on lambda are equivalent within 5 % (by the 90 % interval) at p50 (response, warm): between 0.998 and 1.001 times as fast");
+    insta::assert_snapshot!(contrast.sentences[0], @"f on knative and on lambda are equivalent within 5 % (by the 90 % interval) at p50 (response, warm): between 0.997 and 1.001 times as fast");
     assert!(contrast.notes.contains(&Note::RestartsWereCold { label: "lambda".to_owned(), alone: true }));
     let cold_starts = "### Cold starts\n\n- cold starts make the response p99: lambda";
     assert!(markdown(&comparison, Extent::Short).contains(cold_starts));
