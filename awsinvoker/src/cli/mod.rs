@@ -180,6 +180,10 @@ pub struct PlatformArgs {
     /// Port of the functions behind gRPC whose entries name none [default: 80, with TLS 443]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
+    /// Version of HTTP of calls of Lambda. HTTP/2 is negotiated with TLS, and spoken at once without it. A server that does not
+    /// speak it is not called
+    #[arg(long, value_enum, value_name = "VERSION", default_value_t = HttpArg::Http1)]
+    pub http: HttpArg,
     /// Whether connections are used again
     #[arg(long, value_enum, default_value_t = ConnectionsArg::Pooled)]
     pub connections: ConnectionsArg,
@@ -201,6 +205,18 @@ pub enum FormatArg {
     K6,
     /// prometheus.txt: metrics for Prometheus, as its textfile collector reads them
     Prometheus,
+}
+
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum HttpArg {
+    /// HTTP/1.1
+    #[default]
+    #[value(name = "1.1")]
+    Http1,
+    /// HTTP/2, one call at a time on each connection
+    #[value(name = "2")]
+    Http2,
 }
 
 /// Whether connections are used again.

@@ -83,7 +83,7 @@ fn is_about(flag: &Flag, endpoint: &Endpoint) -> bool {
     match flag.name {
         "--local" | "--images" | "--env" => !endpoint.is_elsewhere(),
         "--instances" => !endpoint.is_elsewhere() && !is_lambda,
-        "--endpoint-url" | "--region" | "--profile" => is_lambda,
+        "--endpoint-url" | "--http" | "--region" | "--profile" => is_lambda,
         _ => flag.endpoint().is_none_or(|name| name == endpoint.name),
     }
 }

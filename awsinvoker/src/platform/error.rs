@@ -64,6 +64,8 @@ pub enum StartError {
     Tls(String),
     #[error("{0}")]
     NoClient(String),
+    #[error("--http 2: {address}: {reason}; leave --http out to speak HTTP/1.1")]
+    NoHttp2 { address: String, reason: String },
     #[error("--warm-connections: {0}")]
     NotWarmed(String),
     #[error("{target}: {source}")]

@@ -304,5 +304,5 @@ async fn a_server_that_speaks_no_http_2_is_told_so() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     })
     .await;
-    insta::assert_snapshot!(said(port).await, @"transport: the server does not speak HTTP/2: a gRPC server was expected at this port, `h2c` without TLS");
+    insta::assert_snapshot!(said(port).await, @"transport: the server does not speak HTTP/2, as gRPC and `--http 2` need it: `h2c` was expected at this port without TLS");
 }

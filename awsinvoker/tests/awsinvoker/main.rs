@@ -13,6 +13,7 @@ mod grpc;
 mod grpc_broken;
 mod grpc_local;
 mod grpc_python;
+mod http2;
 mod injected;
 mod load;
 mod local;

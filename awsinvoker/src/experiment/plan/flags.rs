@@ -26,13 +26,14 @@ enum Kind {
 
 /// The keys with their flags. Those that the plan says otherwise are left out: how long a run is, at what rate, with what
 /// seed, and where its files go.
-const FLAGS: [(&str, &str, Kind); 27] = [
+const FLAGS: [(&str, &str, Kind); 28] = [
     ("arrivals", "--arrivals", Kind::Text),
     ("connections", "--connections", Kind::Text),
     ("endpoint_url", "--endpoint-url", Kind::Text),
     ("env", "--env", Kind::Pairs),
     ("expect_duration", "--expect-duration", Kind::Time),
     ("format", "--format", Kind::Texts),
+    ("http", "--http", Kind::Text),
     ("images", "--images", Kind::Switch),
     ("instances", "--instances", Kind::Whole),
     ("local", "--local", Kind::Switch),

@@ -44,7 +44,9 @@ pub(in crate::platform) enum CallError {
     #[error("the server closed the connection before the answer was complete")]
     Closed,
     /// What came back is no HTTP/2 at all.
-    #[error("the server does not speak HTTP/2: a gRPC server was expected at this port, `h2c` without TLS")]
+    #[error(
+        "the server does not speak HTTP/2, as gRPC and `--http 2` need it: `h2c` was expected at this port without TLS"
+    )]
     NoHttp2,
     /// The answer is larger than any that is right.
     #[error("the answer has more than {0} bytes, which is more than functions send")]
@@ -96,7 +98,9 @@ pub(in crate::platform) enum ConnectError {
     )]
     NoTls,
     /// The server speaks TLS, but not the protocol that was asked for.
-    #[error("the server does not speak HTTP/2: it did not choose `h2` when TLS began, as a gRPC server does")]
+    #[error(
+        "the server does not speak HTTP/2, as gRPC and `--http 2` need it: it did not choose `h2` when TLS began"
+    )]
     OtherProtocol,
     /// The connection broke before it could be used.
     #[error("{0}")]
@@ -131,6 +135,11 @@ fn with_hint(error: &h2::Error) -> String {
 }
 
 impl CallError {
+    /// Whether the server speaks another protocol than the one that was asked for.
+    pub(in crate::platform) fn is_other_protocol(&self) -> bool {
+        matches!(self, Self::NoHttp2 | Self::Connect { source: ConnectError::OtherProtocol, .. })
+    }
+
     /// How a call without an answer ended.
     pub(in crate::platform) fn outcome(&self) -> Outcome {
         match self {

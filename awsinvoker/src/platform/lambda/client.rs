@@ -20,6 +20,7 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 
+use super::transport::HttpVersion;
 use crate::env_vars;
 use crate::platform::error::StartError;
 use crate::platform::http::{Settings, TlsError, Trust};
@@ -51,6 +52,8 @@ pub(super) struct Connection {
     pub(super) pooled: bool,
     /// How many connections are made before the start.
     pub(super) warm_connections: u32,
+    /// What calls speak.
+    pub(super) http: HttpVersion,
 }
 
 /// What the SDK found.
@@ -86,11 +89,12 @@ impl Connection {
             timeout: TIMEOUT,
             pooled: true,
             warm_connections: 0,
+            http: HttpVersion::default(),
         }
     }
 
     /// How calls are made.
-    pub(super) fn http(&self, trust: Trust) -> Settings {
+    pub(super) fn settings(&self, trust: Trust) -> Settings {
         Settings { timeout: self.timeout, pooled: self.pooled, trust }
     }
 }

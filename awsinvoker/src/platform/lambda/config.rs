@@ -8,7 +8,8 @@ use super::client::{Connection, Credentials};
 use super::function_name;
 use super::inspect;
 use super::invoke::Lambda;
-use crate::cli::{ConnectionsArg, PlatformArgs};
+use super::transport::HttpVersion;
+use crate::cli::{ConnectionsArg, HttpArg, PlatformArgs};
 use crate::plan::Plan;
 use crate::plan::endpoints::{Endpoint, Endpoints, Place};
 use crate::platform::description::{EndpointDescription, TargetDescription, connection_info};
@@ -25,9 +26,6 @@ const MAX_HOSTNAME_CHARS: usize = 100;
 
 /// How long an operation other than a call may take.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The version of HTTP that calls are made with.
-const HTTP_VERSION: &str = "1.1";
 
 /// The domains of AWS's own addresses.
 const AWS_DOMAINS: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
@@ -162,7 +160,7 @@ impl Config {
 
     /// The target without what is known of a local Lambda.
     fn target(&self, lambda: &Lambda) -> TargetInfo {
-        let Connection { profile, pooled, warm_connections, .. } = &self.connection;
+        let Connection { profile, pooled, warm_connections, http, .. } = &self.connection;
         TargetInfo {
             platform: PlatformKind::Lambda,
             address: lambda.address.clone(),
@@ -172,7 +170,7 @@ impl Config {
             instances: Vec::new(),
             docker: None,
             env: Vec::new(),
-            connection: connection_info(HTTP_VERSION, *pooled, *warm_connections),
+            connection: connection_info(http.name(), *pooled, *warm_connections),
         }
     }
 
@@ -238,6 +236,10 @@ fn connection(args: &PlatformArgs, plan: &Plan, endpoint: &Endpoint) -> Connecti
         timeout: plan.timeout,
         pooled: args.connections == ConnectionsArg::Pooled,
         warm_connections: args.warm_connections,
+        http: match args.http {
+            HttpArg::Http1 => HttpVersion::Http1,
+            HttpArg::Http2 => HttpVersion::Http2,
+        },
         ..connection_of(args, &endpoint.place)
     }
 }
@@ -252,6 +254,7 @@ pub(super) fn connection_of(args: &PlatformArgs, place: &Place) -> Connection {
         timeout: OPERATION_TIMEOUT,
         pooled: true,
         warm_connections: 0,
+        http: HttpVersion::default(),
     }
 }
 

@@ -15,18 +15,19 @@ use super::function_name::unqualified;
 use super::reply;
 use super::signature::{SignatureError, Signer};
 use super::template::Template;
+use super::transport::Transport;
 use super::update::Updates;
 use crate::clock::wall_now;
 use crate::plan::endpoints::{Endpoint, PayloadTemplate};
 use crate::platform::answer;
 use crate::platform::call::{Answer, Call, LARGE_BYTES, SocketTimes};
 use crate::platform::error::StartError;
-use crate::platform::http::{self as own_http, CallError, Client, Exchange};
+use crate::platform::http::{self as own_http, CallError, Exchange};
 
 /// One client for all calls, and what to send to each endpoint.
 #[derive(Debug)]
 pub struct Lambda {
-    pub(super) client: Arc<Client>,
+    pub(super) client: Transport,
     caller: Caller,
     /// For calls of other operations.
     pub(super) sdk: aws_config::SdkConfig,
@@ -90,12 +91,11 @@ impl Lambda {
         }
         let first = templates.first().ok_or(StartError::NoEndpoint)?;
         let (address, region) = (first.address(), first.scope.region.clone());
-        let settings = connection.http(trust);
-        let client = Client::new(first.origin.clone(), &settings)
-            .map_err(|error| StartError::NoClient(error.to_string()))?;
-        let client = Arc::new(client);
-        let requests = templates.into_iter().zip(endpoints).map(Request::new);
-        let requests: Vec<Request> = requests.collect();
+        let settings = connection.settings(trust);
+        let client = Transport::new(connection.http, first.origin.clone(), &settings)?;
+        let requests = templates.into_iter().zip(endpoints);
+        let requests: Vec<Request> =
+            requests.map(|(template, endpoint)| Request::new(template, endpoint, &client)).collect();
         let caller = Caller::new(credentials, config.credentials_provider());
         for request in &requests {
             let signed = request.signer.headers(&caller.identity(), wall_now());
@@ -104,10 +104,8 @@ impl Lambda {
                 reason: error.to_string(),
             })?;
         }
-        client
-            .warm(connection.warm_connections)
-            .await
-            .map_err(|error| StartError::NotWarmed(error.to_string()))?;
+        client.check(&address).await?;
+        client.warm(connection.warm_connections).await?;
         Ok(Self { client, caller, sdk: config, address, region, requests })
     }
 }
@@ -126,13 +124,14 @@ impl Lambda {
 }
 
 impl Request {
-    fn new((template, endpoint): (Template, &&Endpoint)) -> Self {
+    fn new(template: Template, endpoint: &Endpoint, client: &Transport) -> Self {
         let signer = Signer::new(template.clone(), endpoint.payload.as_bytes());
         let payload = match &endpoint.template {
             None => Payload::Same(Bytes::copy_from_slice(endpoint.payload.as_bytes())),
             Some(template) => Payload::Filled(template.clone()),
         };
-        Self { uri: template.uri, signer, payload, asynchronous: endpoint.asynchronous }
+        let uri = client.uri(&template.whole_uri, &template.uri).clone();
+        Self { uri, signer, payload, asynchronous: endpoint.asynchronous }
     }
 
     /// What the call of this number sends, signed for this caller and time.

@@ -16,6 +16,7 @@ mod server_clock;
 mod signature;
 mod sized_versions;
 mod template;
+mod transport;
 mod update;
 
 pub use config::Config;

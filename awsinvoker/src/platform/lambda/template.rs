@@ -41,7 +41,9 @@ pub(super) struct Template {
     pub(super) origin: Origin,
     /// The whole address, as it is signed.
     pub(super) url: String,
-    /// Path and query, as they are sent.
+    /// The same, as HTTP/2 sends it.
+    pub(super) whole_uri: Uri,
+    /// Path and query, as HTTP/1.1 sends them.
     pub(super) uri: Uri,
     /// All headers but those of a signature.
     pub(super) headers: HeaderMap,
@@ -75,6 +77,8 @@ impl Template {
         let url: Uri = request.uri().parse().map_err(|_| failed("it is no address"))?;
         let origin = Origin::new(&url).ok_or_else(|| failed("expected http:// or https://"))?;
         let path_and_query = url.path_and_query().map_or("/", |path| path.as_str());
+        let whole_uri = format!("{origin}{path_and_query}").parse();
+        let whole_uri = whole_uri.map_err(|_| failed("its path is wrong"))?;
         let authorization = request.headers().get(AUTHORIZATION).unwrap_or_default();
         let scope = Scope::read(authorization).ok_or_else(|| failed("the SDK did not sign its request"))?;
         let mut headers = HeaderMap::new();
@@ -87,7 +91,7 @@ impl Template {
         let host = HeaderValue::from_str(origin.authority()).map_err(|_| failed("its host is wrong"))?;
         headers.insert(HOST, host);
         let uri = path_and_query.parse().map_err(|_| failed("its path is wrong"))?;
-        Ok(Self { origin, url: request.uri().to_owned(), uri, headers, scope })
+        Ok(Self { origin, url: request.uri().to_owned(), whole_uri, uri, headers, scope })
     }
 
     /// The address up to the path of the API.

@@ -103,6 +103,9 @@ impl TargetInfo {
             count => format!("{count} instances, the first at "),
         };
         let profile = self.profile.as_ref().map(|name| format!(" with the profile {name}"));
-        format!("{started}{}{}", self.address, profile.unwrap_or_default())
+        // What is called over HTTP/1.1 goes without saying, and so does HTTP/2 behind gRPC.
+        let is_asked_for = self.platform == PlatformKind::Lambda && self.connection.http == "2";
+        let http = if is_asked_for { " over HTTP/2" } else { "" };
+        format!("{started}{}{http}{}", self.address, profile.unwrap_or_default())
     }
 }

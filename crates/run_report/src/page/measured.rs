@@ -98,7 +98,7 @@ fn connections(info: &RunInfo) -> Option<String> {
         Connections::PerCall => "were made for each call",
     };
     Some(format!(
-        "Connections ({}) {reuse}; {} of each target were made before the start.",
+        "Connections (HTTP/{}) {reuse}; {} of each target were made before the start.",
         connection.http, connection.warm_connections
     ))
 }
