@@ -16,6 +16,7 @@ mod plan;
 mod runs;
 mod scratch;
 mod sizes;
+mod widths;
 mod windows;
 
 use std::future::Future as _;
@@ -40,7 +41,7 @@ use crate::text::sha256;
 use campaign::Progress;
 use ending::{both, severity, state};
 pub use error::ExperimentError;
-use estimate::{Estimate, Widths};
+use estimate::Estimate;
 use folder::{Folder, PlanText};
 use parts::NextPart;
 use plan::{ExperimentPlan, MAX_PLAN_BYTES};
@@ -48,6 +49,7 @@ pub use plan::{FieldError, PlanError};
 use runs::{Configured, Runs};
 use scratch::Scratch;
 use sizes::Sizes;
+use widths::Widths;
 
 /// An experiment whose plan can be used. Nothing was written yet.
 #[derive(Debug)]
@@ -115,14 +117,16 @@ impl<'a> Experiment<'a> {
         let made = held.map(|experiment| experiment.parts).unwrap_or_default();
         let scratch = Scratch::new()?;
         runs.write_endpoints_files(scratch.path())?;
-        let mut kinds = Vec::new();
-        for kind in estimate::missing(&self.plan, &made) {
+        let (missing, mut kinds) = (estimate::missing(&self.plan, &made), Vec::new());
+        for kind in &missing {
             kinds.push((kind.count, runs.configure(&kind.part, scratch.path())?.config));
         }
+        let calls = kinds.first().map_or(0.0, |(_, config)| estimate::calls_in_window(&missing, config));
         let pairs = parts::done(&self.plan, &made);
         let folder = self.args.out.as_ref().filter(|_| pairs > 0);
         let comparison = folder.and_then(|folder| outcome::comparison(&self.plan, folder).ok());
-        let widths = Widths::new(&self.plan, comparison.as_ref().map(|comparison| (comparison, pairs)));
+        let widths =
+            Widths::new(&self.plan, comparison.as_ref().map(|comparison| (comparison, pairs)), calls);
         say(out, &Estimate::new(&kinds, widths).await.to_string());
         Ok(Ending::Complete)
     }
