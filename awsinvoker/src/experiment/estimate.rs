@@ -2,26 +2,16 @@
 
 use std::fmt;
 
-use run_record::comparison::{Comparison, Statistic};
 use run_record::experiment::{Mode, Run};
-use run_record::percentile_interval::MIN_BLOCKS;
-use run_record::spread::widening;
 use run_record::units::{self, counted};
 
-use super::outcome;
 use super::plan::ExperimentPlan;
 use super::run_order::{self, NextRun};
+use super::widths::Widths;
 use crate::config::Config;
 use crate::cost;
 use crate::plan::Workload;
 use crate::run::RunError;
-
-/// How far the ends of intervals of the p50 were from the ratio, as a share of it, when one warm function was called under two
-/// names on one machine for 400 s, in one run and in interleaved ones.
-const TYPICAL_ROUND_ROBIN: f64 = 0.027;
-const TYPICAL_INTERLEAVED: f64 = 0.043;
-/// How many windows these were.
-const TYPICAL_PAIRS: u32 = 13;
 
 /// What is still to be made.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,17 +27,6 @@ pub(super) struct PlanEstimate {
     /// What it costs on AWS, in words.
     cost: String,
     widths: Widths,
-}
-
-/// How far the ends of the intervals of ratios will be from the ratios, as a share of these.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Widths {
-    p50: Option<f64>,
-    p99: Option<f64>,
-    /// How many pairs the intervals will come from.
-    pairs: u32,
-    /// How many pairs these are known from; absent if they are those of another experiment.
-    known_from: Option<u32>,
 }
 
 /// One kind of run, and how often it is made.
@@ -74,30 +53,11 @@ pub(super) fn missing(plan: &ExperimentPlan, made: &[Run]) -> Vec<Kind> {
     }
 }
 
-impl Widths {
-    /// Those to expect of a plan. `made` holds the comparison of the pairs that are complete, and how many these are.
-    pub(super) fn new(plan: &ExperimentPlan, made: Option<(&Comparison, u32)>) -> Self {
-        let pairs = plan.pairs;
-        let (p50, p99, known_from) = match made {
-            Some((comparison, pairs)) => {
-                let width = |statistic| outcome::width(comparison, statistic);
-                (width(Statistic::P50), width(Statistic::P99), Some(pairs))
-            }
-            None => (typical(plan.mode), None, None),
-        };
-        let factor = widening(known_from.unwrap_or(TYPICAL_PAIRS) as usize, pairs as usize);
-        let [p50, p99] = [p50, p99].map(|width| width.map(|width| width * factor));
-        Self { p50, p99, pairs, known_from }
-    }
-}
-
-/// What is typical of the p50 of warm functions.
-fn typical(mode: Mode) -> Option<f64> {
-    match mode {
-        Mode::RoundRobin => Some(TYPICAL_ROUND_ROBIN),
-        Mode::Interleaved => Some(TYPICAL_INTERLEAVED),
-        Mode::Cold => None,
-    }
+/// How many calls a side has in a window, if the first of these kinds has this configuration.
+pub(super) fn calls_in_window(kinds: &[Kind], config: &Config) -> f64 {
+    let (windows, plan) = (kinds.first().map_or(1, |kind| kind.run.windows), &config.plan);
+    let endpoints = plan.endpoints.list.len();
+    measured(&plan.workload, endpoints) as f64 / (endpoints.max(1) as f64 * f64::from(windows.max(1)))
 }
 
 impl PlanEstimate {
@@ -207,31 +167,6 @@ impl fmt::Display for PlanEstimate {
     }
 }
 
-impl fmt::Display for Widths {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50, p99, pairs, known_from } = self;
-        if (*pairs as usize) < MIN_BLOCKS {
-            return write!(
-                f,
-                "none from {}, expected at least {MIN_BLOCKS}",
-                counted((*pairs).into(), "pair")
-            );
-        }
-        if p50.is_none() && p99.is_none() {
-            return f.write_str("not known before some runs are complete");
-        }
-        let told = [("p50", p50), ("p99", p99)].map(|(name, width)| match width {
-            Some(width) => format!("{name} ± {:.1} %", 100.0 * width),
-            None => format!("{name} not known"),
-        });
-        write!(f, "ratios of response latencies: {}, ", told.join(", "))?;
-        match known_from {
-            Some(pairs) => write!(f, "from the {} that are complete", counted((*pairs).into(), "pair")),
-            None => f.write_str("which is typical of warm functions, and may be far from those of this plan"),
-        }
-    }
-}
-
 /// A time for people.
 fn worded(seconds: f64) -> String {
     let whole = units::rounded(seconds.ceil());
@@ -245,19 +180,6 @@ fn worded(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn more_pairs_make_narrower_intervals() {
-        let widths =
-            |pairs, known_from| Widths { p50: Some(0.0123), p99: None, pairs, known_from }.to_string();
-        assert_eq!(widths(5, None), "none from 5 pairs, expected at least 6");
-        insta::assert_snapshot!(widths(6, Some(7)), @"ratios of response latencies: p50 ± 1.2 %, p99 not known, from the 7 pairs that are complete");
-        insta::assert_snapshot!(widths(6, None), @"ratios of response latencies: p50 ± 1.2 %, p99 not known, which is typical of warm functions, and may be far from those of this plan");
-        assert!(
-            (widening(10, 40) - 0.45).abs() < 0.01,
-            "half, and a little for what Student's distribution adds"
-        );
-    }
 
     #[test]
     fn times_for_people() {

@@ -16,6 +16,7 @@ mod run_order;
 mod runs;
 mod scratch;
 mod sizes;
+mod widths;
 mod windows;
 
 use std::future::Future as _;
@@ -41,7 +42,7 @@ use crate::text::sha256;
 use campaign::Progress;
 use ending::{both, severity, state};
 pub use error::ExperimentError;
-use estimate::{PlanEstimate, Widths};
+use estimate::PlanEstimate;
 use folder::{Folder, PlanText};
 use plan::{ExperimentPlan, MAX_PLAN_BYTES};
 pub use plan::{FieldError, PlanError};
@@ -49,6 +50,7 @@ use run_order::NextRun;
 use runs::{Configured, Runs};
 use scratch::Scratch;
 use sizes::Sizes;
+use widths::Widths;
 
 /// An experiment whose plan can be used. Nothing was written yet.
 #[derive(Debug)]
@@ -118,14 +120,16 @@ impl<'a> Experiment<'a> {
         let made = held.map(|experiment| experiment.runs).unwrap_or_default();
         let scratch = Scratch::new()?;
         runs.write_endpoints_files(scratch.path())?;
-        let mut kinds = Vec::new();
-        for kind in estimate::missing(&self.plan, &made) {
+        let (missing, mut kinds) = (estimate::missing(&self.plan, &made), Vec::new());
+        for kind in &missing {
             kinds.push((kind.count, runs.configure(&kind.run, scratch.path())?.config));
         }
+        let calls = kinds.first().map_or(0.0, |(_, config)| estimate::calls_in_window(&missing, config));
         let pairs = run_order::done(&self.plan, &made);
         let folder = self.args.out.as_ref().filter(|_| pairs > 0);
         let comparison = folder.and_then(|folder| outcome::comparison(&self.plan, folder).ok());
-        let widths = Widths::new(&self.plan, comparison.as_ref().map(|comparison| (comparison, pairs)));
+        let widths =
+            Widths::new(&self.plan, comparison.as_ref().map(|comparison| (comparison, pairs)), calls);
         say(out, &PlanEstimate::new(&kinds, widths).await.to_string());
         Ok(Ending::Complete)
     }

@@ -87,10 +87,10 @@ pub(super) fn false_differences_worded(found: &FalseDifferences) -> String {
 
 /// How far the ends of the interval of the ratio of a response latency are from the ratio, as a share of it: the greatest of
 /// all that are compared. `None` if there is none.
-pub(super) fn width(comparison: &Comparison, statistic: Statistic) -> Option<f64> {
+pub(super) fn width(comparison: &Comparison, scope: Scope, statistic: Statistic) -> Option<f64> {
     let figures = comparison.contrasts.iter().flat_map(|contrast| &contrast.figures);
     let wanted = figures.filter(|figure| {
-        figure.scope == Scope::All && figure.measure == Measure::RESPONSE && figure.statistic == statistic
+        figure.scope == scope && figure.measure == Measure::RESPONSE && figure.statistic == statistic
     });
     let widths = wanted.filter_map(|figure| {
         let ratio = figure.ratio?;
@@ -162,7 +162,7 @@ mod tests {
             ratio(Statistic::P50, None),
             figure(Scope::All, None),
         ];
-        let width = |contrasts: &[&[Figure]]| width(&comparison(contrasts), Statistic::P50);
+        let width = |contrasts: &[&[Figure]]| width(&comparison(contrasts), Scope::All, Statistic::P50);
         let found = width(&[&[narrow], &[wide], &others]).unwrap();
         assert!((found - 0.25).abs() < 1e-9, "{found}");
         assert_eq!(width(&[&others]), None);

@@ -93,7 +93,7 @@ fn write(args: &ReportArgs, page: &Page, out: &mut dyn Write) -> Result<(), Repo
 fn run(folder: &Path, window_s: f64) -> Result<Run, ReportError> {
     let run_dir = RunDir::open(folder);
     let info = run_dir.read_info()?;
-    let mut histories = Histories::new(&info);
+    let mut histories = Histories::new(&info, window_s);
     let Reading { summary, missing, .. } =
         reading::read(&run_dir, &info, &mut |sample| histories.record(sample))?;
     let (span_s, block_s, histories) = (histories.span_s(), histories.block_s(), histories.finish());

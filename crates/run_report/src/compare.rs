@@ -9,7 +9,7 @@ mod sentence;
 
 use run_record::comparison::{self, Arm, Comparison, Contrast, Design, Figure, Scope};
 
-pub use self::collected::{Collected, MAX_WINDOWS};
+pub use self::collected::{Collected, EnvironmentNumbers, MAX_WINDOWS};
 use self::figures::Pair;
 pub use self::input::{Input, Pairing, Side};
 pub(crate) use self::sentence::times;

@@ -146,6 +146,9 @@ fn tls_error(error: io::Error) -> ConnectError {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(rustls::Error::InvalidMessage(_)) => ConnectError::NoTls,
+        Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
+            ConnectError::OtherProtocol
+        }
         _ => ConnectError::Tls(error),
     }
 }

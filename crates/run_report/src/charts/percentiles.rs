@@ -4,6 +4,7 @@ use run_record::View;
 use run_record::observations::Observations;
 use run_record::percentile_interval::{Estimate, MIN_BLOCKS};
 use run_record::sparse_histogram::SparseHistogram;
+use run_record::spread::MIN_ENVIRONMENTS;
 use run_record::units::duration_text;
 
 use super::csv::{cell, csv};
@@ -29,6 +30,8 @@ struct Curve<'a> {
     name: &'a str,
     all: &'a SparseHistogram,
     known: Vec<Known>,
+    /// How many environments, all answering equally often, would tell as much; 0 if none is known.
+    environments: f64,
 }
 
 /// A percentile with its interval, as far as there is one.
@@ -75,9 +78,20 @@ fn about_bands(run: &Run, curves: &[Curve<'_>]) -> String {
     let short =
         if run.block_s < GOOD_BLOCK_S { ", and a little too narrow, since the blocks are short" } else { "" };
     format!(
-        "The bands are 95 % intervals from blocks of {length}{short}; where a curve is thin, too few calls lie above to tell \
-         one."
+        "The bands are 95 % intervals from blocks of {length}{short}, and from {}; where a curve is thin, too few calls lie above \
+         to tell one.",
+        environments(curves)
     )
+}
+
+/// What the bands know of environments.
+fn environments(curves: &[Curve<'_>]) -> &'static str {
+    let fewest = curves.iter().map(|curve| curve.environments).fold(f64::INFINITY, f64::min);
+    match fewest {
+        0.0 => "calls alone where no answer told its environment",
+        ..MIN_ENVIRONMENTS => "one environment where a single one answered, so that others may differ",
+        _ => "how much environments differ",
+    }
 }
 
 fn data(curves: &[Curve<'_>]) -> String {
@@ -109,7 +123,7 @@ impl<'a> Curve<'a> {
             Some(Known { share, value_ns: all.quantile_ns(share)?, interval })
         });
         let known = known.collect();
-        Self { index, name, all, known }
+        Self { index, name, all, known, environments: values.environments() }
     }
 
     fn band(&self, canvas: &mut Canvas, area: &Area) {
@@ -180,7 +194,7 @@ mod tests {
             caption(&run)
         );
         run.block_s = 30.0;
-        assert!(caption(&run).contains("from blocks of 30.0 s; where"), "{}", caption(&run));
+        assert!(caption(&run).contains("from blocks of 30.0 s, and from calls alone"), "{}", caption(&run));
         for history in &mut run.histories {
             let values = history.views[0].all().clone();
             history.views[0] = Observations::new(5, vec![Cell { window: 0, environment: None, values }]);

@@ -22,10 +22,16 @@ const MAX_NUMBERS: u32 = 1_000;
 pub struct Collected {
     windows: BTreeMap<usize, Counts>,
     cells: BTreeMap<(usize, Option<u32>), CellValues>,
-    /// The numbers of the environments of the run that is read, by name.
+    numbers: EnvironmentNumbers,
+}
+
+/// Numbers for the environments of one side.
+#[derive(Debug, Default)]
+pub struct EnvironmentNumbers {
+    /// Those of the run that is read, by name.
     names: HashMap<String, u32>,
     /// How many environments of all runs there are.
-    environments: u64,
+    all: u64,
 }
 
 /// The requests of one window.
@@ -53,7 +59,7 @@ enum Start {
 impl Collected {
     /// Samples that follow come from environments that were started for their run, so they are others, whatever their names.
     pub fn begin_run(&mut self) {
-        self.names.clear();
+        self.numbers.names.clear();
     }
 
     /// Takes a sample of this window.
@@ -67,7 +73,7 @@ impl Collected {
         counts.succeeded += 1;
         counts.told += u64::from(sample.reply.cold.is_some());
         counts.cold += u64::from(sample.reply.cold == Some(true));
-        let environment = sample.reply.environment.as_deref().and_then(|name| self.number(name));
+        let environment = sample.reply.environment.as_deref().and_then(|name| self.numbers.number(name));
         let values = self.cells.entry((window, environment)).or_default();
         each_value(sample, |kind, value_ns| match values.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, histogram)) => histogram.record(value_ns),
@@ -92,20 +98,6 @@ impl Collected {
     pub fn truncate(&mut self, windows: usize) {
         self.windows.split_off(&windows);
         self.cells.split_off(&(windows, None));
-    }
-
-    /// The number of an environment; absent of those that are not told apart.
-    fn number(&mut self, name: &str) -> Option<u32> {
-        if let Some(number) = self.names.get(name) {
-            return Some(*number);
-        }
-        if self.names.len() >= MAX_NAMES {
-            return None;
-        }
-        let number = u32::try_from(self.environments % u64::from(MAX_NUMBERS)).unwrap_or(0);
-        self.environments += 1;
-        self.names.insert(name.to_owned(), number);
-        Some(number)
     }
 
     /// The windows in which something succeeded.
@@ -141,8 +133,8 @@ impl Collected {
             .iter()
             .flat_map(|window| self.cells.range((*window, Some(0))..=(*window, Some(u32::MAX))));
         let numbers: BTreeSet<u32> = cells.filter_map(|((_, number), _)| *number).collect();
-        let told_apart = self.environments <= u64::from(MAX_NUMBERS);
-        (!numbers.is_empty()).then_some(if told_apart { numbers.len() as u64 } else { self.environments })
+        let told_apart = self.numbers.all <= u64::from(MAX_NUMBERS);
+        (!numbers.is_empty()).then_some(if told_apart { numbers.len() as u64 } else { self.numbers.all })
     }
 
     /// How many environments, up to a thousand, answered in each of these windows.
@@ -153,7 +145,7 @@ impl Collected {
     }
 
     /// The values of one kind in these windows, which become the windows 0, 1 and so on.
-    pub(super) fn observations(&self, scope: Scope, measure: Measure, windows: &[usize]) -> Observations {
+    pub fn observations(&self, scope: Scope, measure: Measure, windows: &[usize]) -> Observations {
         let mut cells = Vec::new();
         for (index, window) in windows.iter().enumerate() {
             for ((_, environment), values) in self.cells.range((*window, None)..=(*window, Some(u32::MAX))) {
@@ -165,6 +157,22 @@ impl Collected {
             }
         }
         Observations::new(windows.len(), cells)
+    }
+}
+
+impl EnvironmentNumbers {
+    /// The number of an environment; absent of those that are not told apart.
+    pub fn number(&mut self, name: &str) -> Option<u32> {
+        if let Some(number) = self.names.get(name) {
+            return Some(*number);
+        }
+        if self.names.len() >= MAX_NAMES {
+            return None;
+        }
+        let number = u32::try_from(self.all % u64::from(MAX_NUMBERS)).unwrap_or(0);
+        self.all += 1;
+        self.names.insert(name.to_owned(), number);
+        Some(number)
     }
 }
 
