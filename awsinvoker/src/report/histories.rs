@@ -249,7 +249,7 @@ mod tests {
             histories.record(&sample);
             compared.record(usize::try_from(sample.arrival.intended_ns / 1_000).unwrap(), &sample);
         }
-        let compared = compared.observations(Scope::All, Measure::Response, &(0..10).collect::<Vec<_>>());
+        let compared = compared.observations(Scope::All, Measure::RESPONSE, &(0..10).collect::<Vec<_>>());
         let histories = histories.finish();
         for share in [0.5, 0.9, 0.99] {
             let [run, comparison] = [&histories[0].views[0], &compared]
