@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use run_record::experiment::{self, Experiment};
 use run_record::format::hgrm::Distribution;
 use run_record::format::{hlog, json, legacy, samples_csv};
 use run_record::run_info::RunInfo;
@@ -10,7 +11,7 @@ use run_record::{Summary, run_info, summary};
 
 fuzz_target!(|input: &[u8]| {
     let Some((file, bytes)) = input.split_first() else { return };
-    match file.wrapping_sub(b'0') % 6 {
+    match file.wrapping_sub(b'0') % 7 {
         0 => _ = json::read::<RunInfo>(bytes, run_info::SCHEMA),
         1 => _ = json::read::<Summary>(bytes, summary::SCHEMA),
         2 => {
@@ -21,6 +22,7 @@ fuzz_target!(|input: &[u8]| {
         }
         3 => hlog::Reader::new(bytes).for_each(drop),
         4 => _ = String::from_utf8_lossy(bytes).parse::<Distribution>(),
-        _ => _ = legacy::read(bytes),
+        5 => _ = legacy::read(bytes),
+        _ => _ = json::read::<Experiment>(bytes, experiment::SCHEMA),
     }
 });

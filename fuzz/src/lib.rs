@@ -11,12 +11,14 @@ pub mod answer;
 pub mod endpoints;
 #[path = "../../cnn_serving/src/event.rs"]
 pub mod event;
+pub mod experiment;
 #[path = "../../awsinvoker/src/platform/grpc/message.rs"]
 pub mod grpc_message;
 // A link: a module with modules of its own has to lie here.
 pub mod image;
 #[path = "../../awsinvoker/src/platform/lambda/log_tail.rs"]
 pub mod log_tail;
+mod plan;
 #[path = "../../awsinvoker/src/text.rs"]
 mod text;
 #[path = "../../cnn_serving/src/object_store/uri.rs"]
@@ -24,6 +26,16 @@ mod uri;
 
 mod cli {
     pub(crate) const DEFAULT_ENDPOINTS_FILE: &str = "endpoints.json";
+}
+
+mod platform {
+    pub(crate) struct SizedVersions;
+
+    impl SizedVersions {
+        pub(crate) fn alias(memory_mb: u32) -> String {
+            format!("mb-{memory_mb}")
+        }
+    }
 }
 
 mod object_store {
