@@ -1,7 +1,7 @@
 //! Plans of experiments, and what was made of them so far.
 
-#[path = "../../awsinvoker/src/experiment/parts.rs"]
-mod parts;
+#[path = "../../awsinvoker/src/experiment/run_order.rs"]
+mod run_order;
 #[path = "../../awsinvoker/src/experiment/plan/mod.rs"]
 mod plan;
 
@@ -19,11 +19,11 @@ pub fn go_on(plan: &str, a_a: bool, made: Option<Experiment>) -> Option<String> 
     let shares: f64 = plan.systems.iter().map(|system| plan.share_of(Some(system))).sum();
     assert!((shares - 1.0).abs() < 1e-9, "{shares}");
     if let Some(mut made) = made {
-        parts::discard_incomplete(&plan, &mut made.parts);
-        let done = parts::done(&plan, &made.parts);
-        if let Some(next) = parts::next(&plan, &made.parts) {
+        run_order::discard_incomplete(&plan, &mut made.runs);
+        let done = run_order::done(&plan, &made.runs);
+        if let Some(next) = run_order::next(&plan, &made.runs) {
             assert!(done < plan.pairs && next.windows >= 1 && next.windows <= plan.pairs);
-            assert_eq!(next.index, made.parts.len());
+            assert_eq!(next.index, made.runs.len());
         } else {
             assert!(done >= plan.pairs);
         }
