@@ -135,9 +135,14 @@ fn with_hint(error: &h2::Error) -> String {
 }
 
 impl CallError {
-    /// Whether the server speaks another protocol than the one that was asked for.
-    pub(in crate::platform) fn is_other_protocol(&self) -> bool {
-        matches!(self, Self::NoHttp2 | Self::Connect { source: ConnectError::OtherProtocol, .. })
+    /// That the server speaks another protocol than the one that was asked for, in words without its address; `None` if it
+    /// is something else that is wrong.
+    pub(in crate::platform) fn other_protocol(&self) -> Option<String> {
+        match self {
+            Self::NoHttp2 => Some(self.to_string()),
+            Self::Connect { source: source @ ConnectError::OtherProtocol, .. } => Some(source.to_string()),
+            _ => None,
+        }
     }
 
     /// How a call without an answer ended.

@@ -90,11 +90,10 @@ impl Transport {
         let Some(uri) = address.parse().ok().filter(|_| matches!(self, Self::Http2(_))) else {
             return Ok(());
         };
-        match self.ask_for_nothing(&uri).await {
-            Some(Err(error)) if error.is_other_protocol() => {
-                Err(StartError::NoHttp2 { address: address.to_owned(), reason: error.to_string() })
-            }
-            _ => Ok(()),
+        let asked = self.ask_for_nothing(&uri).await.and_then(Result::err);
+        match asked.and_then(|error| error.other_protocol()) {
+            Some(reason) => Err(StartError::NoHttp2 { address: address.to_owned(), reason }),
+            None => Ok(()),
         }
     }
 }
