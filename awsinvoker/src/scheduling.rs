@@ -40,7 +40,7 @@ fn try_real_time() -> io::Result<()> {
     tried.unwrap_or_else(|_| Err(io::Error::other("the thread that tried it panicked")))
 }
 
-/// Applies what [`choose`] chose to this thread. Neither processes nor threads that it starts inherit it.
+/// Has this thread scheduled so. Neither processes nor threads that it starts inherit it.
 pub fn apply(scheduling: Scheduling) {
     if scheduling == Scheduling::RealTime
         && let Err(error) = set_real_time()
