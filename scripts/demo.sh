@@ -46,7 +46,8 @@ build_release() {
 
 build_debug() {
     # Of the whole workspace, because fewer packages would have fewer features, and be compiled again.
-    cargo build --locked --workspace --bins
+    # With the examples, packages have the features that they have for the tests: nothing is compiled again after those.
+    cargo build --locked --workspace --bins --examples
     programs=$target/debug
 }
 
