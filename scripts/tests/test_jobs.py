@@ -162,7 +162,9 @@ class BatchSubmits(unittest.TestCase):
 
     def test_wrong_flags_are_told(self):
         self.assertEqual(self.submit("--in", "x"), (2, "", "submit.sh: --in is 'x', expected seconds\n"))
+        self.assertEqual(self.submit("--in"), (2, "", "submit.sh: --in is '', expected seconds\n"))
         self.assertEqual(self.submit("--with", "rps")[0], 2)
+        self.assertEqual(self.submit("--with"), (2, "", "submit.sh: --with is '', expected NAME=VALUE without a comma\n"))
         self.assertEqual(self.submit("--shards", "4")[0], 2)
 
 

@@ -313,6 +313,14 @@ mod tests {
 
     const WINDOWS: usize = 8;
 
+    #[test]
+    fn more_windows_make_narrower_intervals() {
+        assert!(
+            (widening(10, 40) - 0.45).abs() < 0.01,
+            "half, and a little for what Student's distribution adds"
+        );
+    }
+
     /// One deviation of 10 values for each window and environment, as `sum` says.
     fn spread(
         environments: u32,

@@ -24,11 +24,13 @@ fail() {
 within=300 parameters=()
 while (($# > 0)); do
     case $1 in
-    --in) within=${2-} && shift 2 ;;
-    --with) parameters+=("${2-}") && shift 2 ;;
+    --in) within=${2-} ;;
+    --with) parameters+=("${2-}") ;;
     -h | --help) usage && exit ;;
     *) fail "unknown argument $1; see submit.sh --help" ;;
     esac
+    # A flag at the end without its value has an empty one, which is refused below.
+    shift $(($# > 1 ? 2 : 1))
 done
 [[ $within =~ ^[0-9]+$ ]] || fail "--in is '$within', expected seconds"
 for parameter in "${parameters[@]}"; do
