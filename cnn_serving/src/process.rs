@@ -4,7 +4,7 @@ use std::ffi::c_int;
 
 use crate::settings;
 
-/// Prepares the process for ONNX Runtime: no telemetry, and freed memory is kept for the next use.
+/// Prepares the process for ONNX Runtime: no telemetry, and memory that was freed is kept for the next use.
 ///
 /// # Safety
 /// No other thread may be running: one that reads the environment or takes memory outside of Rust would do so
@@ -20,8 +20,7 @@ pub unsafe fn prepare() {
 }
 
 /// By default, the C library takes every block of 128 KiB or more from the kernel, and gives it back when it is freed.
-/// Each page of the next one is then fetched by a fault, which is a tenth of a cold start: most weights and all tensors
-/// between two layers are such blocks. The largest of these have 3.3 MB; what is longer, such as a decoded picture, is
-/// still given back.
+/// Each page of the next one is then fetched by a fault, which is a twentieth of a cold start: most weights are such blocks,
+/// and so is what ONNX Runtime takes for its arena at first. What is longer, such as a decoded picture, is still given back.
 const HEAP: [(c_int, c_int); 3] =
     [(libc::M_MMAP_THRESHOLD, 4 << 20), (libc::M_TRIM_THRESHOLD, 16 << 20), (libc::M_TOP_PAD, 1 << 20)];

@@ -25,10 +25,6 @@ pub const SPINNING: &str = "CNN_SERVING_SPINNING";
 /// Less makes a cold start shorter and every run longer.
 pub const OPTIMIZATION: &str = "CNN_SERVING_OPTIMIZATION";
 
-/// Whether ONNX Runtime keeps freed memory itself, in an arena, `0` or `1`. Default: 0, since the process keeps it
-/// anyhow ([`crate::process`]). With an arena, the process is larger and its first run takes longer.
-pub const ARENA: &str = "CNN_SERVING_ARENA";
-
 /// How many seconds the fetch of one S3 object may take in all, 1 to 900. Default: 10. Choose less than the function's
 /// own time-out, or the function times out before it can report the error. AWS's own variables and profiles configure
 /// the address of S3 and the credentials.
@@ -91,7 +87,6 @@ impl Settings {
                     level,
                 )?
                 .unwrap_or(default.optimization),
-                arena: read_flag(ARENA)?.unwrap_or(default.arena),
             },
             objects: ObjectOptions {
                 timeout: parse(S3_TIMEOUT, lookup(S3_TIMEOUT), &seconds, timeout)?
@@ -163,12 +158,7 @@ mod tests {
 
     #[test]
     fn the_defaults_suit_less_than_two_vcpus() {
-        let session = SessionOptions {
-            intra_threads: 1,
-            spinning: false,
-            optimization: Optimization::All,
-            arena: false,
-        };
+        let session = SessionOptions { intra_threads: 1, spinning: false, optimization: Optimization::All };
         let objects = ObjectOptions { timeout: Duration::from_secs(10) };
         let defaults = Settings { assets: None, session, objects };
         assert_eq!(with(&[]).unwrap(), defaults);
@@ -182,15 +172,9 @@ mod tests {
             (INTRA_THREADS, "64"),
             (SPINNING, "1"),
             (OPTIMIZATION, "basic"),
-            (ARENA, "1"),
             (S3_TIMEOUT, "900"),
         ];
-        let session = SessionOptions {
-            intra_threads: 64,
-            spinning: true,
-            optimization: Optimization::Basic,
-            arena: true,
-        };
+        let session = SessionOptions { intra_threads: 64, spinning: true, optimization: Optimization::Basic };
         let objects = ObjectOptions { timeout: Duration::from_secs(900) };
         assert_eq!(with(&variables).unwrap(), Settings { assets: Some("/a".into()), session, objects });
     }
@@ -203,7 +187,6 @@ mod tests {
             (INTRA_THREADS, "two", "a whole number from 1 to 64"),
             (SPINNING, "yes", "0 or 1"),
             (OPTIMIZATION, "3", "off, basic, extended or all"),
-            (ARENA, "2", "0 or 1"),
             (S3_TIMEOUT, "0", "a whole number from 1 to 900"),
             (S3_TIMEOUT, "901", "a whole number from 1 to 900"),
             (S3_TIMEOUT, "10s", "a whole number from 1 to 900"),

@@ -179,7 +179,7 @@ fn round_up(ns: u64) -> u64 {
 mod tests {
     use super::*;
     use run_record::comparison::{Measure, Scope};
-    use run_record::percentile_interval::Estimate;
+    use run_record::percentile_interval::PercentileInterval;
     use run_record::{Arrival, Reply, Timing};
     use run_report::compare::Collected;
 
@@ -253,12 +253,12 @@ mod tests {
         let histories = histories.finish();
         for share in [0.5, 0.9, 0.99] {
             let [run, comparison] = [&histories[0].views[0], &compared]
-                .map(|values| Estimate::of(values, share, 0.95).unwrap())
+                .map(|values| PercentileInterval::of(values, share, 0.95).unwrap())
                 .map(|estimate| (estimate.value_ns, estimate.low_ns, estimate.high_ns));
             assert_eq!(run, comparison, "{share}");
         }
         // Without knowing the environments, they would be far narrower.
-        let p50 = Estimate::of(&compared, 0.5, 0.95).unwrap();
+        let p50 = PercentileInterval::of(&compared, 0.5, 0.95).unwrap();
         assert!(p50.low_ns < 1_100 && p50.effective_count < 100.0, "{p50:?}");
     }
 

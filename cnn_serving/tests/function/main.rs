@@ -9,6 +9,8 @@
 mod answers;
 mod broken_assets;
 mod common;
+mod local_lambda;
+mod memory;
 mod moto;
 mod objects;
 mod program;

@@ -22,7 +22,7 @@ pub const MIN_ABOVE: f64 = 4.0;
 
 /// A percentile with its interval.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Estimate {
+pub struct PercentileInterval {
     /// The share of values that do not exceed it, from 0 to 1.
     pub share: f64,
     /// The percentile of all values, in nanoseconds.
@@ -103,7 +103,7 @@ pub enum NoInterval {
     Zero,
 }
 
-impl Estimate {
+impl PercentileInterval {
     /// The percentile `share` of these values. The interval holds with this confidence, such as 0.95. If they tell their
     /// environments, it is as wide as the differences between environments demand.
     ///
@@ -174,7 +174,11 @@ impl Estimate {
 
 /// How far the ends of the interval of a difference of two percentiles are from it, the lower one first. It is the wider of
 /// two: of the one that windows tell, and of the one that environments tell as well.
-fn distances(baseline: &Estimate, candidate: &Estimate, apart: Apart) -> [Option<f64>; 2] {
+fn distances(
+    baseline: &PercentileInterval,
+    candidate: &PercentileInterval,
+    apart: Apart,
+) -> [Option<f64>; 2] {
     let sides = [baseline, candidate];
     let of_windows = sides.map(|side| side.spread.of_windows());
     let one = of_variances(sides, of_windows, apart);
@@ -197,7 +201,7 @@ fn distances(baseline: &Estimate, candidate: &Estimate, apart: Apart) -> [Option
 }
 
 /// The same, if these are the variances of both sides.
-fn of_variances(sides: [&Estimate; 2], variances: [Variance; 2], apart: Apart) -> [Option<f64>; 2] {
+fn of_variances(sides: [&PercentileInterval; 2], variances: [Variance; 2], apart: Apart) -> [Option<f64>; 2] {
     let size = (variances[0].value * variances[1].value).sqrt();
     let covariance = sides[0].spread.covariance(&sides[1].spread);
     let correlation = if size > 0.0 { (covariance / size).clamp(-1.0, 1.0) } else { 0.0 };
@@ -217,7 +221,7 @@ impl Ratio {
     ///
     /// # Errors
     /// The blocks are not pairs, or too few values lie above a percentile.
-    pub fn new(baseline: &Estimate, candidate: &Estimate) -> Result<Self, NoInterval> {
+    pub fn new(baseline: &PercentileInterval, candidate: &PercentileInterval) -> Result<Self, NoInterval> {
         check_pair(baseline, candidate)?;
         if baseline.low_ns == 0 || candidate.low_ns == 0 {
             return Err(NoInterval::Zero);
@@ -247,7 +251,7 @@ impl Difference {
     ///
     /// # Errors
     /// The blocks are not pairs, or too few values lie above a percentile.
-    pub fn new(baseline: &Estimate, candidate: &Estimate) -> Result<Self, NoInterval> {
+    pub fn new(baseline: &PercentileInterval, candidate: &PercentileInterval) -> Result<Self, NoInterval> {
         check_pair(baseline, candidate)?;
         let ns = candidate.value_ns as f64 - baseline.value_ns as f64;
         let [below, above] =
@@ -256,7 +260,7 @@ impl Difference {
     }
 }
 
-fn check_pair(baseline: &Estimate, candidate: &Estimate) -> Result<(), NoInterval> {
+fn check_pair(baseline: &PercentileInterval, candidate: &PercentileInterval) -> Result<(), NoInterval> {
     let (one, other) = (baseline.spread.windows(), candidate.spread.windows());
     if one != other {
         return Err(NoInterval::Unpaired { one, other });
@@ -267,7 +271,7 @@ fn check_pair(baseline: &Estimate, candidate: &Estimate) -> Result<(), NoInterva
     }
     // Which values lie far above the median is decided by few environments. Of those that happen to be alike, an interval would
     // be told, and be too narrow.
-    let is_unsure = |side: &&Estimate| side.share > 0.5 && side.above_at_least() < MIN_ABOVE;
+    let is_unsure = |side: &&PercentileInterval| side.share > 0.5 && side.above_at_least() < MIN_ABOVE;
     if let Some(side) = [baseline, candidate].iter().copied().find(is_unsure) {
         return Err(NoInterval::FewEnvironments { effective: side.spread.environments() });
     }
@@ -324,14 +328,18 @@ mod tests {
     use crate::test_data::histogram;
 
     /// The percentile of values whose environments are not known, with a histogram for each block.
-    fn of_blocks(blocks: &[Histogram], share: f64, confidence: f64) -> Result<Estimate, NoInterval> {
+    fn of_blocks(
+        blocks: &[Histogram],
+        share: f64,
+        confidence: f64,
+    ) -> Result<PercentileInterval, NoInterval> {
         let cell = |(window, histogram)| Cell {
             window,
             environment: None,
             values: SparseHistogram::from(histogram),
         };
         let values = Observations::new(blocks.len(), blocks.iter().enumerate().map(cell).collect());
-        Estimate::of(&values, share, confidence)
+        PercentileInterval::of(&values, share, confidence)
     }
 
     /// Normally distributed numbers, always the same for a seed.

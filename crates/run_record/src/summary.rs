@@ -208,6 +208,7 @@ impl Summary {
             warnings: Vec::new(),
         };
         summary.warnings = summary.find_warnings();
+        summary.warnings.extend(memory_exceeded(&names, totals));
         Ok(summary)
     }
 
@@ -283,6 +284,16 @@ impl Summary {
             .extend(asynchronous.map(|endpoint| Warning::Asynchronous { endpoint: endpoint.name.clone() }));
         warnings
     }
+}
+
+/// Of each endpoint whose environments used more memory than they had. A process on lambda-local is not limited.
+fn memory_exceeded(names: &[&str], totals: &Totals) -> Vec<Warning> {
+    let endpoints = names.iter().zip(&totals.endpoints);
+    let found = endpoints.filter_map(|(name, totals)| {
+        let (used_mib, had_mib) = totals.memory_exceeded?;
+        Some(Warning::MemoryExceeded { endpoint: (*name).to_owned(), used_mib, had_mib })
+    });
+    found.collect()
 }
 
 fn facts(course: &Course<'_>, totals: &Totals) -> Facts {
@@ -440,6 +451,21 @@ mod tests {
             (50_f64.to_bits(), 6.98_f64.to_bits())
         );
         assert!((summary.completed_rps - 250.0 / 6.98).abs() < 1e-9, "{}", summary.completed_rps);
+    }
+
+    #[test]
+    fn an_environment_that_takes_more_memory_than_it_has_is_told() {
+        let mut totals = Totals::new(1);
+        for (used_mib, told) in [(512, None), (513, Some(513)), (700, Some(700)), (600, Some(700))] {
+            let mut sample = sample(0, Outcome::Ok, 1_000_000);
+            sample.reply.report.memory_mib = Some(512);
+            sample.reply.report.max_memory_mib = Some(used_mib);
+            totals.record(&sample);
+            let warning =
+                |used_mib| Warning::MemoryExceeded { endpoint: "f".to_owned(), used_mib, had_mib: 512 };
+            let summary = Summary::new(&course(totals.samples()), &totals).unwrap();
+            assert_eq!(summary.warnings, Vec::from_iter(told.map(warning)));
+        }
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct EndpointTotals {
     pub environments: Environments,
     /// The most memory that an environment used, in MiB.
     pub max_memory_mib: Option<u64>,
+    /// The most memory that an environment used, of those that used more than they had, and what it had, in MiB.
+    pub memory_exceeded: Option<(u64, u64)>,
     /// The fewest and the most bytes of an answer.
     pub answer_bytes: Option<(u64, u64)>,
     /// The bytes of all answers.
@@ -165,7 +167,9 @@ impl EndpointTotals {
             self.environments.record(environment, seen_ns);
         }
         self.billed.record(sample);
-        self.max_memory_mib = self.max_memory_mib.max(reply.report.max_memory_mib);
+        let (used, had) = (reply.report.max_memory_mib, reply.report.memory_mib);
+        self.max_memory_mib = self.max_memory_mib.max(used);
+        self.memory_exceeded = self.memory_exceeded.max(used.zip(had).filter(|(used, had)| used > had));
         self.answer_bytes = widest(self.answer_bytes, reply.answer_bytes.map(|bytes| (bytes, bytes)));
         self.answer_bytes_sum = self.answer_bytes_sum.saturating_add(reply.answer_bytes.unwrap_or(0));
         if reply.outcome == Outcome::Ok {
@@ -188,6 +192,7 @@ impl EndpointTotals {
         self.restore.merge(&other.restore);
         self.environments.merge(&other.environments);
         self.max_memory_mib = self.max_memory_mib.max(other.max_memory_mib);
+        self.memory_exceeded = self.memory_exceeded.max(other.memory_exceeded);
         self.answer_bytes = widest(self.answer_bytes, other.answer_bytes);
         self.answer_bytes_sum = self.answer_bytes_sum.saturating_add(other.answer_bytes_sum);
         self.billed.merge(&other.billed);

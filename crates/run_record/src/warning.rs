@@ -56,6 +56,15 @@ pub enum Warning {
         /// How many.
         requests: u64,
     },
+    /// An environment used more memory than it had, which AWS Lambda does not let happen.
+    MemoryExceeded {
+        /// The name of the endpoint.
+        endpoint: String,
+        /// What it used, in MiB.
+        used_mib: u64,
+        /// What it had, in MiB.
+        had_mib: u64,
+    },
     /// An endpoint was called asynchronously, so `ok` means accepted and not completed.
     Asynchronous {
         /// Its name.
@@ -135,6 +144,7 @@ impl Warning {
             | Self::Saturated { .. }
             | Self::NoLatency { .. }
             | Self::NotCold { .. }
+            | Self::MemoryExceeded { .. }
             | Self::Asynchronous { .. } => true,
             Self::Disturbed { .. }
             | Self::Unlike { .. }
@@ -191,6 +201,10 @@ impl fmt::Display for Warning {
                 let requests = counted(*requests, "request");
                 write!(f, "{requests} of {endpoint} met a warm environment, though each was to be cold")
             }
+            Self::MemoryExceeded { endpoint, used_mib, had_mib } => write!(
+                f,
+                "an environment of {endpoint} used {used_mib} MiB of {had_mib} MiB: AWS Lambda would have ended it"
+            ),
             Self::Asynchronous { endpoint } => {
                 write!(f, "{endpoint} is called asynchronously: ok means accepted, not completed")
             }
@@ -234,6 +248,7 @@ mod tests {
             Warning::Disturbed { others_percent: 12.34, limit_percent: 10.0 },
             Warning::NoLatency { endpoint: "f".to_owned(), requests: 1 },
             Warning::NotCold { endpoint: "f".to_owned(), requests: 3 },
+            Warning::MemoryExceeded { endpoint: "f".to_owned(), used_mib: 1060, had_mib: 512 },
             Warning::Asynchronous { endpoint: "f".to_owned() },
             Warning::Unlike {
                 function: "f".to_owned(),
@@ -258,6 +273,7 @@ mod tests {
         other processes took 12.3 % of this machine's processors; --require-idle allows 10 %
         1 answer of f had no latency: the view function leaves it out
         3 requests of f met a warm environment, though each was to be cold
+        an environment of f used 1060 MiB of 512 MiB: AWS Lambda would have ended it
         f is called asynchronously: ok means accepted, not completed
         f: unlike memory: f has 128 MB, f@b has 512 MB
         the call of f before the run failed: throttled: HTTP 429: Rate Exceeded.

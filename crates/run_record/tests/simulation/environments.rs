@@ -2,7 +2,7 @@
 
 use run_record::mean_interval;
 use run_record::observations::{Cell, Observations};
-use run_record::percentile_interval::{Estimate, Ratio};
+use run_record::percentile_interval::{PercentileInterval, Ratio};
 use run_record::sparse_histogram::SparseHistogram;
 
 use crate::random::Random;
@@ -114,7 +114,7 @@ impl Told {
 fn told(sides: [Vec<Cell>; 2]) -> [Option<Told>; 4] {
     let sides = sides.map(|cells| Observations::new(WINDOWS, cells));
     let by = |share| {
-        let [baseline, candidate] = [0, 1].map(|at| Estimate::of(&sides[at], share, 0.95).unwrap());
+        let [baseline, candidate] = [0, 1].map(|at| PercentileInterval::of(&sides[at], share, 0.95).unwrap());
         let Ratio { ratio, low, high } = Ratio::new(&baseline, &candidate).ok()?;
         Some(Told { ratio: ratio.ln(), low: low.map(f64::ln), high: high.map(f64::ln) })
     };

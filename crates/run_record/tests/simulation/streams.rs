@@ -4,7 +4,7 @@
 
 use run_record::mean_interval;
 use run_record::observations::{Cell, Observations};
-use run_record::percentile_interval::{Estimate, Ratio};
+use run_record::percentile_interval::{PercentileInterval, Ratio};
 use run_record::sparse_histogram::SparseHistogram;
 
 use crate::random::{Random, Remembering};
@@ -83,7 +83,8 @@ fn run<const N: usize>(
 }
 
 fn ratio(baseline: &Observations, candidate: &Observations, share: f64, confidence: f64) -> Option<Ratio> {
-    let [baseline, candidate] = [baseline, candidate].map(|side| Estimate::of(side, share, confidence));
+    let [baseline, candidate] =
+        [baseline, candidate].map(|side| PercentileInterval::of(side, share, confidence));
     Ratio::new(&baseline.ok()?, &candidate.ok()?).ok()
 }
 

@@ -2,7 +2,7 @@
 
 use run_record::View;
 use run_record::observations::Observations;
-use run_record::percentile_interval::{Estimate, MIN_BLOCKS};
+use run_record::percentile_interval::{MIN_BLOCKS, PercentileInterval};
 use run_record::sparse_histogram::SparseHistogram;
 use run_record::spread::MIN_ENVIRONMENTS;
 use run_record::units::duration_text;
@@ -118,7 +118,7 @@ impl<'a> Curve<'a> {
     fn new(index: usize, name: &'a str, values: &Observations, all: &'a SparseHistogram) -> Self {
         let most = 1.0 - 1.0 / all.count().max(2) as f64;
         let known = shares().into_iter().take_while(|share| *share <= most).filter_map(|share| {
-            let estimate = Estimate::of(values, share, CONFIDENCE).ok();
+            let estimate = PercentileInterval::of(values, share, CONFIDENCE).ok();
             let interval = estimate.and_then(|estimate| Some([estimate.low_ns, estimate.high_ns?]));
             Some(Known { share, value_ns: all.quantile_ns(share)?, interval })
         });

@@ -6,7 +6,7 @@ use run_record::comparison::{
 };
 use run_record::mean_interval::{self, MeanInterval};
 use run_record::observations::Observations;
-use run_record::percentile_interval::{Difference, Estimate, NoInterval, Ratio};
+use run_record::percentile_interval::{Difference, NoInterval, PercentileInterval, Ratio};
 use run_record::{View, units};
 
 use super::input::Side;
@@ -159,7 +159,7 @@ fn claim(ratio: Interval) -> Claim {
 }
 
 fn percentiles(sides: [&Observations; 2], share: f64, margin: f64) -> Compared {
-    let estimates = |confidence| sides.map(|side| Estimate::of(side, share, confidence));
+    let estimates = |confidence| sides.map(|side| PercentileInterval::of(side, share, confidence));
     let [baseline, candidate] = estimates(CONFIDENCE);
     let values = [percentile(sides[0], share, &baseline), percentile(sides[1], share, &candidate)];
     let both = baseline.and_then(|baseline| Ok((baseline, candidate?)));
@@ -182,7 +182,11 @@ fn percentiles(sides: [&Observations; 2], share: f64, margin: f64) -> Compared {
 }
 
 /// The percentile of one side, with what is known of its interval.
-fn percentile(side: &Observations, share: f64, estimate: &Result<Estimate, NoInterval>) -> Option<Value> {
+fn percentile(
+    side: &Observations,
+    share: f64,
+    estimate: &Result<PercentileInterval, NoInterval>,
+) -> Option<Value> {
     let known = estimate.as_ref().ok();
     Some(Value {
         us: units::us(side.all().quantile_ns(share)?),
@@ -194,7 +198,10 @@ fn percentile(side: &Observations, share: f64, estimate: &Result<Estimate, NoInt
 }
 
 /// The ratio of two percentiles, and their difference in microseconds.
-fn of_percentiles(baseline: &Estimate, candidate: &Estimate) -> Result<(Interval, Interval), NoInterval> {
+fn of_percentiles(
+    baseline: &PercentileInterval,
+    candidate: &PercentileInterval,
+) -> Result<(Interval, Interval), NoInterval> {
     let Ratio { ratio, low, high } = Ratio::new(baseline, candidate)?;
     let Difference { ns, low_ns, high_ns } = Difference::new(baseline, candidate)?;
     let difference = Interval { estimate: us(ns), low: low_ns.map(us), high: high_ns.map(us) };
