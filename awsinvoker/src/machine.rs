@@ -53,10 +53,12 @@ impl Snapshot {
         let percent = |later: u64, earlier: u64| {
             (later.saturating_sub(earlier) as f64 / total as f64 * 10_000.0).round() / 100.0
         };
+        let own_percent = percent(self.own, earlier.own);
         Some(Load {
             seconds: units::s(self.at.ns_since(earlier.at)),
-            busy_percent: percent(now.busy, then.busy),
-            own_percent: percent(self.own, earlier.own),
+            // The system counts both by ticks, but not at the same moments.
+            busy_percent: percent(now.busy, then.busy).max(own_percent),
+            own_percent,
             steal_percent: percent(now.steal, then.steal),
             load_average: fs::read_to_string("/proc/loadavg").ok().as_deref().and_then(load_average),
         })

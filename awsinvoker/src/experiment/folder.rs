@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use run_record::experiment::{self, Experiment, Run};
 use run_record::format::json;
-use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
+use run_record::run_dir::{EXPERIMENT_JSON, PLAN_TOML, RunDir};
 use run_record::units;
 use run_record::verdict::Reason;
 
@@ -14,9 +14,6 @@ use super::error::ExperimentError;
 use super::plan::ExperimentPlan;
 use super::runs::Runs;
 use crate::clock::wall_now;
-
-/// The copy of the plan.
-pub(super) const PLAN_TOML: &str = "plan.toml";
 
 /// The plan as it was read.
 #[derive(Clone, Debug)]

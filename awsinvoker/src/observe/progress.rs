@@ -11,7 +11,7 @@ use std::{fmt, io};
 
 use run_record::sink::SinkError;
 use run_record::units::{self, NS_PER_S, duration_text};
-use run_record::{Histogram, Outcome, Sample};
+use run_record::{Histogram, Outcome, Sample, Start};
 
 use super::output::Output;
 use crate::clock::Clock;
@@ -171,8 +171,8 @@ impl State {
         let (outcome, reply) = (sample.reply.outcome, &sample.reply);
         self.outcomes[outcome as usize] += 1;
         self.sent += u64::from(sample.timing.is_some());
-        if let Some(cold) = reply.cold {
-            *self.cold.get_or_insert(0) += u64::from(cold);
+        if reply.cold.is_some() {
+            *self.cold.get_or_insert(0) += u64::from(sample.start() == Start::Cold);
         }
         if outcome != Outcome::Ok {
             let cause = reply.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));

@@ -6,7 +6,7 @@ use run_record::observations::{Cell, Observations};
 use run_record::percentile_interval::MIN_BLOCKS;
 use run_record::sparse_histogram::SparseHistogram;
 use run_record::units::{self, NS_PER_MS, NS_PER_S};
-use run_record::{Outcome, RunInfo, Sample, View};
+use run_record::{Outcome, RunInfo, Sample, Start, View};
 use run_report::compare::EnvironmentNumbers;
 use run_report::data::{History, MAX_HISTORIES, Span};
 
@@ -124,7 +124,7 @@ impl GrowingSpan {
             return;
         };
         self.latencies.record(ns);
-        if sample.reply.cold == Some(true) {
+        if sample.start() == Start::Cold {
             self.cold += 1;
             self.cold_max_ns = self.cold_max_ns.max(Some(ns));
         }

@@ -57,6 +57,7 @@ fn page(subject: &Subject, has_page: bool, out: &mut dyn Write) -> Result<Page, 
         Compared::Yes(compared) => {
             window_s = compared.window_s.unwrap_or(0.0);
             page.compare(compared);
+            subject.command.iter().for_each(|command| page.made_by(command));
         }
     }
     print_experiment(subject, out)?;

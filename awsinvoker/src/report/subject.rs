@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::slice;
 
 use run_record::comparison::Comparison;
-use run_record::run_dir::{EXPERIMENT_JSON, RunDir};
+use run_record::run_dir::{EXPERIMENT_JSON, PLAN_TOML, RunDir};
 
 use super::error::ReportError;
 use crate::compare::{CompareError, CompareOptions, compare};
@@ -19,6 +19,8 @@ pub(super) struct Subject {
     /// The folders of the runs.
     pub(super) folders: Vec<PathBuf>,
     pub(super) is_experiment: bool,
+    /// The command that makes the experiment again.
+    pub(super) command: Option<Vec<String>>,
     pub(super) compared: Compared,
 }
 
@@ -46,6 +48,7 @@ impl Subject {
                 },
                 folders: folders.to_vec(),
                 is_experiment: false,
+                command: None,
                 compared: if compares { Compared::new(folders) } else { Compared::Not },
             }),
         }
@@ -59,6 +62,7 @@ impl Subject {
             title: format!("Experiment {name}"),
             folders: experiment.used_runs().map(|run| folder.join(&run.folder)).collect(),
             is_experiment: true,
+            command: Some(again(folder, experiment.a_a)),
             compared,
         })
     }
@@ -67,6 +71,13 @@ impl Subject {
     pub(super) fn shown(&self) -> usize {
         if self.is_experiment { RUNS_OF_EXPERIMENT } else { run_report::MAX_RUNS }
     }
+}
+
+/// The command that makes an experiment again: its folder has a copy of its plan.
+fn again(folder: &Path, a_a: bool) -> Vec<String> {
+    let plan = folder.join(PLAN_TOML).display().to_string();
+    let words = ["awsinvoker", "experiment", &plan].map(str::to_owned).into_iter();
+    words.chain(a_a.then(|| "--a-a".to_owned())).collect()
 }
 
 impl Compared {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::histogram::Histogram;
 use crate::latency::Latency;
-use crate::sample::Sample;
+use crate::sample::{Sample, Start};
 use crate::units;
 
 /// The platform reports its Duration in hundredths of a millisecond. A handler that exceeds it by less is not at odds with it.
@@ -93,11 +93,10 @@ pub struct BudgetSummary {
     /// With a cold start; null if no such budget is known.
     pub cold: Option<PartsSummary>,
     /// Invocations without a budget: the platform told no duration, or not whether it was a cold start, or the function
-    /// reported no latency.
+    /// reported no latency; or it was the first one of an environment that had been initialised before the request came.
     pub unknown: u64,
     /// Invocations whose parts contradict each other, and are left out: the function reported more than the whole, or more
-    /// than the platform's duration, which is rounded to 10 µs, or the platform more than the whole. The platform may have
-    /// initialised an environment before the request came.
+    /// than the platform's duration, which is rounded to 10 µs, or the platform more than the whole.
     pub inconsistent: u64,
 }
 
@@ -197,10 +196,10 @@ impl Budget {
         let handler = sample.function_ns().ok_or(NoBudget::Unknown)?;
         difference(timing.done_ns, timing.issued_ns.saturating_add(handler))?;
         let duration = report.duration_ns.ok_or(NoBudget::Unknown)?;
-        let init = match (sample.reply.cold, report.init_ns, report.restore_ns) {
-            (Some(false), ..) => None,
-            (None, ..) | (Some(true), None, None) => return Err(NoBudget::Unknown),
-            (Some(true), init, restore) => Some(init.unwrap_or(0).saturating_add(restore.unwrap_or(0))),
+        let init = match (sample.start(), report.init_ns, report.restore_ns) {
+            (Start::Warm, ..) => None,
+            (Start::Other, ..) | (Start::Cold, None, None) => return Err(NoBudget::Unknown),
+            (Start::Cold, init, restore) => Some(init.unwrap_or(0).saturating_add(restore.unwrap_or(0))),
         };
         let lag = difference(timing.issued_ns, sample.arrival.intended_ns)?;
         let connection = timing.connection.map(|it| difference(it.ready_ns, timing.issued_ns)).transpose()?;
@@ -241,7 +240,7 @@ impl BudgetTotals {
     /// Divides the time of an invocation and adds its parts. Returns how many values were above an hour.
     pub(crate) fn record(&mut self, sample: &Sample) -> u64 {
         match Budget::new(sample) {
-            Ok(budget) if sample.reply.cold == Some(true) => return self.cold.record(budget),
+            Ok(budget) if sample.start() == Start::Cold => return self.cold.record(budget),
             Ok(budget) => return self.warm.record(budget),
             Err(NoBudget::Unknown) => self.unknown += 1,
             Err(NoBudget::Inconsistent) => self.inconsistent += 1,
@@ -379,7 +378,9 @@ mod tests {
     #[test]
     fn what_is_not_known_has_no_budget_and_what_cannot_be_is_told() {
         type Change = fn(&mut Sample);
-        let unknown: [Change; 5] = [
+        let unknown: [Change; 6] = [
+            // It was initialised before the invocation.
+            |it| it.reply.report.init_ns = Some(6_950_001),
             |it| it.timing = None,
             |it| it.reply.cold = None,
             |it| it.reply.function_latency_s = None,
@@ -389,7 +390,7 @@ mod tests {
         let inconsistent: [Change; 4] = [
             |it| it.reply.function_latency_s = Some(0.003_010_001),
             |it| it.reply.report.init_ns = Some(6_940_001),
-            |it| it.reply.report.duration_ns = Some(10_000_000),
+            |it| (it.reply.cold, it.reply.report.duration_ns) = (Some(false), Some(10_000_000)),
             |it| it.arrival.intended_ns = 50_001,
         ];
         let changed = |change: Change| {
@@ -397,7 +398,7 @@ mod tests {
             change(&mut sample);
             Budget::new(&sample)
         };
-        assert_eq!(unknown.map(changed), [Err(NoBudget::Unknown); 5]);
+        assert_eq!(unknown.map(changed), [Err(NoBudget::Unknown); 6]);
         assert_eq!(inconsistent.map(changed), [Err(NoBudget::Inconsistent); 4]);
     }
 

@@ -73,7 +73,7 @@ mod test_data;
 pub use histogram::{Histogram, View};
 pub use outcomes::Outcomes;
 pub use run_info::RunInfo;
-pub use sample::{Arrival, Cause, Connection, Handshake, Outcome, Reply, Report, Sample, Timing};
+pub use sample::{Arrival, Cause, Connection, Handshake, Outcome, Reply, Report, Sample, Start, Timing};
 pub use shard::{OwnRequests, Shard};
 pub use summary::Summary;
 pub use threshold::Threshold;

@@ -24,6 +24,8 @@ pub const LATENCY_HLOG: &str = "latency.hlog";
 
 /// See [`RUN_JSON`]. It is in the folder of an experiment, not of a run.
 pub const EXPERIMENT_JSON: &str = "experiment.json";
+/// In the folder of an experiment, a copy of its plan.
+pub const PLAN_TOML: &str = "plan.toml";
 
 /// See [`RUN_JSON`].
 pub const INVITRO_CSV: &str = "invitro.csv";

@@ -76,7 +76,8 @@ pub struct Reply {
     /// The latency that the function reported, in seconds as it wrote them: the file of the original invoker shows more
     /// digits than nanoseconds have.
     pub function_latency_s: Option<f64>,
-    /// Whether the invocation was a cold start; absent if the platform did not say.
+    /// Whether the environment was initialised for the invocation or had not answered before; absent if the platform did not
+    /// say. Whether the invocation waited for it is told by [`Sample::start`].
     pub cold: Option<bool>,
     /// What the platform measured.
     pub report: Report,
@@ -180,7 +181,50 @@ impl Outcome {
     }
 }
 
+/// How an invocation met its environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The environment had answered before.
+    Warm,
+    /// The invocation waited for the environment to be initialised.
+    Cold,
+    /// It was the first one of an environment that had been initialised before it came, so that it did not wait, and found
+    /// nothing warm either. Or it is not known.
+    Other,
+}
+
+impl Start {
+    /// All starts.
+    pub const ALL: [Self; 3] = [Self::Warm, Self::Cold, Self::Other];
+}
+
 impl Sample {
+    /// How the invocation met its environment. The first invocation of an environment did not wait for it if the environment
+    /// was older than the invocation; or, where its age is not told, if its initialisation and the invocation take longer
+    /// than the client waited: Lambda reports an initialisation with the first invocation, whenever it was.
+    pub fn start(&self) -> Start {
+        match self.reply.cold {
+            Some(false) => Start::Warm,
+            Some(true) if self.waited_for_environment() => Start::Cold,
+            Some(true) | None => Start::Other,
+        }
+    }
+
+    /// Whether the environment may have become ready after the invocation was sent.
+    fn waited_for_environment(&self) -> bool {
+        let Some(timing) = self.timing else { return true };
+        let Report { init_ns, restore_ns, duration_ns, age_ns, .. } = self.reply.report;
+        let sum = |parts: [Option<u64>; 3]| parts.into_iter().flatten().fold(0, u64::saturating_add);
+        let since_sent_ns = |end_ns: u64| end_ns.saturating_sub(timing.issued_ns);
+        match age_ns {
+            Some(_) => {
+                let answered_ns = timing.first_byte_ns.unwrap_or(timing.done_ns);
+                sum([age_ns, duration_ns, None]) < since_sent_ns(answered_ns)
+            }
+            None => sum([init_ns, restore_ns, duration_ns]) <= since_sent_ns(timing.done_ns),
+        }
+    }
+
     /// From the intended time to the end: what a user sees who does not wait for others.
     pub fn response_ns(&self) -> Option<u64> {
         self.timing.map(|timing| timing.done_ns.saturating_sub(self.arrival.intended_ns))
@@ -265,6 +309,46 @@ mod tests {
         assert_eq!(sample.lag_ns(), Some(5));
         sample.timing = None;
         assert_eq!((sample.response_ns(), sample.service_ns(), sample.lag_ns()), (None, None, None));
+    }
+
+    /// Sent at 1 ms, the first byte of its answer came at 10 ms, and the last at 11 ms.
+    #[test]
+    fn a_cold_start_waited_for_its_environment() {
+        let start = |cold, init_ms: u64, duration_ms: u64, age_ms: Option<u64>| {
+            let ns = |ms: u64| ms * units::NS_PER_MS;
+            let report = Report {
+                init_ns: Some(ns(init_ms)),
+                duration_ns: Some(ns(duration_ms)),
+                age_ns: age_ms.map(ns),
+                ..Report::default()
+            };
+            let timing = Timing { first_byte_ns: Some(ns(10)), ..Timing::new(ns(1), ns(11)) };
+            Sample {
+                arrival: Arrival { sequence: 0, endpoint: 0, number: 0, intended_ns: 0 },
+                timing: Some(timing),
+                reply: Reply { cold, report, ..Reply::with_outcome(Outcome::Ok) },
+            }
+            .start()
+        };
+        for (cold, init_ms, duration_ms, age_ms, expected) in [
+            (Some(true), 8, 2, None, Start::Cold),
+            (Some(true), 8, 3, None, Start::Other),
+            // It became ready while the invocation was on its way, however long its initialisation took.
+            (Some(true), 500, 3, Some(5), Start::Cold),
+            (Some(true), 1, 3, Some(6), Start::Other),
+            (Some(false), 0, 2, None, Start::Warm),
+            (Some(false), 0, 2, Some(5000), Start::Warm),
+            (None, 0, 2, None, Start::Other),
+        ] {
+            assert_eq!(
+                start(cold, init_ms, duration_ms, age_ms),
+                expected,
+                "{init_ms} {duration_ms} {age_ms:?}"
+            );
+        }
+        let untold = Reply { cold: Some(true), ..Reply::with_outcome(Outcome::Ok) };
+        let arrival = Arrival { sequence: 0, endpoint: 0, number: 0, intended_ns: 0 };
+        assert_eq!(Sample { arrival, timing: None, reply: untold }.start(), Start::Cold);
     }
 
     #[test]

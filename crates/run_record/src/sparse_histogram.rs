@@ -1,6 +1,7 @@
 //! Histograms of few values, which take little memory. Their bins are those of [`Histogram`].
 
 use crate::histogram::Histogram;
+use crate::order_statistics;
 
 /// What is greater is recorded as this value, as in [`Histogram`]: the end of the last bin that is needed for an hour.
 const MOST_NS: u64 = (1 << 42) - 1;
@@ -82,6 +83,11 @@ impl SparseHistogram {
             below >= rank
         });
         reached.or(self.counted.last()).map(|(bin, _)| highest(*bin))
+    }
+
+    /// The same, but `None` also if there are too few values to tell it: no two of them would enclose it with 95 % certainty.
+    pub fn told_quantile_ns(&self, share: f64) -> Option<u64> {
+        order_statistics::ranks(self.count(), share).and_then(|_| self.quantile_ns(share))
     }
 
     /// How many values are below those that share their three digits with this value, and how many share them.

@@ -12,9 +12,9 @@ use crate::latency::{Lag, Latency, Views};
 use crate::likeness;
 use crate::outcomes::Outcomes;
 use crate::run_info::{ColdAfter, Configuration, Protocol, RunInfo};
-use crate::sample::Outcome;
+use crate::sample::{Outcome, Start};
 use crate::threshold::{Threshold, ThresholdResult};
-use crate::totals::{EndpointTotals, Start, Totals};
+use crate::totals::{EndpointTotals, Totals};
 use crate::units;
 use crate::verdict::{Facts, LAG_TO_TRUST_US, Reason, Verdict, lag_rank};
 use crate::warning::Warning;
@@ -460,6 +460,7 @@ mod tests {
             let mut sample = sample(0, Outcome::Ok, 1_000_000);
             sample.reply.report.memory_mib = Some(512);
             sample.reply.report.max_memory_mib = Some(used_mib);
+            sample.reply.function_latency_s = Some(0.000_1);
             totals.record(&sample);
             let warning =
                 |used_mib| Warning::MemoryExceeded { endpoint: "f".to_owned(), used_mib, had_mib: 512 };

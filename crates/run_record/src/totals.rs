@@ -5,7 +5,7 @@ use crate::cost::BilledTotals;
 use crate::environments::Environments;
 use crate::failures::Failures;
 use crate::histogram::{Histogram, View};
-use crate::sample::{Outcome, Sample};
+use crate::sample::{Outcome, Sample, Start};
 
 /// What is known over the whole run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,30 +20,6 @@ pub struct Totals {
     pub last_end_ns: u64,
     /// Failures of all endpoints by cause.
     pub failures: Failures,
-}
-
-/// Which environment an invocation had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// One that was already running.
-    Warm,
-    /// One that was started for it.
-    Cold,
-    /// The platform did not say.
-    Unknown,
-}
-
-impl Start {
-    /// All starts.
-    pub const ALL: [Self; 3] = [Self::Warm, Self::Cold, Self::Unknown];
-
-    fn new(cold: Option<bool>) -> Self {
-        match cold {
-            Some(false) => Self::Warm,
-            Some(true) => Self::Cold,
-            None => Self::Unknown,
-        }
-    }
 }
 
 /// What is known of one endpoint over the whole run. It takes up to 6 MiB: 23 histograms.
@@ -156,7 +132,8 @@ impl EndpointTotals {
         let reply = &sample.reply;
         self.outcomes[reply.outcome as usize] += 1;
         self.starts_known += u64::from(reply.cold.is_some());
-        self.cold_starts += u64::from(reply.cold == Some(true));
+        let start = sample.start();
+        self.cold_starts += u64::from(start == Start::Cold);
         let starts = [(reply.report.init_ns, &mut self.init), (reply.report.restore_ns, &mut self.restore)];
         let mut saturated = 0;
         for (value, histogram) in starts {
@@ -174,7 +151,7 @@ impl EndpointTotals {
         self.answer_bytes_sum = self.answer_bytes_sum.saturating_add(reply.answer_bytes.unwrap_or(0));
         if reply.outcome == Outcome::Ok {
             saturated += self.budgets.record(sample);
-            let views = &mut self.views[Start::new(reply.cold) as usize];
+            let views = &mut self.views[start as usize];
             for (view, histogram) in View::ALL.into_iter().zip(views) {
                 saturated += u64::from(view.latency_ns(sample).is_some_and(|value| histogram.record(value)));
             }

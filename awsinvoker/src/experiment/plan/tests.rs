@@ -18,7 +18,7 @@ fn the_examples_take_less_than_six_minutes() {
     let containers = include_str!("../../../../examples/lambda_vs_knative/containers.toml");
     for text in [processes, containers] {
         let plan = read(text).unwrap();
-        assert_eq!((plan.systems.join(" "), plan.entries.len()), ("lambda grpc".to_owned(), 4));
+        assert_eq!((plan.systems.join(" "), plan.entries.len()), ("lambda-local grpc".to_owned(), 4));
         assert!(u64::from(plan.pairs) * plan.window_ns <= 300 * units::NS_PER_S);
     }
 }

@@ -205,6 +205,8 @@ mod tests {
             (Some(500), Some(10), Some(23))
         );
         assert_eq!((reply.answer_bytes, reply.cause), (Some(8), None));
+        let mut trailers = trailers;
+        trailers[2].1 = "2";
         assert_eq!(read(&answer(200, &[], &said("x"), &trailers), NAME, Some(30)).cold, Some(false));
     }
 

@@ -6,6 +6,7 @@ use run_record::Report;
 use crate::text::shortened;
 
 const INSTANCE: &str = "function-instance";
+const REQUEST: &str = "function-request";
 const INIT_NS: &str = "function-init-ns";
 const READY_NS: &str = "function-ready-ns";
 const QUEUE_NS: &str = "function-queue-ns";
@@ -24,6 +25,8 @@ const MAX_NS: u64 = 3600 * run_record::units::NS_PER_S;
 pub(super) struct Told {
     /// Which process answered.
     pub(super) instance: Option<String>,
+    /// The number of the request within the process, from 1.
+    pub(super) request: Option<u64>,
     /// From the start of the instance until it was ready, in nanoseconds.
     pub(super) init_ns: Option<u64>,
     /// How long it had been ready when the request reached it, in nanoseconds.
@@ -53,6 +56,7 @@ impl Told {
         let duration = |name: &str| number(name).filter(|ns| *ns <= MAX_NS);
         Self {
             instance: text(INSTANCE).map(|instance| shortened(instance, MAX_INSTANCE_CHARS)),
+            request: number(REQUEST),
             init_ns: duration(INIT_NS),
             ready_ns: number(READY_NS),
             queue_ns: duration(QUEUE_NS),
@@ -62,18 +66,18 @@ impl Told {
         }
     }
 
-    /// Whether the call waited for the start of the instance: it became ready after the call was issued. Several calls may
-    /// wait for one start, so the number of the request within the instance does not say it. `None` if that is not known.
-    /// `answered_ns` is the time from issuing the call to the first byte of the answer, in nanoseconds. The way back of the
-    /// answer is in it, so an instance that became ready a moment before the call may count as cold.
+    /// Whether the call was the first one of the instance, or waited for its start: it became ready after the call was issued.
+    /// Several calls may wait for one start. `None` if that is not known. `answered_ns` is the time from issuing the call to
+    /// the first byte of the answer, in nanoseconds. The way back of the answer is in it, so an instance that became ready a
+    /// moment before the call may count as cold.
     pub(super) fn cold(&self, answered_ns: Option<u64>) -> Option<bool> {
         let at_the_function = [self.ready_ns?, self.queue_ns?, self.handler_ns?, self.answer_ns?];
         let since_ready_ns = at_the_function.into_iter().fold(0_u64, u64::saturating_add);
-        Some(since_ready_ns < answered_ns?)
+        Some(since_ready_ns < answered_ns? || self.request == Some(1))
     }
 
-    /// The same in the words of a report. A start that the call did not wait for is not part of it. Lambda's Duration has
-    /// no wait for other calls in it, but the writing of the answer.
+    /// The same in the words of a report. Like Lambda's, it has the start with the first call, and with those that waited for
+    /// it. Lambda's Duration has no wait for other calls in it, but the writing of the answer.
     pub(super) fn report(&self, cold: Option<bool>) -> Report {
         Report {
             init_ns: self.init_ns.filter(|_| cold == Some(true)),
@@ -121,9 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_cold_if_the_call_waited_for_it() {
+    fn a_start_is_cold_if_the_call_is_the_first_one_or_waited_for_it() {
         assert_eq!(first().cold(Some(34)), Some(true));
         assert_eq!(first().cold(Some(33)), Some(false), "it was ready before the call");
+        let request = |number| Told { request: Some(number), ..first() };
+        assert_eq!(request(1).cold(Some(33)), Some(true), "the first one");
+        assert_eq!(request(2).cold(Some(33)), Some(false));
         for unknown in [
             Told { ready_ns: None, ..first() },
             Told { queue_ns: None, ..first() },
@@ -157,8 +164,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_told_is_read(values in prop::collection::vec("[ -~]{0,24}", 7), answered in any::<Option<u64>>()) {
-            let names = [INSTANCE, INIT_NS, READY_NS, QUEUE_NS, HANDLER_NS, ANSWER_NS, ERROR_TYPE];
+        fn whatever_is_told_is_read(values in prop::collection::vec("[ -~]{0,24}", 8), answered in any::<Option<u64>>()) {
+            let names = [INSTANCE, REQUEST, INIT_NS, READY_NS, QUEUE_NS, HANDLER_NS, ANSWER_NS, ERROR_TYPE];
             let pairs: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
             let told = Told::read(&metadata(&pairs), None);
             let cold = told.cold(answered);

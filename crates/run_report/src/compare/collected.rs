@@ -6,7 +6,7 @@ use run_record::budget::{Budget, Part};
 use run_record::comparison::{Measure, Scope};
 use run_record::observations::{Cell, Observations};
 use run_record::sparse_histogram::SparseHistogram;
-use run_record::{Outcome, Sample, View};
+use run_record::{Outcome, Sample, Start, View};
 
 /// The most windows: with more, even a long run has windows of a second.
 pub const MAX_WINDOWS: usize = 100_000;
@@ -48,14 +48,6 @@ pub(super) struct Counts {
 /// The values of one environment in one window. There are few kinds of them, so a list is found through quickly.
 type CellValues = Vec<((Start, Measure), SparseHistogram)>;
 
-/// What is known of how an invocation began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
-    Warm,
-    Cold,
-    Unknown,
-}
-
 impl Collected {
     /// Samples that follow come from environments that were started for their run, so they are others, whatever their names.
     pub fn begin_run(&mut self) {
@@ -72,7 +64,7 @@ impl Collected {
         }
         counts.succeeded += 1;
         counts.told += u64::from(sample.reply.cold.is_some());
-        counts.cold += u64::from(sample.reply.cold == Some(true));
+        counts.cold += u64::from(sample.start() == Start::Cold);
         let environment = sample.reply.environment.as_deref().and_then(|name| self.numbers.number(name));
         let values = self.cells.entry((window, environment)).or_default();
         each_value(sample, |kind, value_ns| match values.iter_mut().find(|(known, _)| *known == kind) {
@@ -149,7 +141,7 @@ impl Collected {
         let mut cells = Vec::new();
         for (index, window) in windows.iter().enumerate() {
             for ((_, environment), values) in self.cells.range((*window, None)..=(*window, Some(u32::MAX))) {
-                let of_kind = values.iter().filter(|((start, of), _)| *of == measure && start.is_in(scope));
+                let of_kind = values.iter().filter(|((start, of), _)| *of == measure && is_in(*start, scope));
                 let values = SparseHistogram::merged(of_kind.map(|(_, histogram)| histogram));
                 if values.count() > 0 {
                     cells.push(Cell { window: index, environment: *environment, values });
@@ -176,24 +168,18 @@ impl EnvironmentNumbers {
     }
 }
 
-impl Start {
-    fn is_in(self, scope: Scope) -> bool {
-        match scope {
-            Scope::All => true,
-            Scope::Warm => self == Self::Warm,
-            Scope::Cold => self == Self::Cold,
-        }
+fn is_in(start: Start, scope: Scope) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Warm => start == Start::Warm,
+        Scope::Cold => start == Start::Cold,
     }
 }
 
 /// Shows each time of a sample that is compared. Of the parts of its response, the initialisation is that of a cold start and
 /// all others are those of warm requests.
 fn each_value(sample: &Sample, mut take: impl FnMut((Start, Measure), u64)) {
-    let start = match sample.reply.cold {
-        Some(false) => Start::Warm,
-        Some(true) => Start::Cold,
-        None => Start::Unknown,
-    };
+    let start = sample.start();
     for view in View::ALL {
         if let Some(value_ns) = view.latency_ns(sample) {
             take((start, view.into()), value_ns);

@@ -181,7 +181,7 @@ fn percentiles(sides: [&Observations; 2], share: f64, margin: f64) -> Compared {
     }
 }
 
-/// The percentile of one side, with what is known of its interval.
+/// The percentile of one side, with what is known of its interval; nothing if its values are too few to tell it.
 fn percentile(
     side: &Observations,
     share: f64,
@@ -189,7 +189,7 @@ fn percentile(
 ) -> Option<Value> {
     let known = estimate.as_ref().ok();
     Some(Value {
-        us: units::us(side.all().quantile_ns(share)?),
+        us: units::us(side.all().told_quantile_ns(share)?),
         low_us: known.map(|estimate| units::us(estimate.low_ns)),
         high_us: known.and_then(|estimate| estimate.high_ns).map(units::us),
         count: side.all().count(),

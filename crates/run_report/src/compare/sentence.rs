@@ -76,6 +76,7 @@ fn what(figure: &Figure, arms: &[Arm; 2]) -> String {
     let is_claimed = figure.claim != Claim::Nothing;
     let limits = [
         (figure.approximate && is_claimed, ", approximate"),
+        (figure.drifting && is_claimed, ", drifting"),
         (figure.in_cold_gap, ", in the gap between warm and cold"),
     ];
     let limits: String = limits.into_iter().filter(|(is_so, _)| *is_so).map(|(_, limit)| limit).collect();

@@ -38,10 +38,15 @@ fn contrast(text: &mut String, contrast: &Contrast, extent: Extent) {
         let difference = table::difference(figure).unwrap_or_else(|| ["-".to_owned(), "-".to_owned()]);
         row(text, cells.iter().chain(&difference).map(String::as_str));
     }
+    text.push('\n');
+    item(
+        text,
+        &format!(
+            "ratio: {candidate}, the candidate, divided by {baseline}, the baseline; below 1, the candidate is faster. \
+             Intervals have 95 %."
+        ),
+    );
     let marks: Vec<_> = table::marks_of(&rows).collect();
-    if !marks.is_empty() {
-        text.push('\n');
-    }
     marks.iter().for_each(|(mark, _, meaning)| item(text, &format!("{mark}: {meaning}")));
     let effects: Vec<String> = cold_effect(contrast).collect();
     if !effects.is_empty() {

@@ -65,7 +65,7 @@ pub(super) fn chance(comparison: &Comparison) -> Option<String> {
     let Comparison { intervals, expected_false, .. } = comparison;
     (*intervals > 0).then(|| {
         format!(
-            "note: there are {} in all, each with 95 %: about {expected_false:.0} of them miss the truth by chance, on \
+            "note: there are {} in all, each with 95 %: about {expected_false:.1} of them miss the truth by chance, on \
              average",
             counted(*intervals, "interval")
         )

@@ -1,9 +1,7 @@
-//! How a run is made again.
+//! How something is made again.
 
-use run_record::RunInfo;
-
-/// The command line as a shell takes it.
-pub(crate) fn command(info: &RunInfo) -> String {
-    let words = info.command_line.iter().map(String::as_str);
+/// The words of a command line as a shell takes them.
+pub(crate) fn text(words: &[String]) -> String {
+    let words = words.iter().map(String::as_str);
     shlex::try_join(words.clone()).unwrap_or_else(|_| words.collect::<Vec<_>>().join(" "))
 }

@@ -28,6 +28,8 @@ pub(crate) struct Compared {
     pub(crate) further: usize,
     pub(crate) expected_false: String,
     pub(crate) runs: Table,
+    /// The command that makes the experiment again.
+    pub(crate) command: Option<String>,
 }
 
 /// One function at two systems.
@@ -53,6 +55,7 @@ impl Compared {
             contrasts: contrasts.map(|(index, contrast)| ContrastSection::new(index, contrast)).collect(),
             further: comparison.contrasts.len().saturating_sub(MAX_CONTRASTS),
             runs: sources(comparison),
+            command: None,
             expected_false: format!(
                 "{} of ratios are told. If each holds with its 95 %, {:.1} of them miss the truth on average.",
                 counted(comparison.intervals, "interval"),
@@ -214,14 +217,14 @@ fn figures(contrast: &Contrast) -> Table {
             figure.difference_us.map_or_else(|| UNKNOWN.to_owned(), |it| interval(&it, signed_duration_text));
         [
             what(figure),
+            claim(figure, contrast),
             value(figure.baseline.as_ref()),
             value(figure.candidate.as_ref()),
             ratio,
             difference,
-            claim(figure, contrast),
         ]
     });
-    let head = ["time", "baseline", "candidate", "ratio", "difference", "what may be claimed"];
+    let head = ["time", "what may be claimed", "baseline", "candidate", "ratio", "difference"];
     Table::new(
         "Every statistic with its 95 % interval. A ratio below 1 means that the candidate is faster. The difference is the \
          candidate's value less the baseline's.",
@@ -254,10 +257,14 @@ fn claim(figure: &Figure, contrast: &Contrast) -> String {
     let claim = match figure.claim {
         Claim::CandidateFaster => faster(&contrast.candidate.label),
         Claim::BaselineFaster => faster(&contrast.baseline.label),
+        Claim::NoDifference if figure.equivalent => "equivalent".to_owned(),
         Claim::NoDifference => "no difference is shown".to_owned(),
         Claim::Nothing => "nothing".to_owned(),
     };
+    let is_faster = matches!(figure.claim, Claim::CandidateFaster | Claim::BaselineFaster);
     let doubts = [
+        (is_faster && figure.equivalent, "equivalent all the same"),
+        (figure.scope == Scope::All && contrast.headline == Scope::Warm, "with the cold starts of restarts"),
         (figure.approximate, "approximate"),
         (figure.drifting, "drifting"),
         (figure.in_cold_gap, "between warm and cold"),
@@ -285,6 +292,23 @@ fn cold_effect(contrast: &Contrast) -> Table {
 mod tests {
     use super::*;
     use crate::test_data;
+
+    #[test]
+    fn what_is_equivalent_is_said_to_be_and_restarts_are_told() {
+        let mut contrast = test_data::comparison().contrasts.remove(0);
+        let mut figure = contrast.figures[0].clone();
+        (figure.equivalent, figure.claim, figure.scope) = (true, Claim::NoDifference, Scope::All);
+        (figure.approximate, figure.drifting, figure.in_cold_gap, figure.refusal) =
+            (false, false, false, None);
+        assert_eq!(claim(&figure, &contrast), "equivalent");
+        figure.claim = Claim::CandidateFaster;
+        let faster = format!("{} is faster; equivalent all the same", contrast.candidate.label);
+        assert_eq!(claim(&figure, &contrast), faster);
+        contrast.headline = Scope::Warm;
+        assert_eq!(claim(&figure, &contrast), format!("{faster}; with the cold starts of restarts"));
+        (figure.scope, figure.equivalent) = (Scope::Warm, false);
+        assert_eq!(claim(&figure, &contrast), format!("{} is faster", contrast.candidate.label));
+    }
 
     #[test]
     fn systems_that_were_not_called_in_turn_are_not_said_to_be() {

@@ -1,5 +1,7 @@
 //! How a run was measured, in sentences.
 
+use std::collections::BTreeSet;
+
 use run_record::run_info::{Arrivals, Configuration, Connections, LoadKind, Order};
 use run_record::{RunInfo, Summary};
 
@@ -19,6 +21,12 @@ pub(crate) fn sentences(info: &RunInfo, summary: &Summary) -> Vec<String> {
         time(summary.schedule_lag_us.p99)
     ));
     sentences.extend(before(configuration));
+    sentences.extend(
+        configuration
+            .restart_every_s
+            .map(|seconds| format!("All functions got fresh environments every {seconds} s.")),
+    );
+    sentences.extend(neighbours(info));
     sentences.extend(connections(info));
     sentences.push(format!(
         "A call timed out after {} s. No call was sent again. At most {} were in flight.",
@@ -91,14 +99,64 @@ fn before(configuration: &Configuration) -> Vec<String> {
     prewarm.into_iter().chain(warm_up).chain(none).collect()
 }
 
+/// That what was called stood on the machine of the load generator, as far as the addresses tell.
+fn neighbours(info: &RunInfo) -> Option<String> {
+    let is_here = |address: &str| {
+        let host = address.split_once("://").map_or(address, |(_, host)| host);
+        ["127.", "[::1]", "localhost"].iter().any(|local| host.starts_with(local))
+    };
+    let targets = &info.configuration.targets;
+    let here = targets.iter().filter(|target| is_here(&target.address)).count();
+    let whole = if here == targets.len() { "What was called" } else { "A part of what was called" };
+    let processors = info
+        .machine
+        .cores
+        .map_or_else(String::new, |cores| format!("the {} of ", counted(cores as u64, "processor")));
+    (here > 0).then(|| {
+        format!(
+            "{whole} shared {processors}this machine with the load generator and with each other, so slow calls may be those \
+             that met others."
+        )
+    })
+}
+
 fn connections(info: &RunInfo) -> Option<String> {
-    let connection = &info.configuration.targets.first()?.connection;
+    let targets = &info.configuration.targets;
+    let connection = &targets.first()?.connection;
+    let versions: BTreeSet<&str> = targets.iter().map(|target| target.connection.http.as_str()).collect();
+    let versions: Vec<String> = versions.into_iter().map(|version| format!("HTTP/{version}")).collect();
     let reuse = match connection.reuse {
         Connections::Pooled => "were used again",
         Connections::PerCall => "were made for each call",
     };
     Some(format!(
-        "Connections (HTTP/{}) {reuse}; {} of each target were made before the start.",
-        connection.http, connection.warm_connections
+        "Connections ({}) {reuse}; {} of each target were made before the start.",
+        versions.join(" and "),
+        connection.warm_connections
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_data;
+
+    #[test]
+    fn targets_of_two_protocols_on_this_machine_are_told() {
+        let mut info = test_data::run().info;
+        let one = &info.configuration.targets[0];
+        assert_eq!((one.address.as_str(), one.connection.http.as_str()), ("http://127.0.0.1:9000", "1.1"));
+        let mut other = one.clone();
+        (other.address, other.connection.http) = ("https://knative.example".to_owned(), "2".to_owned());
+        let told = |info: &RunInfo| (neighbours(info).unwrap_or_default(), connections(info).unwrap());
+        let (near, http) = told(&info);
+        assert!(near.starts_with("What was called shared the "), "{near}");
+        assert!(http.starts_with("Connections (HTTP/1.1) were used again"), "{http}");
+        info.configuration.targets.push(other.clone());
+        let (near, http) = told(&info);
+        assert!(near.starts_with("A part of what was called shared the "), "{near}");
+        assert!(http.starts_with("Connections (HTTP/1.1 and HTTP/2) were used again"), "{http}");
+        info.configuration.targets = vec![other];
+        assert_eq!(told(&info).0, "");
+    }
 }

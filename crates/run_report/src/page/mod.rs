@@ -69,6 +69,13 @@ impl Page {
         self.compared = Some(Compared::new(comparison));
     }
 
+    /// Says with which command the experiment is made again, beside its comparison.
+    pub fn made_by(&mut self, command: &[String]) {
+        if let Some(compared) = &mut self.compared {
+            compared.command = Some(command::text(command));
+        }
+    }
+
     /// Says why the systems in the runs are not compared.
     pub fn not_compared(&mut self, why: &str) {
         self.not_compared = Some(why.to_owned());
@@ -114,6 +121,7 @@ mod tests {
         (0..runs).for_each(|_| page.add(&test_data::run()));
         if with_comparison {
             page.compare(&test_data::comparison());
+            page.made_by(&["awsinvoker", "experiment", "plan.toml"].map(str::to_owned));
         }
         page
     }
@@ -143,6 +151,8 @@ mod tests {
             "answers 1.31 to 1.38 times as fast at p50",
             "The systems were called in turn in 1 run",
             "0.700 (0.679 to 0.728)",
+            "To make the experiment again",
+            "awsinvoker experiment plan.toml",
             "The run in runs/a",
             "✓ Valid",
             "Missing",
@@ -161,7 +171,7 @@ mod tests {
             "a processor",
             "How it was measured",
             "Open loop for 100.0 s",
-            "To run it again",
+            "To make this run again",
             "awsinvoker --local --env",
         ] {
             let at = rest.find(part).unwrap_or_else(|| panic!("{part:?} does not follow in\n{rest}"));

@@ -63,7 +63,7 @@ impl RunSection {
             costs: outcomes::costs(summary),
             machine: surroundings::machine(info),
             measured: measured::sentences(info, summary),
-            command: command::command(info),
+            command: command::text(&info.command_line),
         }
     }
 
