@@ -8,7 +8,7 @@ usage() {
     cat <<'EOF'
 Usage: docker/build.sh [--help] [--tag TAG] [--verbose] [IMAGE...]
 
-Builds the images chameleon, cnn_serving and awsinvoker, or those named. It is
+Builds the images chameleon, cnn_serving and awsinvoker, or those named, all at once. It is
 `docker build -f IMAGE/Dockerfile -t IMAGE .` in the repository, but where the base images can be neither found nor
 pulled, docker/base.sh stands in for them.
 
@@ -42,13 +42,29 @@ main() {
     for image; do
         [[ " ${images[*]} " == *" $image "* ]] || fail "no image $image; expected ${images[*]}"
     done
-    log=$(mktemp)
-    trap 'rm -f "$log"' EXIT
+    logs=$(mktemp -d)
+    log=$logs/base
+    trap end EXIT
     "$docker" version >"$log" 2>&1 || fail "Docker cannot be used: $(tail --lines=1 "$log")"
     base_images
+    # Linking takes minutes of one processor, so that one build after the other would leave the others idle.
+    local builds=() id failed=false
+    # Each build in a process group of its own, which a signal ends as a whole.
+    set -m
     for image; do
-        build "$image"
+        build "$image" &
+        builds+=($!)
     done
+    for id in "${builds[@]}"; do
+        wait "$id" || failed=true
+    done
+    ! "$failed"
+}
+
+# Ends the builds that still run, after a signal.
+end() {
+    jobs -p | xargs --no-run-if-empty -I{} kill -- -{} 2>/dev/null || true
+    rm -rf "$logs"
 }
 
 fail() {
@@ -76,7 +92,7 @@ is_there() {
 }
 
 build() {
-    local revision
+    local revision log=$logs/$1
     revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
     [[ -z $(git status --porcelain 2>/dev/null) ]] || revision+=-dirty
     if ! "$docker" build --build-arg "REVISION=$revision" "${build_args[@]}" -f "$1/Dockerfile" -t "$1:$tag" . >"$log" 2>&1; then

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use run_record::observations::{Cell, Observations};
 use run_record::percentile_interval::MIN_BLOCKS;
 use run_record::sparse_histogram::SparseHistogram;
+use run_record::starts::Starts;
 use run_record::units::{self, NS_PER_MS, NS_PER_S};
 use run_record::{Outcome, RunInfo, Sample, Start, View};
 use run_report::compare::EnvironmentNumbers;
@@ -34,6 +35,7 @@ pub(super) struct Histories {
 
 #[derive(Debug, Default)]
 struct Growing {
+    starts: Starts,
     spans: Vec<GrowingSpan>,
     /// The latencies of each view, by block and environment.
     cells: BTreeMap<(u64, Option<u32>), [SparseHistogram; View::ALL.len()]>,
@@ -63,11 +65,12 @@ impl Histories {
         }
     }
 
-    /// Counts a sample. Times that cannot be count for the last span.
+    /// Counts a sample. Samples come in the order in which they ended. Times that cannot be count for the last span.
     pub(super) fn record(&mut self, sample: &Sample) {
         let Some(endpoint) = self.endpoints.get_mut(sample.arrival.endpoint) else { return };
         let at_ns = sample.arrival.intended_ns;
-        at(&mut endpoint.spans, at_ns / self.span_ns, SPANS).record(sample);
+        let start = endpoint.starts.of(sample);
+        at(&mut endpoint.spans, at_ns / self.span_ns, SPANS).record(sample, start);
         if sample.reply.outcome == Outcome::Ok {
             let environment = sample.reply.environment.as_deref();
             let environment = environment.and_then(|name| endpoint.numbers.number(name));
@@ -117,14 +120,14 @@ impl Growing {
 }
 
 impl GrowingSpan {
-    fn record(&mut self, sample: &Sample) {
+    fn record(&mut self, sample: &Sample, start: Start) {
         let latency_ns = sample.response_ns().filter(|_| sample.reply.outcome == Outcome::Ok);
         let Some(ns) = latency_ns else {
             self.failed += 1;
             return;
         };
         self.latencies.record(ns);
-        if sample.start() == Start::Cold {
+        if start == Start::Cold {
             self.cold += 1;
             self.cold_max_ns = self.cold_max_ns.max(Some(ns));
         }

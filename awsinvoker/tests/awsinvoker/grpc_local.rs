@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use run_record::Start;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 
@@ -88,7 +89,12 @@ fn each_instance_is_called_in_turn_and_ends_after_the_run() {
     let instances: BTreeSet<_> =
         samples.iter().map(|sample| sample.reply.environment.clone().unwrap()).collect();
     assert_eq!(instances.len(), 3);
-    assert!(samples.iter().all(|sample| sample.reply.cold == Some(false)), "all were ready before the run");
+    let starts = |start| samples.iter().filter(|sample| sample.start() == start).count();
+    assert_eq!(
+        [Start::Cold, Start::Other, Start::Warm].map(starts),
+        [0, 3, 57],
+        "all were ready before the run"
+    );
     let configuration = &run_json(&bench)["configuration"];
     let target = &configuration["targets"][0];
     assert_eq!(target["instances"].as_array().unwrap().len(), 3, "{target}");

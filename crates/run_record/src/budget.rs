@@ -186,17 +186,17 @@ impl<T> Parts<T> {
 }
 
 impl Budget {
-    /// Divides the time of an invocation.
+    /// Divides the time of an invocation that met its environment so.
     ///
     /// # Errors
     /// Something is not known, or what is known contradicts itself.
-    pub fn new(sample: &Sample) -> Result<Self, NoBudget> {
+    pub fn new(sample: &Sample, start: Start) -> Result<Self, NoBudget> {
         let report = sample.reply.report;
         let timing = sample.timing.ok_or(NoBudget::Unknown)?;
         let handler = sample.function_ns().ok_or(NoBudget::Unknown)?;
         difference(timing.done_ns, timing.issued_ns.saturating_add(handler))?;
         let duration = report.duration_ns.ok_or(NoBudget::Unknown)?;
-        let init = match (sample.start(), report.init_ns, report.restore_ns) {
+        let init = match (start, report.init_ns, report.restore_ns) {
             (Start::Warm, ..) => None,
             (Start::Other, ..) | (Start::Cold, None, None) => return Err(NoBudget::Unknown),
             (Start::Cold, init, restore) => Some(init.unwrap_or(0).saturating_add(restore.unwrap_or(0))),
@@ -238,21 +238,14 @@ fn difference(whole: u64, part: u64) -> Result<u64, NoBudget> {
 
 impl BudgetTotals {
     /// Divides the time of an invocation and adds its parts. Returns how many values were above an hour.
-    pub(crate) fn record(&mut self, sample: &Sample) -> u64 {
-        match Budget::new(sample) {
-            Ok(budget) if sample.start() == Start::Cold => return self.cold.record(budget),
+    pub(crate) fn record(&mut self, sample: &Sample, start: Start) -> u64 {
+        match Budget::new(sample, start) {
+            Ok(budget) if start == Start::Cold => return self.cold.record(budget),
             Ok(budget) => return self.warm.record(budget),
             Err(NoBudget::Unknown) => self.unknown += 1,
             Err(NoBudget::Inconsistent) => self.inconsistent += 1,
         }
         0
-    }
-
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.warm.merge(&other.warm);
-        self.cold.merge(&other.cold);
-        self.unknown += other.unknown;
-        self.inconsistent += other.inconsistent;
     }
 }
 
@@ -268,15 +261,6 @@ impl PartTotals {
             }
         }
         saturated
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.count += other.count;
-        for part in Part::ALL {
-            let sum = self.sums.get_mut(part);
-            *sum = sum.saturating_add(*other.sums.get(part));
-            self.histograms.get_mut(part).merge(other.histograms.get(part));
-        }
     }
 }
 
@@ -345,7 +329,8 @@ mod tests {
     #[test]
     fn each_part_has_its_place() {
         let us = |sample: &Sample| {
-            Budget::new(sample).map(|budget| budget.0.values().map(|ns| ns.map(|ns| ns / 1_000)))
+            Budget::new(sample, sample.start())
+                .map(|budget| budget.0.values().map(|ns| ns.map(|ns| ns / 1_000)))
         };
         let parts = [Some(50), Some(10), Some(6_940), None, Some(1_000), Some(2_000)];
         assert_eq!(us(&warm()), Ok(parts));
@@ -367,7 +352,8 @@ mod tests {
             sample.reply.report.init_ns = Some(init_us * 1_000);
             sample.reply.report.age_ns = Some(age_us * 1_000);
             let us = |budget: Budget, part| budget.part(part).map(|ns| ns / 1_000);
-            Budget::new(&sample).map(|budget| (us(budget, Part::NetworkAndPlatform), us(budget, Part::Init)))
+            Budget::new(&sample, sample.start())
+                .map(|budget| (us(budget, Part::NetworkAndPlatform), us(budget, Part::Init)))
         };
         assert_eq!(parts(6_000, 940), Ok((Some(940), Some(6_000))));
         assert_eq!(parts(9_000, 940), Ok((Some(940), Some(6_000))));
@@ -396,7 +382,7 @@ mod tests {
         let changed = |change: Change| {
             let mut sample = cold();
             change(&mut sample);
-            Budget::new(&sample)
+            Budget::new(&sample, sample.start())
         };
         assert_eq!(unknown.map(changed), [Err(NoBudget::Unknown); 6]);
         assert_eq!(inconsistent.map(changed), [Err(NoBudget::Inconsistent); 4]);
@@ -410,7 +396,7 @@ mod tests {
         let mut wrong = warm();
         wrong.reply.function_latency_s = Some(1.0);
         for sample in [&warm(), &untold, &cold(), &wrong, &sample(0, Outcome::Ok, 1_000_000)] {
-            totals.record(sample);
+            totals.record(sample, sample.start());
         }
         let summary = BudgetSummary::new(&totals);
         assert_eq!((summary.unknown, summary.inconsistent), (1, 1));
@@ -457,7 +443,7 @@ mod tests {
                 sample.reply.report.init_ns = init.map(u64::from);
                 sample.reply.report.age_ns = age.map(u64::from);
                 sample.reply.function_latency_s = Some(units::s(duration / 2));
-                if let Ok(budget) = Budget::new(&sample) {
+                if let Ok(budget) = Budget::new(&sample, sample.start()) {
                     let sum = Part::ALL.into_iter().filter_map(|part| budget.part(part)).sum::<u64>();
                     prop_assert_eq!(Some(sum), sample.response_ns());
                 }

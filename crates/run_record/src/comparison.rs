@@ -154,13 +154,13 @@ pub struct Environments {
 pub struct ColdEffect {
     /// The percentile.
     pub statistic: Statistic,
-    /// The baseline's, of all requests that succeeded.
+    /// The baseline's, of all requests that succeeded; null if it had no cold start.
     pub baseline_with_us: Option<f64>,
-    /// The baseline's, without its cold starts.
+    /// The baseline's, of warm requests alone; null if it had no cold start.
     pub baseline_without_us: Option<f64>,
-    /// The candidate's, of all requests that succeeded.
+    /// The candidate's, of all requests that succeeded; null if it had no cold start.
     pub candidate_with_us: Option<f64>,
-    /// The candidate's, without its cold starts.
+    /// The candidate's, of warm requests alone; null if it had no cold start.
     pub candidate_without_us: Option<f64>,
 }
 

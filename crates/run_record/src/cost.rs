@@ -186,14 +186,6 @@ impl BilledTotals {
             }
         }
     }
-
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.known += other.known;
-        self.unknown += other.unknown;
-        self.mib_ns += other.mib_ns;
-        self.ns_without_memory += other.ns_without_memory;
-    }
-
     fn gb_s(&self, memory_mib: Option<u64>) -> Result<f64, String> {
         if self.known == 0 {
             return Err("no answer told what is billed".to_owned());

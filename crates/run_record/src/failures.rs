@@ -85,12 +85,6 @@ impl Failures {
         let key = Key { endpoint: sample.arrival.endpoint, outcome: sample.reply.outcome, cause };
         self.add(key, Count { count: 1, first_ns: at, last_ns: at });
     }
-
-    pub(crate) fn merge(&mut self, other: &Self) {
-        other.causes.iter().for_each(|(key, count)| self.add(key.clone(), *count));
-        self.other = self.other.into_iter().chain(other.other).reduce(Count::with);
-    }
-
     fn add(&mut self, key: Key, count: Count) {
         let is_known = self.causes.contains_key(&key);
         if is_known || self.causes.len() < MAX_CAUSES {
@@ -272,17 +266,11 @@ mod tests {
 
     #[test]
     fn a_hundred_causes_are_told_apart_and_the_rest_is_counted() {
-        let record = |numbers: std::ops::Range<u64>| {
-            let mut failures = Failures::default();
-            numbers.for_each(|number| failures.record(&failure(number, &format!("cause {number}"))));
-            failures
-        };
-        let mut failures = record(0..103);
+        let mut failures = Failures::default();
+        (0..103).for_each(|number| failures.record(&failure(number, &format!("cause {number}"))));
         failures.record(&failure(7, "cause 7"));
         let summary = failures.summary(&["f"]);
         assert_eq!((summary.causes.len(), summary.causes[0].count, summary.other), (100, 2, 3));
-        failures.merge(&record(100..110));
-        assert_eq!(failures.summary(&["f"]).other, 13);
-        assert_eq!(failures.other, Some(Count { count: 13, first_ns: 100, last_ns: 109 }));
+        assert_eq!(failures.other, Some(Count { count: 3, first_ns: 100, last_ns: 102 }));
     }
 }

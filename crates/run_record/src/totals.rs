@@ -6,6 +6,7 @@ use crate::environments::Environments;
 use crate::failures::Failures;
 use crate::histogram::{Histogram, View};
 use crate::sample::{Outcome, Sample, Start};
+use crate::starts::Starts;
 
 /// What is known over the whole run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,18 +50,9 @@ pub struct EndpointTotals {
     pub billed: BilledTotals,
     /// Where the time of successful invocations went.
     pub budgets: BudgetTotals,
+    starts: Starts,
     /// Latencies of successful invocations, in the orders of [`Start::ALL`] and [`View::ALL`].
     views: [[Histogram; View::ALL.len()]; Start::ALL.len()],
-}
-
-/// Two parts do not belong to the same run.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the other part has {found} endpoints; expected {expected}")]
-pub struct MergeError {
-    /// Endpoints of this part.
-    pub expected: usize,
-    /// Endpoints of the other part.
-    pub found: usize,
 }
 
 impl Totals {
@@ -78,26 +70,6 @@ impl Totals {
             self.last_end_ns = self.last_end_ns.max(timing.done_ns);
         }
     }
-
-    /// Adds the totals of another part of the same run.
-    ///
-    /// # Errors
-    /// The other part has another number of endpoints. Nothing is added then.
-    pub fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
-        let (expected, found) = (self.endpoints.len(), other.endpoints.len());
-        if expected != found {
-            return Err(MergeError { expected, found });
-        }
-        for (endpoint, other) in self.endpoints.iter_mut().zip(&other.endpoints) {
-            endpoint.merge(other);
-        }
-        self.lag.merge(&other.lag);
-        self.saturated += other.saturated;
-        self.last_end_ns = self.last_end_ns.max(other.last_end_ns);
-        self.failures.merge(&other.failures);
-        Ok(())
-    }
-
     /// The number of invocations of all endpoints with this outcome.
     pub fn outcome(&self, outcome: Outcome) -> u64 {
         self.endpoints.iter().map(|endpoint| endpoint.outcome(outcome)).sum()
@@ -132,7 +104,7 @@ impl EndpointTotals {
         let reply = &sample.reply;
         self.outcomes[reply.outcome as usize] += 1;
         self.starts_known += u64::from(reply.cold.is_some());
-        let start = sample.start();
+        let start = self.starts.of(sample);
         self.cold_starts += u64::from(start == Start::Cold);
         let starts = [(reply.report.init_ns, &mut self.init), (reply.report.restore_ns, &mut self.restore)];
         let mut saturated = 0;
@@ -150,33 +122,13 @@ impl EndpointTotals {
         self.answer_bytes = widest(self.answer_bytes, reply.answer_bytes.map(|bytes| (bytes, bytes)));
         self.answer_bytes_sum = self.answer_bytes_sum.saturating_add(reply.answer_bytes.unwrap_or(0));
         if reply.outcome == Outcome::Ok {
-            saturated += self.budgets.record(sample);
+            saturated += self.budgets.record(sample, start);
             let views = &mut self.views[start as usize];
             for (view, histogram) in View::ALL.into_iter().zip(views) {
                 saturated += u64::from(view.latency_ns(sample).is_some_and(|value| histogram.record(value)));
             }
         }
         saturated
-    }
-
-    fn merge(&mut self, other: &Self) {
-        for (count, other) in self.outcomes.iter_mut().zip(other.outcomes) {
-            *count += other;
-        }
-        self.starts_known += other.starts_known;
-        self.cold_starts += other.cold_starts;
-        self.init.merge(&other.init);
-        self.restore.merge(&other.restore);
-        self.environments.merge(&other.environments);
-        self.max_memory_mib = self.max_memory_mib.max(other.max_memory_mib);
-        self.memory_exceeded = self.memory_exceeded.max(other.memory_exceeded);
-        self.answer_bytes = widest(self.answer_bytes, other.answer_bytes);
-        self.answer_bytes_sum = self.answer_bytes_sum.saturating_add(other.answer_bytes_sum);
-        self.billed.merge(&other.billed);
-        self.budgets.merge(&other.budgets);
-        for (view, other) in self.views.iter_mut().flatten().zip(other.views.iter().flatten()) {
-            view.merge(other);
-        }
     }
 }
 
@@ -187,10 +139,8 @@ fn widest(one: Option<(u64, u64)>, other: Option<(u64, u64)>) -> Option<(u64, u6
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::test_data::{sample, samples};
+    use crate::test_data::sample;
 
     #[test]
     fn totals_hold_latencies_of_successes_and_count_what_saturates() {
@@ -227,26 +177,5 @@ mod tests {
         assert_eq!(Start::ALL.map(|start| endpoint.view_with(start, View::Response).count()), [1, 1, 1]);
         assert_eq!((endpoint.view(View::Response).count(), endpoint.init.count()), (3, 1));
         assert_eq!((endpoint.max_memory_mib, endpoint.answer_bytes), (Some(50), Some((3, 9))));
-    }
-
-    #[test]
-    fn parts_of_different_runs_are_not_merged() {
-        let error = Totals::new(2).merge(&Totals::new(3)).unwrap_err().to_string();
-        assert_eq!(error, "the other part has 3 endpoints; expected 2");
-    }
-
-    proptest! {
-        #[test]
-        fn merging_is_recording_all(a in samples(3), b in samples(3)) {
-            let totals = |samples: &[Sample]| {
-                let mut totals = Totals::new(3);
-                samples.iter().for_each(|sample| totals.record(sample));
-                totals
-            };
-            let mut merged = totals(&a);
-            merged.merge(&totals(&b)).unwrap();
-            prop_assert_eq!(merged.samples(), (a.len() + b.len()) as u64);
-            prop_assert_eq!(merged, totals(&[a, b].concat()));
-        }
     }
 }

@@ -58,7 +58,7 @@ fn contrast(input: &Input, pairing: &Pairing) -> Contrast {
     let arms = [arm::arm(baseline), arm::arm(candidate)];
     let pair = Pair { sides: [baseline, candidate], windows, arms: &arms, is_separate, margin: input.margin };
     let figures = pair.figures();
-    let cold_effect = figures::cold_effect(&figures);
+    let cold_effect = figures::cold_effect(&figures, &arms);
     let headline = headline(input.headline, &arms, &figures);
     let sentences = sentence::sentences(pairing, &arms, (headline, &figures), input.margin);
     let notes = notes::of_pair(input, pairing, [baseline, candidate], &arms);

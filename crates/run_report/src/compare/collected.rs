@@ -6,6 +6,7 @@ use run_record::budget::{Budget, Part};
 use run_record::comparison::{Measure, Scope};
 use run_record::observations::{Cell, Observations};
 use run_record::sparse_histogram::SparseHistogram;
+use run_record::starts::Starts;
 use run_record::{Outcome, Sample, Start, View};
 
 /// The most windows: with more, even a long run has windows of a second.
@@ -23,6 +24,7 @@ pub struct Collected {
     windows: BTreeMap<usize, Counts>,
     cells: BTreeMap<(usize, Option<u32>), CellValues>,
     numbers: EnvironmentNumbers,
+    starts: Starts,
 }
 
 /// Numbers for the environments of one side.
@@ -49,30 +51,36 @@ pub(super) struct Counts {
 type CellValues = Vec<((Start, Measure), SparseHistogram)>;
 
 impl Collected {
-    /// Samples that follow come from environments that were started for their run, so they are others, whatever their names.
-    pub fn begin_run(&mut self) {
-        self.numbers.names.clear();
+    /// Samples that follow are of another run. If environments were started for it, they are others, whatever their names.
+    pub fn begin_run(&mut self, were_started: bool) {
+        self.starts = Starts::default();
+        if were_started {
+            self.numbers.names.clear();
+        }
     }
 
-    /// Takes a sample of this window.
+    /// Takes a sample of this window. Those of a run come in the order in which they ended.
     pub fn record(&mut self, window: usize, sample: &Sample) {
         self.shrink_before(window);
         let counts = self.windows.entry(window).or_default();
         counts.requests += 1;
+        let start = self.starts.of(sample);
         if sample.reply.outcome != Outcome::Ok {
             return;
         }
         counts.succeeded += 1;
         counts.told += u64::from(sample.reply.cold.is_some());
-        counts.cold += u64::from(sample.start() == Start::Cold);
+        counts.cold += u64::from(start == Start::Cold);
         let environment = sample.reply.environment.as_deref().and_then(|name| self.numbers.number(name));
         let values = self.cells.entry((window, environment)).or_default();
-        each_value(sample, |kind, value_ns| match values.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, histogram)) => histogram.record(value_ns),
-            None => {
-                let mut histogram = SparseHistogram::default();
-                histogram.record(value_ns);
-                values.push((kind, histogram));
+        each_value(sample, start, |kind, value_ns| {
+            match values.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, histogram)) => histogram.record(value_ns),
+                None => {
+                    let mut histogram = SparseHistogram::default();
+                    histogram.record(value_ns);
+                    values.push((kind, histogram));
+                }
             }
         });
     }
@@ -178,14 +186,13 @@ fn is_in(start: Start, scope: Scope) -> bool {
 
 /// Shows each time of a sample that is compared. Of the parts of its response, the initialisation is that of a cold start and
 /// all others are those of warm requests.
-fn each_value(sample: &Sample, mut take: impl FnMut((Start, Measure), u64)) {
-    let start = sample.start();
+fn each_value(sample: &Sample, start: Start, mut take: impl FnMut((Start, Measure), u64)) {
     for view in View::ALL {
         if let Some(value_ns) = view.latency_ns(sample) {
             take((start, view.into()), value_ns);
         }
     }
-    let Ok(budget) = Budget::new(sample) else { return };
+    let Ok(budget) = Budget::new(sample, start) else { return };
     for part in Part::ALL.into_iter().filter(|part| (*part == Part::Init) == (start == Start::Cold)) {
         if let Some(value_ns) = budget.part(part) {
             take((start, part.into()), value_ns);

@@ -250,23 +250,26 @@ fn side_by_side([baseline, candidate]: &[Option<Value>; 2]) -> Option<(Interval,
     (baseline > 0.0).then(|| (alone(candidate / baseline), alone(candidate - baseline)))
 }
 
-/// What cold starts do to the percentiles of the response latency; nothing if there were none.
-pub(super) fn cold_effect(figures: &[Figure]) -> Vec<ColdEffect> {
+/// What cold starts do to the percentiles of the response latency; nothing if there were none, nor of a side without any.
+pub(super) fn cold_effect(figures: &[Figure], arms: &[Arm; 2]) -> Vec<ColdEffect> {
     let of = |scope, statistic| {
         let is_it =
             |it: &&Figure| it.scope == scope && it.measure == Measure::RESPONSE && it.statistic == statistic;
         figures.iter().find(is_it)
     };
-    let us = |value: &Option<Value>| value.as_ref().map(|value| value.us);
+    let us = |side: usize, value: &Option<Value>| {
+        let had_cold_starts = arms[side].cold.is_some_and(|cold| cold > 0);
+        value.as_ref().map(|value| value.us).filter(|_| had_cold_starts)
+    };
     let effect = |statistic| {
         of(Scope::Cold, statistic)?;
         let (with, without) = (of(Scope::All, statistic)?, of(Scope::Warm, statistic)?);
         Some(ColdEffect {
             statistic,
-            baseline_with_us: us(&with.baseline),
-            baseline_without_us: us(&without.baseline),
-            candidate_with_us: us(&with.candidate),
-            candidate_without_us: us(&without.candidate),
+            baseline_with_us: us(0, &with.baseline),
+            baseline_without_us: us(0, &without.baseline),
+            candidate_with_us: us(1, &with.candidate),
+            candidate_without_us: us(1, &without.candidate),
         })
     };
     Statistic::ALL.into_iter().filter_map(effect).collect()

@@ -44,9 +44,11 @@ impl Answers {
         } else {
             Outcome::Ok
         };
+        // Each is sent after the one before was answered.
+        let intended_ns = sequence * 1_000_000 * US;
         Sample {
-            arrival: Arrival { sequence, endpoint: 0, number: 0, intended_ns: 0 },
-            timing: Some(Timing::new(20 * US, 20 * US + ns(us))),
+            arrival: Arrival { sequence, endpoint: 0, number: 0, intended_ns },
+            timing: Some(Timing::new(intended_ns + 20 * US, intended_ns + 20 * US + ns(us))),
             reply: Reply {
                 function_latency_s: Some(function_us / 1e6),
                 cold: Some(is_cold),
@@ -63,7 +65,7 @@ impl Answers {
 
     fn side(self, system: &str, windows: usize) -> Side {
         let mut samples = Collected::default();
-        samples.begin_run();
+        samples.begin_run(true);
         for window in 0..windows {
             for number in 0..PER_WINDOW {
                 samples.record(window, &self.sample(window as u64, number));
@@ -267,7 +269,7 @@ fn the_time_of_a_function_is_not_compared_between_single_environments() {
 fn environments_of_another_run_are_others() {
     let mut samples = Collected::default();
     for window in 0..2 {
-        samples.begin_run();
+        samples.begin_run(true);
         (0..4).for_each(|number| samples.record(window, &USUAL.sample(0, number)));
     }
     assert_eq!(samples.environments(&[0, 1]), Some(8));
