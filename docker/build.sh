@@ -52,7 +52,7 @@ main() {
     # Each build in a process group of its own, which a signal ends as a whole.
     set -m
     for image; do
-        build "$image" &
+        build "$image" </dev/null &
         builds+=($!)
     done
     for id in "${builds[@]}"; do

@@ -60,9 +60,10 @@ impl Reader {
         let info = run.run_dir.read_info()?;
         let configuration = &info.configuration;
         for (endpoint, side) in configuration.endpoints.iter().zip(of_endpoint) {
-            if let Some(side) = side {
-                let were_started = configuration.targets.get(endpoint.target).is_none_or(was_started);
-                sides[*side].samples.begin_run(were_started);
+            if let Some(side) = side
+                && configuration.targets.get(endpoint.target).is_none_or(was_started)
+            {
+                sides[*side].samples.begin_run();
             }
         }
         let window_ns = compared.window_ns.unwrap_or(u64::MAX).max(1);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use run_record::comparison::{Comparison, Figure, Measure, Scope, Statistic, Value};
+use run_record::comparison::{Arm, Comparison, Contrast, Figure, Measure, Scope, Statistic, Value};
 use run_record::cost::CostSummary;
 use run_record::experiment::Run;
 use run_record::run_dir::RunDir;
@@ -115,7 +115,7 @@ pub(super) fn over(cold: &Cold, spent: Spent, comparison: Option<&Comparison>) -
 pub(super) fn within(until: Until, comparison: &Comparison) -> Option<f64> {
     let mut greatest: f64 = 0.0;
     for contrast in &comparison.contrasts {
-        let figure = figure(&contrast.figures, until.statistic)?;
+        let figure = figure(contrast, until.statistic)?;
         for value in [&figure.baseline, &figure.candidate] {
             greatest = greatest.max(width(value.as_ref()?)?);
         }
@@ -123,15 +123,14 @@ pub(super) fn within(until: Until, comparison: &Comparison) -> Option<f64> {
     (!comparison.contrasts.is_empty()).then_some(greatest)
 }
 
-/// The percentile of cold starts, or of all calls where the platform does not tell which are cold.
-fn figure(figures: &[Figure], statistic: Statistic) -> Option<&Figure> {
-    let of = |scope| {
-        figures.iter().find(|figure| {
-            figure.scope == scope && figure.measure == Measure::RESPONSE && figure.statistic == statistic
-        })
-    };
-    let is_told = |figure: &&Figure| figure.baseline.is_some() && figure.candidate.is_some();
-    of(Scope::Cold).filter(is_told).or_else(|| of(Scope::All))
+/// The percentile of cold starts, or of all calls where a side has no call that is known to be one.
+fn figure(contrast: &Contrast, statistic: Statistic) -> Option<&Figure> {
+    let has_cold_starts = |arm: &Arm| arm.cold.is_some_and(|cold| cold > 0);
+    let has_both = has_cold_starts(&contrast.baseline) && has_cold_starts(&contrast.candidate);
+    let scope = if has_both { Scope::Cold } else { Scope::All };
+    contrast.figures.iter().find(|figure| {
+        figure.scope == scope && figure.measure == Measure::RESPONSE && figure.statistic == statistic
+    })
 }
 
 fn width(value: &Value) -> Option<f64> {

@@ -32,13 +32,14 @@ pub(super) fn figure(scope: Scope, bounds: Option<[f64; 2]>) -> Figure {
 
 /// A comparison of contrasts that have these figures.
 pub(super) fn comparison(contrasts: &[&[Figure]]) -> Comparison {
-    let arm = || Arm {
+    // Where cold starts have no value, nobody told of any.
+    let arm = |figures: &[Figure]| Arm {
         label: String::new(),
         system: String::new(),
         endpoint: String::new(),
         requests: 0,
         succeeded: 0,
-        cold: None,
+        cold: figures.iter().any(|it| it.scope == Scope::Cold && it.baseline.is_some()).then_some(60),
         cold_percent: None,
         environments: None,
     };
@@ -47,8 +48,8 @@ pub(super) fn comparison(contrasts: &[&[Figure]]) -> Comparison {
         windows: 6,
         windows_left_out: 0,
         headline: Scope::All,
-        baseline: arm(),
-        candidate: arm(),
+        baseline: arm(figures),
+        candidate: arm(figures),
         sentences: Vec::new(),
         notes: Vec::new(),
         cold_effect: Vec::new(),

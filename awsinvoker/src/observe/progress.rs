@@ -10,7 +10,6 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use run_record::sink::SinkError;
-use run_record::starts::Starts;
 use run_record::units::{self, NS_PER_S, duration_text};
 use run_record::{Histogram, Outcome, Sample, Start};
 
@@ -49,8 +48,6 @@ pub(super) struct Progress {
 #[derive(Debug)]
 struct State {
     names: Vec<String>,
-    /// By endpoint.
-    starts: Vec<Starts>,
     /// By outcome.
     outcomes: [u64; Outcome::ALL.len()],
     /// Requests that were sent and ended.
@@ -161,7 +158,6 @@ impl Form {
 impl State {
     fn new(names: Vec<String>) -> Self {
         Self {
-            starts: vec![Starts::default(); names.len()],
             names,
             outcomes: Default::default(),
             sent: 0,
@@ -176,8 +172,7 @@ impl State {
         self.outcomes[outcome as usize] += 1;
         self.sent += u64::from(sample.timing.is_some());
         if reply.cold.is_some() {
-            let start = self.starts[sample.arrival.endpoint].of(sample);
-            *self.cold.get_or_insert(0) += u64::from(start == Start::Cold);
+            *self.cold.get_or_insert(0) += u64::from(sample.start() == Start::Cold);
         }
         if outcome != Outcome::Ok {
             let cause = reply.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));

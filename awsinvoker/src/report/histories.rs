@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use run_record::observations::{Cell, Observations};
 use run_record::percentile_interval::MIN_BLOCKS;
 use run_record::sparse_histogram::SparseHistogram;
-use run_record::starts::Starts;
 use run_record::units::{self, NS_PER_MS, NS_PER_S};
 use run_record::{Outcome, RunInfo, Sample, Start, View};
 use run_report::compare::EnvironmentNumbers;
@@ -35,7 +34,6 @@ pub(super) struct Histories {
 
 #[derive(Debug, Default)]
 struct Growing {
-    starts: Starts,
     spans: Vec<GrowingSpan>,
     /// The latencies of each view, by block and environment.
     cells: BTreeMap<(u64, Option<u32>), [SparseHistogram; View::ALL.len()]>,
@@ -65,12 +63,11 @@ impl Histories {
         }
     }
 
-    /// Counts a sample. Samples come in the order in which they ended. Times that cannot be count for the last span.
+    /// Counts a sample. Times that cannot be count for the last span.
     pub(super) fn record(&mut self, sample: &Sample) {
         let Some(endpoint) = self.endpoints.get_mut(sample.arrival.endpoint) else { return };
         let at_ns = sample.arrival.intended_ns;
-        let start = endpoint.starts.of(sample);
-        at(&mut endpoint.spans, at_ns / self.span_ns, SPANS).record(sample, start);
+        at(&mut endpoint.spans, at_ns / self.span_ns, SPANS).record(sample);
         if sample.reply.outcome == Outcome::Ok {
             let environment = sample.reply.environment.as_deref();
             let environment = environment.and_then(|name| endpoint.numbers.number(name));
@@ -120,14 +117,14 @@ impl Growing {
 }
 
 impl GrowingSpan {
-    fn record(&mut self, sample: &Sample, start: Start) {
+    fn record(&mut self, sample: &Sample) {
         let latency_ns = sample.response_ns().filter(|_| sample.reply.outcome == Outcome::Ok);
         let Some(ns) = latency_ns else {
             self.failed += 1;
             return;
         };
         self.latencies.record(ns);
-        if start == Start::Cold {
+        if sample.start() == Start::Cold {
             self.cold += 1;
             self.cold_max_ns = self.cold_max_ns.max(Some(ns));
         }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::process::Output;
 
-use run_record::Outcome;
 use run_record::restarts::RestartWay;
 use run_record::run_info::{ColdAfter, ColdInfo, LoadKind};
+use run_record::{Outcome, Start};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ fn each_call_meets_an_environment_of_its_own_on_both_platforms() {
     // A Lambda starts the environment for the call. An instance is there before, but may be too young to tell.
     let on_lambda = samples.iter().filter(|sample| sample.arrival.endpoint == 0);
     assert!(
-        on_lambda.clone().count() == 3 && on_lambda.clone().all(|it| it.reply.cold == Some(true)),
+        on_lambda.clone().count() == 3 && on_lambda.clone().all(|it| it.start() == Start::Cold),
         "{samples:?}"
     );
     for pair in samples.windows(2) {
@@ -64,7 +64,7 @@ fn a_signal_ends_the_calls_and_the_function_has_its_configuration_again() {
     let line = format!("--out out --cold-every-call --endpoint-url http://{}", server.authority);
     let output = end_by(&bench, bench.bare_command(&format!("{line} --time 60")), &[Signal::INT]);
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    assert!(bench.samples().iter().all(|sample| sample.reply.cold == Some(true)));
+    assert!(bench.samples().iter().all(|sample| sample.start() == Start::Cold));
     assert_eq!(server.variables(), json!({"OWN": "1"}));
 }
 
@@ -77,7 +77,7 @@ fn a_function_that_is_left_alone_is_cold_if_its_platform_takes_the_environment_a
     assert_complete(&output);
     let samples = bench.samples();
     assert_eq!(samples.len(), 2);
-    assert!(samples.iter().all(|sample| sample.reply.cold == Some(true)), "{samples:?}");
+    assert!(samples.iter().all(|sample| sample.start() == Start::Cold), "{samples:?}");
     let rested_ns = samples[1].arrival.intended_ns - samples[0].timing.unwrap().done_ns;
     assert!(samples[0].arrival.intended_ns >= 2_000_000_000 && rested_ns >= 2_000_000_000, "{samples:?}");
     let info = bench.run_dir().read_info().unwrap();

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use run_record::Start;
 use run_record::experiment::{Experiment, Run, RunState};
 use run_record::run_dir::RunDir;
 use rustix::process::{Pid, Signal, kill_process};
@@ -364,7 +365,7 @@ fn a_campaign_of_cold_starts_goes_on_until_its_percentile_is_known() {
         let samples = run.read_samples(&run.read_info().unwrap()).unwrap().records;
         assert_eq!(samples.len(), 4);
         assert!(
-            samples.iter().all(|sample| sample.reply.cold == Some(true)),
+            samples.iter().all(|sample| sample.start() == Start::Cold),
             "each call met a fresh environment"
         );
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use run_record::{Sample, Start};
 use serde_json::{Value, json};
 
 use crate::support::{Bench, assert_complete, stderr, stdout};
@@ -66,6 +67,15 @@ fn both_functions_on_the_local_lambda() {
     let samples = bench.samples();
     let mut cold = samples.iter().filter(|sample| sample.reply.cold == Some(true));
     assert!(cold.all(|sample| sample.reply.report.init_ns > Some(0)), "{samples:?}");
+    assert!(samples.iter().all(|sample| sample.reply.report.age_ns.is_some()), "{samples:?}");
+    // The first call of each function waited for an environment.
+    for endpoint in 0..2 {
+        let first = samples
+            .iter()
+            .filter(|sample| sample.arrival.endpoint == endpoint)
+            .min_by_key(|it| it.arrival.sequence);
+        assert_eq!(first.map(Sample::start), Some(Start::Cold), "{samples:?}");
+    }
     // Each environment has a name, and was started once.
     let environments: BTreeSet<&str> =
         samples.iter().map(|sample| sample.reply.environment.as_deref().unwrap()).collect();

@@ -1,5 +1,7 @@
 //! One invocation on its way from the Invoke API to an environment, and the reply on its way back.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -56,6 +58,9 @@ pub(crate) struct Reply {
     pub(crate) log_tail: Bytes,
     /// The log stream of the environment, which no other has; absent if there was no environment.
     pub(crate) log_stream: Option<String>,
+    /// For how long the environment had been ready when the time of the function began; absent if there was no environment,
+    /// or if it was initialised as part of the invocation.
+    pub(crate) environment_age: Option<Duration>,
 }
 
 /// There is no room for a request.

@@ -50,7 +50,7 @@ impl PendingReply {
             } else {
                 Failure::Unavailable("its environment was lost: see lambda-local's log".to_owned())
             };
-            Reply { outcome: Err(failure), log_tail: Bytes::new(), log_stream: None }
+            Reply { outcome: Err(failure), log_tail: Bytes::new(), log_stream: None, environment_age: None }
         })
     }
 }

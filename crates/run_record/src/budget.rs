@@ -65,7 +65,7 @@ pub enum NoBudget {
 /// The budgets of many invocations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BudgetTotals {
-    /// Those of invocations by an environment that was already running.
+    /// Those of invocations by an environment that had answered before.
     pub warm: PartTotals,
     /// Those of cold starts.
     pub cold: PartTotals,
@@ -88,12 +88,13 @@ pub struct PartTotals {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct BudgetSummary {
-    /// By an environment that was already running; null if no such budget is known.
+    /// By an environment that had answered before; null if no such budget is known.
     pub warm: Option<PartsSummary>,
     /// With a cold start; null if no such budget is known.
     pub cold: Option<PartsSummary>,
     /// Invocations without a budget: the platform told no duration, or not whether it was a cold start, or the function
-    /// reported no latency; or it was the first one of an environment that had been initialised before the request came.
+    /// reported no latency; or it was the first one of an environment that had been initialised before the request came, or
+    /// waited for an initialisation that was reported with another one.
     pub unknown: u64,
     /// Invocations whose parts contradict each other, and are left out: the function reported more than the whole, or more
     /// than the platform's duration, which is rounded to 10 µs, or the platform more than the whole.
@@ -186,17 +187,17 @@ impl<T> Parts<T> {
 }
 
 impl Budget {
-    /// Divides the time of an invocation that met its environment so.
+    /// Divides the time of an invocation.
     ///
     /// # Errors
     /// Something is not known, or what is known contradicts itself.
-    pub fn new(sample: &Sample, start: Start) -> Result<Self, NoBudget> {
+    pub fn new(sample: &Sample) -> Result<Self, NoBudget> {
         let report = sample.reply.report;
         let timing = sample.timing.ok_or(NoBudget::Unknown)?;
         let handler = sample.function_ns().ok_or(NoBudget::Unknown)?;
         difference(timing.done_ns, timing.issued_ns.saturating_add(handler))?;
         let duration = report.duration_ns.ok_or(NoBudget::Unknown)?;
-        let init = match (start, report.init_ns, report.restore_ns) {
+        let init = match (sample.start(), report.init_ns, report.restore_ns) {
             (Start::Warm, ..) => None,
             (Start::Other, ..) | (Start::Cold, None, None) => return Err(NoBudget::Unknown),
             (Start::Cold, init, restore) => Some(init.unwrap_or(0).saturating_add(restore.unwrap_or(0))),
@@ -212,7 +213,7 @@ impl Budget {
         }
         let init = match (init, report.age_ns) {
             // It began before the invocation, which waited only for what was left of it.
-            (Some(init), Some(age)) => Some(init.min(difference(rest, age)?)),
+            (Some(init), Some(age)) => Some(init.min(rest.saturating_sub(age))),
             (init, _) => init,
         };
         rest = difference(rest, init.unwrap_or(0))?;
@@ -238,9 +239,9 @@ fn difference(whole: u64, part: u64) -> Result<u64, NoBudget> {
 
 impl BudgetTotals {
     /// Divides the time of an invocation and adds its parts. Returns how many values were above an hour.
-    pub(crate) fn record(&mut self, sample: &Sample, start: Start) -> u64 {
-        match Budget::new(sample, start) {
-            Ok(budget) if start == Start::Cold => return self.cold.record(budget),
+    pub(crate) fn record(&mut self, sample: &Sample) -> u64 {
+        match Budget::new(sample) {
+            Ok(budget) if sample.start() == Start::Cold => return self.cold.record(budget),
             Ok(budget) => return self.warm.record(budget),
             Err(NoBudget::Unknown) => self.unknown += 1,
             Err(NoBudget::Inconsistent) => self.inconsistent += 1,
@@ -329,8 +330,7 @@ mod tests {
     #[test]
     fn each_part_has_its_place() {
         let us = |sample: &Sample| {
-            Budget::new(sample, sample.start())
-                .map(|budget| budget.0.values().map(|ns| ns.map(|ns| ns / 1_000)))
+            Budget::new(sample).map(|budget| budget.0.values().map(|ns| ns.map(|ns| ns / 1_000)))
         };
         let parts = [Some(50), Some(10), Some(6_940), None, Some(1_000), Some(2_000)];
         assert_eq!(us(&warm()), Ok(parts));
@@ -352,13 +352,13 @@ mod tests {
             sample.reply.report.init_ns = Some(init_us * 1_000);
             sample.reply.report.age_ns = Some(age_us * 1_000);
             let us = |budget: Budget, part| budget.part(part).map(|ns| ns / 1_000);
-            Budget::new(&sample, sample.start())
-                .map(|budget| (us(budget, Part::NetworkAndPlatform), us(budget, Part::Init)))
+            Budget::new(&sample).map(|budget| (us(budget, Part::NetworkAndPlatform), us(budget, Part::Init)))
         };
         assert_eq!(parts(6_000, 940), Ok((Some(940), Some(6_000))));
         assert_eq!(parts(9_000, 940), Ok((Some(940), Some(6_000))));
         assert_eq!(parts(9_000, 6_940), Ok((Some(6_940), Some(0))));
-        assert_eq!(parts(1, 6_941), Err(NoBudget::Inconsistent));
+        // It became ready while the connection was made.
+        assert_eq!(parts(1, 6_941), Ok((Some(6_940), Some(0))));
     }
 
     #[test]
@@ -382,7 +382,7 @@ mod tests {
         let changed = |change: Change| {
             let mut sample = cold();
             change(&mut sample);
-            Budget::new(&sample, sample.start())
+            Budget::new(&sample)
         };
         assert_eq!(unknown.map(changed), [Err(NoBudget::Unknown); 6]);
         assert_eq!(inconsistent.map(changed), [Err(NoBudget::Inconsistent); 4]);
@@ -396,7 +396,7 @@ mod tests {
         let mut wrong = warm();
         wrong.reply.function_latency_s = Some(1.0);
         for sample in [&warm(), &untold, &cold(), &wrong, &sample(0, Outcome::Ok, 1_000_000)] {
-            totals.record(sample, sample.start());
+            totals.record(sample);
         }
         let summary = BudgetSummary::new(&totals);
         assert_eq!((summary.unknown, summary.inconsistent), (1, 1));
@@ -443,7 +443,7 @@ mod tests {
                 sample.reply.report.init_ns = init.map(u64::from);
                 sample.reply.report.age_ns = age.map(u64::from);
                 sample.reply.function_latency_s = Some(units::s(duration / 2));
-                if let Ok(budget) = Budget::new(&sample, sample.start()) {
+                if let Ok(budget) = Budget::new(&sample) {
                     let sum = Part::ALL.into_iter().filter_map(|part| budget.part(part)).sum::<u64>();
                     prop_assert_eq!(Some(sum), sample.response_ns());
                 }

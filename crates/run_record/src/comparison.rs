@@ -154,13 +154,13 @@ pub struct Environments {
 pub struct ColdEffect {
     /// The percentile.
     pub statistic: Statistic,
-    /// The baseline's, of all requests that succeeded; null if it had no cold start.
+    /// The baseline's, of all requests that succeeded; null if it had no cold start, or too few values.
     pub baseline_with_us: Option<f64>,
-    /// The baseline's, of warm requests alone; null if it had no cold start.
+    /// The baseline's, of warm requests alone; null if it had no cold start, or too few values.
     pub baseline_without_us: Option<f64>,
-    /// The candidate's, of all requests that succeeded; null if it had no cold start.
+    /// The candidate's, of all requests that succeeded; null if it had no cold start, or too few values.
     pub candidate_with_us: Option<f64>,
-    /// The candidate's, of warm requests alone; null if it had no cold start.
+    /// The candidate's, of warm requests alone; null if it had no cold start, or too few values.
     pub candidate_without_us: Option<f64>,
 }
 

@@ -186,6 +186,7 @@ impl BilledTotals {
             }
         }
     }
+
     fn gb_s(&self, memory_mib: Option<u64>) -> Result<f64, String> {
         if self.known == 0 {
             return Err("no answer told what is billed".to_owned());

@@ -65,19 +65,14 @@ pub struct GrowthStep {
 impl Environments {
     /// Counts an invocation whose answer was complete at this time since the start of the run.
     pub(crate) fn record(&mut self, environment: &str, at_ns: u64) {
+        let seen = Seen { calls: 1, first_ns: at_ns };
         // Looked for first: nearly all have been seen before, and need no copy of their name.
-        match self.seen.get_mut(environment) {
-            Some(seen) => *seen = seen.with(Seen { calls: 1, first_ns: at_ns }),
-            None => self.add(environment, Seen { calls: 1, first_ns: at_ns }),
-        }
-    }
-    fn add(&mut self, environment: &str, more: Seen) {
-        if let Some(seen) = self.seen.get_mut(environment) {
-            *seen = seen.with(more);
+        if let Some(known) = self.seen.get_mut(environment) {
+            *known = known.with(seen);
         } else if self.seen.len() < MAX_ENVIRONMENTS {
-            self.seen.insert(environment.to_owned(), more);
+            self.seen.insert(environment.to_owned(), seen);
         } else {
-            self.uncounted += more.calls;
+            self.uncounted += 1;
         }
     }
 

@@ -85,6 +85,7 @@ impl Failures {
         let key = Key { endpoint: sample.arrival.endpoint, outcome: sample.reply.outcome, cause };
         self.add(key, Count { count: 1, first_ns: at, last_ns: at });
     }
+
     fn add(&mut self, key: Key, count: Count) {
         let is_known = self.causes.contains_key(&key);
         if is_known || self.causes.len() < MAX_CAUSES {

@@ -58,7 +58,6 @@ pub mod shard;
 pub mod sink;
 pub mod sparse_histogram;
 pub mod spread;
-pub mod starts;
 pub mod summary;
 pub mod threshold;
 pub mod totals;

@@ -76,8 +76,8 @@ pub struct Reply {
     /// The latency that the function reported, in seconds as it wrote them: the file of the original invoker shows more
     /// digits than nanoseconds have.
     pub function_latency_s: Option<f64>,
-    /// Whether the environment was initialised for the invocation or had not answered before; absent if the platform did not
-    /// say. Whether the invocation waited for it is told by [`Sample::start`].
+    /// Whether the answer told of the initialisation of its environment; absent if the platform did not say. Whether the
+    /// invocation waited for it is told by [`Sample::start`].
     pub cold: Option<bool>,
     /// What the platform measured.
     pub report: Report,
@@ -92,9 +92,9 @@ pub struct Reply {
 /// What the platform measured of an invocation. What it did not tell is absent. On Lambda this is the REPORT line of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// How long the environment took to initialise, in nanoseconds. Only a cold start has one.
+    /// How long the environment took to initialise, in nanoseconds. On Lambda, only its first invocation has one.
     pub init_ns: Option<u64>,
-    /// How long the environment took to be restored from a snapshot, in nanoseconds. Only such a cold start has one.
+    /// How long the environment took to be restored from a snapshot, in nanoseconds. Only its first invocation has one.
     pub restore_ns: Option<u64>,
     /// From handing the event to the function's runtime to its answer, in nanoseconds.
     pub duration_ns: Option<u64>,
@@ -104,7 +104,7 @@ pub struct Report {
     pub memory_mib: Option<u64>,
     /// The most memory that the environment has used so far, in MiB.
     pub max_memory_mib: Option<u64>,
-    /// How long the environment had been ready when its handler began, in nanoseconds. Lambda does not tell.
+    /// How long the environment had been ready when its handler began, in nanoseconds. AWS does not tell.
     pub age_ns: Option<u64>,
 }
 
@@ -186,7 +186,7 @@ impl Outcome {
 pub enum Start {
     /// The environment had answered before.
     Warm,
-    /// The invocation waited for the environment to be initialised.
+    /// The invocation waited for the environment to be initialised, for all of that time or for a part of it.
     Cold,
     /// It was the first one of an environment that had been initialised before it came, so that it did not wait, and found
     /// nothing warm either. Or it is not known.
@@ -199,29 +199,26 @@ impl Start {
 }
 
 impl Sample {
-    /// How the invocation met its environment. The first invocation of an environment did not wait for it if the environment
-    /// was older than the invocation; or, where its age is not told, if its initialisation and the invocation take longer
-    /// than the client waited: Lambda reports an initialisation with the first invocation, whenever it was.
+    /// How the invocation met its environment. Where the age of the environment is known, it tells whether the invocation
+    /// waited for it. Otherwise, the first invocation of an environment did not if the initialisation and the invocation
+    /// together take longer than the client waited: Lambda reports an initialisation with the first invocation, whenever
+    /// it was.
     pub fn start(&self) -> Start {
-        match self.reply.cold {
-            Some(false) => Start::Warm,
-            Some(true) if self.waited_for_environment() => Start::Cold,
-            Some(true) | None => Start::Other,
-        }
-    }
-
-    /// Whether the environment may have become ready after the invocation was sent.
-    fn waited_for_environment(&self) -> bool {
-        let Some(timing) = self.timing else { return true };
+        let (Some(is_first), Some(timing)) = (self.reply.cold, self.timing) else { return Start::Other };
         let Report { init_ns, restore_ns, duration_ns, age_ns, .. } = self.reply.report;
         let sum = |parts: [Option<u64>; 3]| parts.into_iter().flatten().fold(0, u64::saturating_add);
         let since_sent_ns = |end_ns: u64| end_ns.saturating_sub(timing.issued_ns);
-        match age_ns {
+        let waited = match age_ns {
             Some(_) => {
                 let answered_ns = timing.first_byte_ns.unwrap_or(timing.done_ns);
                 sum([age_ns, duration_ns, None]) < since_sent_ns(answered_ns)
             }
-            None => sum([init_ns, restore_ns, duration_ns]) <= since_sent_ns(timing.done_ns),
+            None => is_first && sum([init_ns, restore_ns, duration_ns]) <= since_sent_ns(timing.done_ns),
+        };
+        match (waited, is_first) {
+            (true, _) => Start::Cold,
+            (false, true) => Start::Other,
+            (false, false) => Start::Warm,
         }
     }
 
@@ -338,6 +335,9 @@ mod tests {
             (Some(true), 1, 3, Some(6), Start::Other),
             (Some(false), 0, 2, None, Start::Warm),
             (Some(false), 0, 2, Some(5000), Start::Warm),
+            // Another invocation was the first one, and this one waited for the same initialisation.
+            (Some(false), 0, 3, Some(5), Start::Cold),
+            (None, 0, 3, Some(5), Start::Other),
             (None, 0, 2, None, Start::Other),
         ] {
             assert_eq!(
@@ -346,9 +346,6 @@ mod tests {
                 "{init_ms} {duration_ms} {age_ms:?}"
             );
         }
-        let untold = Reply { cold: Some(true), ..Reply::with_outcome(Outcome::Ok) };
-        let arrival = Arrival { sequence: 0, endpoint: 0, number: 0, intended_ns: 0 };
-        assert_eq!(Sample { arrival, timing: None, reply: untold }.start(), Start::Cold);
     }
 
     #[test]

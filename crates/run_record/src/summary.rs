@@ -102,7 +102,7 @@ pub struct EndpointSummary {
     pub answer_bytes: Option<Bytes>,
     /// Latencies of invocations with outcome `ok`.
     pub views: Views,
-    /// Those by an environment that was already running.
+    /// Those by an environment that had answered before.
     pub warm: Views,
     /// Those of cold starts.
     pub cold: Views,
@@ -222,7 +222,7 @@ impl Summary {
         }
         info.start_reasons().into_iter().for_each(|reason| self.verdict.add(reason));
         self.warnings.extend(info.disturbance());
-        self.warnings.extend(self.not_cold(&info.configuration));
+        self.warnings.extend(not_cold(&info.configuration, &self.endpoints, totals));
         self.warnings.extend(likeness::findings(&info.configuration));
         self.warnings.extend(likeness::unchecked(&info.configuration));
         self.add_warnings_of_shards(info);
@@ -239,18 +239,6 @@ impl Summary {
             }
         }
         self.warnings.extend(info.clocks_not_kept());
-    }
-
-    /// Calls that were all to be cold and were not. A new instance behind gRPC is ready before its first call.
-    fn not_cold(&self, configuration: &Configuration) -> Vec<Warning> {
-        let Some(cold) = configuration.cold else { return Vec::new() };
-        let endpoints = self.endpoints.iter().zip(&configuration.endpoints);
-        let found = endpoints.filter_map(|(summary, info)| {
-            let is_told = cold.after == ColdAfter::Idle || info.protocol == Protocol::Lambda;
-            let requests = summary.warm.response.count;
-            (is_told && requests > 0).then(|| Warning::NotCold { endpoint: summary.name.clone(), requests })
-        });
-        found.collect()
     }
 
     /// Computes the cost of each endpoint anew, at its price.
@@ -284,6 +272,19 @@ impl Summary {
             .extend(asynchronous.map(|endpoint| Warning::Asynchronous { endpoint: endpoint.name.clone() }));
         warnings
     }
+}
+
+/// Calls that were all to be cold starts, and of which it is known that they were none. A new instance behind gRPC is ready
+/// before its first call.
+fn not_cold(configuration: &Configuration, endpoints: &[EndpointSummary], totals: &Totals) -> Vec<Warning> {
+    let Some(cold) = configuration.cold else { return Vec::new() };
+    let endpoints = endpoints.iter().zip(&configuration.endpoints).zip(&totals.endpoints);
+    let found = endpoints.filter_map(|((summary, info), totals)| {
+        let is_told = cold.after == ColdAfter::Idle || info.protocol == Protocol::Lambda;
+        let requests = totals.starts_known - totals.cold_starts;
+        (is_told && requests > 0).then(|| Warning::NotCold { endpoint: summary.name.clone(), requests })
+    });
+    found.collect()
 }
 
 /// Of each endpoint whose environments used more memory than they had. A process on lambda-local is not limited.

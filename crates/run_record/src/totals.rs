@@ -6,7 +6,6 @@ use crate::environments::Environments;
 use crate::failures::Failures;
 use crate::histogram::{Histogram, View};
 use crate::sample::{Outcome, Sample, Start};
-use crate::starts::Starts;
 
 /// What is known over the whole run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,7 +49,6 @@ pub struct EndpointTotals {
     pub billed: BilledTotals,
     /// Where the time of successful invocations went.
     pub budgets: BudgetTotals,
-    starts: Starts,
     /// Latencies of successful invocations, in the orders of [`Start::ALL`] and [`View::ALL`].
     views: [[Histogram; View::ALL.len()]; Start::ALL.len()],
 }
@@ -70,6 +68,7 @@ impl Totals {
             self.last_end_ns = self.last_end_ns.max(timing.done_ns);
         }
     }
+
     /// The number of invocations of all endpoints with this outcome.
     pub fn outcome(&self, outcome: Outcome) -> u64 {
         self.endpoints.iter().map(|endpoint| endpoint.outcome(outcome)).sum()
@@ -104,7 +103,7 @@ impl EndpointTotals {
         let reply = &sample.reply;
         self.outcomes[reply.outcome as usize] += 1;
         self.starts_known += u64::from(reply.cold.is_some());
-        let start = self.starts.of(sample);
+        let start = sample.start();
         self.cold_starts += u64::from(start == Start::Cold);
         let starts = [(reply.report.init_ns, &mut self.init), (reply.report.restore_ns, &mut self.restore)];
         let mut saturated = 0;
@@ -122,7 +121,7 @@ impl EndpointTotals {
         self.answer_bytes = widest(self.answer_bytes, reply.answer_bytes.map(|bytes| (bytes, bytes)));
         self.answer_bytes_sum = self.answer_bytes_sum.saturating_add(reply.answer_bytes.unwrap_or(0));
         if reply.outcome == Outcome::Ok {
-            saturated += self.budgets.record(sample, start);
+            saturated += self.budgets.record(sample);
             let views = &mut self.views[start as usize];
             for (view, histogram) in View::ALL.into_iter().zip(views) {
                 saturated += u64::from(view.latency_ns(sample).is_some_and(|value| histogram.record(value)));

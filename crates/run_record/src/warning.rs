@@ -49,7 +49,7 @@ pub enum Warning {
         /// How many.
         requests: u64,
     },
-    /// Calls that were all to be cold met environments that were already running.
+    /// Calls that were all to be cold met environments that were ready.
     NotCold {
         /// The name of the endpoint.
         endpoint: String,
@@ -199,7 +199,7 @@ impl fmt::Display for Warning {
             }
             Self::NotCold { endpoint, requests } => {
                 let requests = counted(*requests, "request");
-                write!(f, "{requests} of {endpoint} met a warm environment, though each was to be cold")
+                write!(f, "{requests} of {endpoint} met an environment that was ready, though each was to be cold")
             }
             Self::MemoryExceeded { endpoint, used_mib, had_mib } => write!(
                 f,
@@ -272,7 +272,7 @@ mod tests {
         values above an hour that were recorded as an hour: 1
         other processes took 12.3 % of this machine's processors; --require-idle allows 10 %
         1 answer of f had no latency: the view function leaves it out
-        3 requests of f met a warm environment, though each was to be cold
+        3 requests of f met an environment that was ready, though each was to be cold
         an environment of f used 1060 MiB of 512 MiB: AWS Lambda would have ended it
         f is called asynchronously: ok means accepted, not completed
         f: unlike memory: f has 128 MB, f@b has 512 MB

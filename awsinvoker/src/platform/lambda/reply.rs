@@ -1,7 +1,7 @@
 //! What an answer of the Invoke API holds.
 
 use http::HeaderMap;
-use run_record::{Cause, Outcome, Reply};
+use run_record::{Cause, Outcome, Reply, Report};
 use serde::Deserialize;
 
 use super::failure;
@@ -16,6 +16,8 @@ const LOG_RESULT: &str = "x-amz-log-result";
 const FUNCTION_ERROR: &str = "x-amz-function-error";
 /// In which environment lambda-local ran the function: the name of its log stream. AWS has no such header.
 const ENVIRONMENT: &str = "lambda-local-environment";
+/// For how long that environment had been ready when the function began, in nanoseconds.
+const ENVIRONMENT_AGE: &str = "lambda-local-environment-age-ns";
 /// The name of a log stream is far shorter.
 const MAX_ENVIRONMENT_CHARS: usize = 200;
 
@@ -47,7 +49,10 @@ pub(super) fn read(answer: &Answer, asynchronous: bool) -> Reply {
         request_id: request_id.map(|id| shortened(id, MAX_NAME_CHARS)),
         function_latency_s,
         cold: tail.cold,
-        report: tail.report,
+        report: Report {
+            age_ns: text(&answer.headers, ENVIRONMENT_AGE).and_then(|age| age.parse().ok()),
+            ..tail.report
+        },
         answer_bytes: Some(answer.body.len() as u64),
         environment: environment.or(tail.environment),
         cause,
@@ -137,7 +142,12 @@ mod tests {
     fn an_answer_is_read_with_its_log_and_its_environment() {
         let log = "REPORT RequestId: a\tDuration: 3 ms\tBilled Duration: 4 ms\t\n";
         let log = base64::engine::general_purpose::STANDARD.encode(log);
-        let headers = [(REQUEST_ID, "a"), (LOG_RESULT, log.as_str()), (ENVIRONMENT, "2026/01/01/[1]ab")];
+        let headers = [
+            (REQUEST_ID, "a"),
+            (LOG_RESULT, log.as_str()),
+            (ENVIRONMENT, "2026/01/01/[1]ab"),
+            (ENVIRONMENT_AGE, "7"),
+        ];
         let reply = read(&answer(&headers, r#"{"latency": 0.5}"#), false);
         assert_eq!(
             (reply.outcome, reply.function_latency_s, reply.cold),
@@ -145,7 +155,7 @@ mod tests {
         );
         assert_eq!((reply.report.duration_ns, reply.report.billed_ns), (Some(3_000_000), Some(4_000_000)));
         assert_eq!((reply.request_id.as_deref(), reply.answer_bytes), (Some("a"), Some(16)));
-        assert_eq!(reply.environment.as_deref(), Some("2026/01/01/[1]ab"));
+        assert_eq!((reply.environment.as_deref(), reply.report.age_ns), (Some("2026/01/01/[1]ab"), Some(7)));
     }
 
     #[test]

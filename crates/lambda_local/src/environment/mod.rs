@@ -37,6 +37,8 @@ pub(crate) struct Environment {
     worker: Worker,
     blueprint: Arc<Blueprint>,
     work: Work,
+    /// When the runtime first asked for an event.
+    ready: Option<Instant>,
     stopping: CancellationToken,
 }
 
@@ -53,7 +55,7 @@ impl Environment {
         let worker = Worker::new(Arc::clone(&blueprint), lease.id(), lease.is_provisioned());
         let idle_timeout = if lease.is_provisioned() { None } else { Some(blueprint.idle_timeout) };
         let work = Work::new(Instant::now(), blueprint.function.timeout, idle_timeout);
-        Self { lease, worker, blueprint, work, stopping }
+        Self { lease, worker, blueprint, work, ready: None, stopping }
     }
 
     /// Serves until the environment is no longer needed, fails, or the server stops. Leaves no process behind.
@@ -99,7 +101,9 @@ impl Environment {
             initialised = self.worker.initialise() => initialised,
         };
         if initialised {
-            self.work.is_idle_since(Instant::now());
+            let now = Instant::now();
+            self.ready = Some(now);
+            self.work.is_idle_since(now);
             self.lease.ready();
             return Life::GoesOn;
         }
@@ -120,8 +124,9 @@ impl Environment {
             Ok(started) => (started, None),
             Err(failed) => (failed.started, Some(failed)),
         };
-        let serving = Serving { request, reply_to, started, init_duration: None };
+        let serving = Serving { request, reply_to, started, age: None, init_duration: None };
         let Some(failed) = failed else {
+            self.ready = Some(Instant::now());
             self.lease.initialised();
             self.serve(serving);
             return Life::GoesOn;
@@ -134,7 +139,9 @@ impl Environment {
     fn begin(&mut self, Invocation { request, reply_to, .. }: Invocation) -> Life {
         self.worker.open_log(&request, self.work.is_busy());
         let init_duration = self.worker.take_init_duration();
-        self.serve(Serving { request, reply_to, started: Instant::now(), init_duration });
+        let started = Instant::now();
+        let age = self.ready.map(|ready| started.duration_since(ready));
+        self.serve(Serving { request, reply_to, started, age, init_duration });
         Life::GoesOn
     }
 
@@ -194,7 +201,8 @@ impl Environment {
         tell(&self.lease);
         // If the client has left, nobody needs the reply.
         let log_stream = Some(log_stream(self.lease.id()));
-        let _ = serving.reply_to.send(Reply { outcome: timed.result, log_tail, log_stream });
+        let reply = Reply { outcome: timed.result, log_tail, log_stream, environment_age: serving.age };
+        let _ = serving.reply_to.send(reply);
     }
 
     /// Does what is due.

@@ -22,7 +22,9 @@ pub(super) struct Serving {
     pub(super) reply_to: oneshot::Sender<Reply>,
     /// When the function's time began.
     pub(super) started: Instant,
-    /// Only after a cold start.
+    /// For how long the environment had been ready then; absent if it was initialised as part of the invocation.
+    pub(super) age: Option<Duration>,
+    /// Only of the first request of an environment.
     pub(super) init_duration: Option<Duration>,
 }
 
@@ -164,7 +166,7 @@ mod tests {
 
     fn serving(id: &str, started: Instant) -> Serving {
         let request = Request { request_id: id.to_owned(), ..Request::default() };
-        Serving { request, reply_to: oneshot::channel().0, started, init_duration: None }
+        Serving { request, reply_to: oneshot::channel().0, started, age: None, init_duration: None }
     }
 
     /// Everything that is due at `now`.

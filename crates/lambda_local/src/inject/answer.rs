@@ -32,7 +32,7 @@ pub(super) fn reply(draw: &Draw, request_id: &str) -> Reply {
     let mut log = start_line(request_id) + &end_line(request_id);
     // Writing to a string cannot fail.
     let _ = write!(log, "{report}");
-    Reply { outcome, log_tail: Bytes::from(log), log_stream: None }
+    Reply { outcome, log_tail: Bytes::from(log), log_stream: None, environment_age: None }
 }
 
 /// A JSON string that holds an object, as the functions of this project answer.

@@ -18,6 +18,7 @@ pub(super) const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-e
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 /// Which environment served the request. AWS has no such header.
 const ENVIRONMENT: HeaderName = HeaderName::from_static("lambda-local-environment");
+const ENVIRONMENT_AGE: HeaderName = HeaderName::from_static("lambda-local-environment-age-ns");
 const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
 
 /// What Lambda calls every error of a function.
@@ -72,6 +73,9 @@ pub(crate) fn respond(reply: Reply, request_id: &str, wants_log: bool) -> Respon
     if let Some(Ok(log_stream)) = reply.log_stream.map(HeaderValue::try_from) {
         headers.insert(ENVIRONMENT, log_stream);
     }
+    if let Some(age) = reply.environment_age {
+        headers.insert(ENVIRONMENT_AGE, HeaderValue::from(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
+    }
     if failed {
         headers.insert(FUNCTION_ERROR, HeaderValue::from_static(UNHANDLED));
     }
@@ -122,6 +126,25 @@ mod tests {
     fn function_error(error_type: &str, message: &str) -> Result<Told, Refusal> {
         let body = format!(r#"{{"errorType":"{error_type}","errorMessage":"{message}"}}"#);
         Ok(Told::FunctionError(Bytes::from(body)))
+    }
+
+    #[test]
+    fn an_answer_names_its_environment_and_how_long_that_had_been_ready() {
+        let headers = |age| {
+            let log_stream = Some("local/[$LATEST]01".to_owned());
+            let reply = Reply {
+                outcome: Ok(Bytes::from("1")),
+                log_tail: Bytes::new(),
+                log_stream,
+                environment_age: age,
+            };
+            let response = respond(reply, "ID", false);
+            [ENVIRONMENT, ENVIRONMENT_AGE]
+                .map(|name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()))
+        };
+        let name = Some("local/[$LATEST]01".to_owned());
+        assert_eq!(headers(Some(Duration::from_micros(5))), [name.clone(), Some("5000".to_owned())]);
+        assert_eq!(headers(None), [name, None]);
     }
 
     #[test]
@@ -181,8 +204,12 @@ mod tests {
             ),
         ] {
             for log in [None, Some("bG9n")] {
-                let reply_of =
-                    Reply { outcome: outcome.clone(), log_tail: Bytes::from("log"), log_stream: None };
+                let reply_of = Reply {
+                    outcome: outcome.clone(),
+                    log_tail: Bytes::from("log"),
+                    log_stream: None,
+                    environment_age: None,
+                };
                 let complete = Complete {
                     error_code: code.map(str::to_owned),
                     error_details: details.map(str::to_owned),
@@ -192,7 +219,12 @@ mod tests {
                 assert_eq!(ending(reply_of, "ID", log.is_some()), Ok(expected));
             }
         }
-        let stopping = Reply { outcome: Err(Failure::Stopping), log_tail: Bytes::new(), log_stream: None };
+        let stopping = Reply {
+            outcome: Err(Failure::Stopping),
+            log_tail: Bytes::new(),
+            log_stream: None,
+            environment_age: None,
+        };
         assert_eq!(ending(stopping, "ID", true), Err(Refusal::Stopping));
     }
 }

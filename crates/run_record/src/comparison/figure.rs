@@ -94,7 +94,7 @@ pub enum Claim {
 pub enum Scope {
     /// All.
     All,
-    /// Those by an environment that was already running.
+    /// Those by an environment that had answered before.
     Warm,
     /// Cold starts.
     Cold,

@@ -47,7 +47,7 @@ pub struct Row<'a> {
     pub tls_ns: Option<u64>,
     /// Latency that the function reported.
     pub function_latency_ns: Option<u64>,
-    /// Whether the invocation was a cold start; empty if the platform did not say.
+    /// Whether the answer told of the initialisation of its environment; empty if the platform did not say.
     pub cold: Option<bool>,
     /// How long the environment took to initialise.
     pub init_ns: Option<u64>,

@@ -18,7 +18,7 @@ pub struct PreflightCall {
     pub answer_bytes: Option<u64>,
     /// Memory that the platform reported for the function, in MB.
     pub memory_mb: Option<u64>,
-    /// Whether it was a cold start; null if the platform did not say.
+    /// Whether the answer told of the initialisation of its environment; null if the platform did not say.
     pub cold: Option<bool>,
     /// Why it failed; null if it did not.
     pub cause: Option<Cause>,

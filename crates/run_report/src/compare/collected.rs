@@ -6,7 +6,6 @@ use run_record::budget::{Budget, Part};
 use run_record::comparison::{Measure, Scope};
 use run_record::observations::{Cell, Observations};
 use run_record::sparse_histogram::SparseHistogram;
-use run_record::starts::Starts;
 use run_record::{Outcome, Sample, Start, View};
 
 /// The most windows: with more, even a long run has windows of a second.
@@ -24,7 +23,6 @@ pub struct Collected {
     windows: BTreeMap<usize, Counts>,
     cells: BTreeMap<(usize, Option<u32>), CellValues>,
     numbers: EnvironmentNumbers,
-    starts: Starts,
 }
 
 /// Numbers for the environments of one side.
@@ -51,20 +49,17 @@ pub(super) struct Counts {
 type CellValues = Vec<((Start, Measure), SparseHistogram)>;
 
 impl Collected {
-    /// Samples that follow are of another run. If environments were started for it, they are others, whatever their names.
-    pub fn begin_run(&mut self, were_started: bool) {
-        self.starts = Starts::default();
-        if were_started {
-            self.numbers.names.clear();
-        }
+    /// Samples that follow come from environments that were started for their run, so they are others, whatever their names.
+    pub fn begin_run(&mut self) {
+        self.numbers.names.clear();
     }
 
-    /// Takes a sample of this window. Those of a run come in the order in which they ended.
+    /// Takes a sample of this window.
     pub fn record(&mut self, window: usize, sample: &Sample) {
         self.shrink_before(window);
         let counts = self.windows.entry(window).or_default();
         counts.requests += 1;
-        let start = self.starts.of(sample);
+        let start = sample.start();
         if sample.reply.outcome != Outcome::Ok {
             return;
         }
@@ -192,7 +187,7 @@ fn each_value(sample: &Sample, start: Start, mut take: impl FnMut((Start, Measur
             take((start, view.into()), value_ns);
         }
     }
-    let Ok(budget) = Budget::new(sample, start) else { return };
+    let Ok(budget) = Budget::new(sample) else { return };
     for part in Part::ALL.into_iter().filter(|part| (*part == Part::Init) == (start == Start::Cold)) {
         if let Some(value_ns) = budget.part(part) {
             take((start, part.into()), value_ns);

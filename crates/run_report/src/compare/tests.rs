@@ -65,7 +65,7 @@ impl Answers {
 
     fn side(self, system: &str, windows: usize) -> Side {
         let mut samples = Collected::default();
-        samples.begin_run(true);
+        samples.begin_run();
         for window in 0..windows {
             for number in 0..PER_WINDOW {
                 samples.record(window, &self.sample(window as u64, number));
@@ -199,7 +199,7 @@ fn a_slower_candidate_is_told_in_every_form() {
     | function p50 | 225 µs | 337 µs | 1.50 | 1.50 to 1.50 | slower | +113 µs | +111 µs to +113 µs |
     | function p99 | 247 µs | 371 µs | - | - | refused | - | - |
 
-    - ratio: knative, the candidate, divided by lambda, the baseline; below 1, the candidate is faster. Intervals have 95 %.
+    - ratio: knative, the candidate, divided by lambda, the baseline; below 1, the candidate is faster
     ");
     let csv = String::from_utf8(csv(&comparison).unwrap()).unwrap();
     assert_eq!(csv.lines().count(), 1 + comparison.contrasts[0].figures.len());
@@ -269,7 +269,7 @@ fn the_time_of_a_function_is_not_compared_between_single_environments() {
 fn environments_of_another_run_are_others() {
     let mut samples = Collected::default();
     for window in 0..2 {
-        samples.begin_run(true);
+        samples.begin_run();
         (0..4).for_each(|number| samples.record(window, &USUAL.sample(0, number)));
     }
     assert_eq!(samples.environments(&[0, 1]), Some(8));

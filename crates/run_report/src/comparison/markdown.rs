@@ -42,8 +42,7 @@ fn contrast(text: &mut String, contrast: &Contrast, extent: Extent) {
     item(
         text,
         &format!(
-            "ratio: {candidate}, the candidate, divided by {baseline}, the baseline; below 1, the candidate is faster. \
-             Intervals have 95 %."
+            "ratio: {candidate}, the candidate, divided by {baseline}, the baseline; below 1, the candidate is faster"
         ),
     );
     let marks: Vec<_> = table::marks_of(&rows).collect();

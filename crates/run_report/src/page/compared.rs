@@ -1,7 +1,7 @@
 //! The section about a comparison.
 
 use run_record::comparison::{
-    Claim, Comparison, Contrast, Design, Figure, Interval, Note, Scope, Statistic, Value,
+    Arm, Claim, Comparison, Contrast, Design, Figure, Interval, Note, Scope, Statistic, Value,
 };
 use run_record::units::signed_duration_text;
 
@@ -261,10 +261,14 @@ fn claim(figure: &Figure, contrast: &Contrast) -> String {
         Claim::NoDifference => "no difference is shown".to_owned(),
         Claim::Nothing => "nothing".to_owned(),
     };
+    let had_cold_starts = |arm: &Arm| arm.cold.is_some_and(|cold| cold > 0);
+    let has_restarts = figure.scope == Scope::All
+        && contrast.headline == Scope::Warm
+        && [&contrast.baseline, &contrast.candidate].into_iter().any(had_cold_starts);
     let is_faster = matches!(figure.claim, Claim::CandidateFaster | Claim::BaselineFaster);
     let doubts = [
         (is_faster && figure.equivalent, "equivalent all the same"),
-        (figure.scope == Scope::All && contrast.headline == Scope::Warm, "with the cold starts of restarts"),
+        (has_restarts, "with the cold starts of restarts"),
         (figure.approximate, "approximate"),
         (figure.drifting, "drifting"),
         (figure.in_cold_gap, "between warm and cold"),
@@ -304,7 +308,10 @@ mod tests {
         figure.claim = Claim::CandidateFaster;
         let faster = format!("{} is faster; equivalent all the same", contrast.candidate.label);
         assert_eq!(claim(&figure, &contrast), faster);
-        contrast.headline = Scope::Warm;
+        (contrast.headline, contrast.baseline.cold) = (Scope::Warm, Some(0));
+        contrast.candidate.cold = None;
+        assert_eq!(claim(&figure, &contrast), faster);
+        contrast.candidate.cold = Some(1);
         assert_eq!(claim(&figure, &contrast), format!("{faster}; with the cold starts of restarts"));
         (figure.scope, figure.equivalent) = (Scope::Warm, false);
         assert_eq!(claim(&figure, &contrast), format!("{} is faster", contrast.candidate.label));

@@ -103,7 +103,8 @@ fn before(configuration: &Configuration) -> Vec<String> {
 fn neighbours(info: &RunInfo) -> Option<String> {
     let is_here = |address: &str| {
         let host = address.split_once("://").map_or(address, |(_, host)| host);
-        ["127.", "[::1]", "localhost"].iter().any(|local| host.starts_with(local))
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        host.starts_with("127.") || ["[::1]", "localhost"].contains(&name)
     };
     let targets = &info.configuration.targets;
     let here = targets.iter().filter(|target| is_here(&target.address)).count();
@@ -111,11 +112,10 @@ fn neighbours(info: &RunInfo) -> Option<String> {
     let processors = info
         .machine
         .cores
-        .map_or_else(String::new, |cores| format!("the {} of ", counted(cores as u64, "processor")));
+        .map_or_else(String::new, |cores| format!(", which has {}", counted(cores as u64, "processor")));
     (here > 0).then(|| {
         format!(
-            "{whole} shared {processors}this machine with the load generator and with each other, so slow calls may be those \
-             that met others."
+            "{whole} was, by its address, on the machine of the load generator{processors}: slow calls may be those that met others."
         )
     })
 }
@@ -150,11 +150,11 @@ mod tests {
         (other.address, other.connection.http) = ("https://knative.example".to_owned(), "2".to_owned());
         let told = |info: &RunInfo| (neighbours(info).unwrap_or_default(), connections(info).unwrap());
         let (near, http) = told(&info);
-        assert!(near.starts_with("What was called shared the "), "{near}");
+        assert!(near.starts_with("What was called was, by its address, on the machine"), "{near}");
         assert!(http.starts_with("Connections (HTTP/1.1) were used again"), "{http}");
         info.configuration.targets.push(other.clone());
         let (near, http) = told(&info);
-        assert!(near.starts_with("A part of what was called shared the "), "{near}");
+        assert!(near.starts_with("A part of what was called was, by its address, on the machine"), "{near}");
         assert!(http.starts_with("Connections (HTTP/1.1 and HTTP/2) were used again"), "{http}");
         info.configuration.targets = vec![other];
         assert_eq!(told(&info).0, "");
