@@ -53,6 +53,8 @@ def make_pattern(args, folder):
     )
     read = lambda name: (folder / "pattern" / name).read_text()
     header, *rows = read("samples.csv").splitlines()
+    if not all(",ok," in row for row in rows):
+        sys.exit(f"bench_merge.py: not all calls of the pattern succeeded: does a server answer at {args.url}?")
     log = read("latency.hlog").splitlines()
     return {
         "info": json.loads(read("run.json")), "summary": read("summary.json"), "header": header, "rows": rows,
