@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use run_record::comparison::{Arm, Comparison, Contrast, Figure, Measure, Scope, Statistic, Value};
+use run_record::comparison::{Comparison, Contrast, Figure, Measure, Scope, Statistic, Value};
 use run_record::cost::CostSummary;
 use run_record::experiment::Run;
 use run_record::run_dir::RunDir;
@@ -125,8 +125,7 @@ pub(super) fn within(until: Until, comparison: &Comparison) -> Option<f64> {
 
 /// The percentile of cold starts, or of all calls where a side has no call that is known to be one.
 fn figure(contrast: &Contrast, statistic: Statistic) -> Option<&Figure> {
-    let has_cold_starts = |arm: &Arm| arm.cold.is_some_and(|cold| cold > 0);
-    let has_both = has_cold_starts(&contrast.baseline) && has_cold_starts(&contrast.candidate);
+    let has_both = contrast.baseline.has_cold_starts() && contrast.candidate.has_cold_starts();
     let scope = if has_both { Scope::Cold } else { Scope::All };
     contrast.figures.iter().find(|figure| {
         figure.scope == scope && figure.measure == Measure::RESPONSE && figure.statistic == statistic
@@ -194,6 +193,10 @@ mod tests {
         for not_known in [&[&narrow[..], &wide][..], &[&narrow, &unknown], &[]] {
             assert_eq!(over(not_known, little), None);
         }
+        // Of cold starts that are too few, the percentile is not known, however well that of all calls is.
+        let mut few = comparison(&[&untold]);
+        few.contrasts.iter_mut().for_each(|it| (it.baseline.cold, it.candidate.cold) = (Some(2), Some(2)));
+        assert_eq!(super::over(&cold, little, Some(&few)), None);
         let spent = |time_s: u64, usd| Spent { time_ns: time_s * units::NS_PER_S, usd, has_unknown: false };
         assert_eq!(over(&[&wide], spent(60, 0.0)).unwrap(), "its time is over: the runs took 60 s");
         assert_eq!(over(&[], spent(0, 0.5)).unwrap(), "its money is spent: the calls cost 0.500000 USD");

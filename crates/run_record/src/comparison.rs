@@ -164,6 +164,13 @@ pub struct ColdEffect {
     pub candidate_without_us: Option<f64>,
 }
 
+impl Arm {
+    /// Whether it is known of some of its requests that they were cold starts.
+    pub fn has_cold_starts(&self) -> bool {
+        self.cold.is_some_and(|cold| cold > 0)
+    }
+}
+
 impl Design {
     /// The name in files.
     pub fn name(self) -> &'static str {

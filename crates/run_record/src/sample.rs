@@ -206,14 +206,17 @@ impl Sample {
     pub fn start(&self) -> Start {
         let (Some(is_first), Some(timing)) = (self.reply.cold, self.timing) else { return Start::Other };
         let Report { init_ns, restore_ns, duration_ns, age_ns, .. } = self.reply.report;
-        let sum = |parts: [Option<u64>; 3]| parts.into_iter().flatten().fold(0, u64::saturating_add);
+        let duration_ns = duration_ns.unwrap_or(0);
         let since_sent_ns = |end_ns: u64| end_ns.saturating_sub(timing.issued_ns);
         let waited = match age_ns {
-            Some(_) => {
+            Some(age_ns) => {
                 let answered_ns = timing.first_byte_ns.unwrap_or(timing.done_ns);
-                sum([age_ns, duration_ns, None]) < since_sent_ns(answered_ns)
+                age_ns.saturating_add(duration_ns) < since_sent_ns(answered_ns)
             }
-            None => is_first && sum([init_ns, restore_ns, duration_ns]) <= since_sent_ns(timing.done_ns),
+            None => {
+                let started_ns = init_ns.unwrap_or(0).saturating_add(restore_ns.unwrap_or(0));
+                is_first && started_ns.saturating_add(duration_ns) <= since_sent_ns(timing.done_ns)
+            }
         };
         match (waited, is_first) {
             (true, _) => Start::Cold,

@@ -222,7 +222,7 @@ impl Summary {
         }
         info.start_reasons().into_iter().for_each(|reason| self.verdict.add(reason));
         self.warnings.extend(info.disturbance());
-        self.warnings.extend(not_cold(&info.configuration, &self.endpoints, totals));
+        self.warnings.extend(not_cold(&info.configuration, totals));
         self.warnings.extend(likeness::findings(&info.configuration));
         self.warnings.extend(likeness::unchecked(&info.configuration));
         self.add_warnings_of_shards(info);
@@ -276,13 +276,13 @@ impl Summary {
 
 /// Calls that were all to be cold starts, and of which it is known that they were none. A new instance behind gRPC is ready
 /// before its first call.
-fn not_cold(configuration: &Configuration, endpoints: &[EndpointSummary], totals: &Totals) -> Vec<Warning> {
+fn not_cold(configuration: &Configuration, totals: &Totals) -> Vec<Warning> {
     let Some(cold) = configuration.cold else { return Vec::new() };
-    let endpoints = endpoints.iter().zip(&configuration.endpoints).zip(&totals.endpoints);
-    let found = endpoints.filter_map(|((summary, info), totals)| {
+    let endpoints = configuration.endpoints.iter().zip(&totals.endpoints);
+    let found = endpoints.filter_map(|(info, totals)| {
         let is_told = cold.after == ColdAfter::Idle || info.protocol == Protocol::Lambda;
         let requests = totals.starts_known - totals.cold_starts;
-        (is_told && requests > 0).then(|| Warning::NotCold { endpoint: summary.name.clone(), requests })
+        (is_told && requests > 0).then(|| Warning::NotCold { endpoint: info.name.clone(), requests })
     });
     found.collect()
 }

@@ -258,8 +258,7 @@ pub(super) fn cold_effect(figures: &[Figure], arms: &[Arm; 2]) -> Vec<ColdEffect
         figures.iter().find(is_it)
     };
     let us = |side: usize, value: &Option<Value>| {
-        let had_cold_starts = arms[side].cold.is_some_and(|cold| cold > 0);
-        value.as_ref().map(|value| value.us).filter(|_| had_cold_starts)
+        value.as_ref().map(|value| value.us).filter(|_| arms[side].has_cold_starts())
     };
     let effect = |statistic| {
         of(Scope::Cold, statistic)?;

@@ -66,15 +66,14 @@ fn outage(side: &Side) -> Option<Note> {
 
 /// What is to be known of cold starts that the way of the run caused, or was to cause.
 fn cold_starts(headline: Scope, arms: &[Arm; 2]) -> Vec<Note> {
-    let cold = |arm: &Arm| arm.cold.unwrap_or(0);
     let note = |arm: &Arm| {
         let label = arm.label.clone();
         match headline {
-            Scope::Warm if cold(arm) > 0 => {
-                let alone = arms.iter().filter(|arm| cold(arm) > 0).count() == 1;
+            Scope::Warm if arm.has_cold_starts() => {
+                let alone = arms.iter().filter(|arm| arm.has_cold_starts()).count() == 1;
                 Some(Note::RestartsWereCold { label, alone })
             }
-            Scope::Cold if cold(arm) == 0 => Some(Note::NoColdStart { label }),
+            Scope::Cold if !arm.has_cold_starts() => Some(Note::NoColdStart { label }),
             _ => None,
         }
     };

@@ -1,7 +1,7 @@
 //! The section about a comparison.
 
 use run_record::comparison::{
-    Arm, Claim, Comparison, Contrast, Design, Figure, Interval, Note, Scope, Statistic, Value,
+    Claim, Comparison, Contrast, Design, Figure, Interval, Note, Scope, Statistic, Value,
 };
 use run_record::units::signed_duration_text;
 
@@ -261,10 +261,9 @@ fn claim(figure: &Figure, contrast: &Contrast) -> String {
         Claim::NoDifference => "no difference is shown".to_owned(),
         Claim::Nothing => "nothing".to_owned(),
     };
-    let had_cold_starts = |arm: &Arm| arm.cold.is_some_and(|cold| cold > 0);
     let has_restarts = figure.scope == Scope::All
         && contrast.headline == Scope::Warm
-        && [&contrast.baseline, &contrast.candidate].into_iter().any(had_cold_starts);
+        && [&contrast.baseline, &contrast.candidate].iter().any(|arm| arm.has_cold_starts());
     let is_faster = matches!(figure.claim, Claim::CandidateFaster | Claim::BaselineFaster);
     let doubts = [
         (is_faster && figure.equivalent, "equivalent all the same"),
