@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use awsinvoker::cli::PlatformArgs;
 use awsinvoker::plan::endpoints::Place;
 use awsinvoker::platform::{SizedVersions, SizedVersionsError};
+use run_record::experiment::RunState;
+use run_record::run_dir::RunDir;
 use serde_json::{Value, json};
 
 use crate::support::{Bench, stderr, wait_until};
@@ -127,7 +129,11 @@ fn what_an_experiment_that_was_killed_has_left_is_removed_when_it_goes_on() {
     assert_ne!(account.ask("show"), before);
     let output = bench.bare_command("experiment plan.toml --out x").output().unwrap();
     assert!(!stderr(&output).contains("CreateAlias"), "{}", stderr(&output));
-    assert!(bench.path("x/runs/001").exists() && !sizes.exists(), "{}", stderr(&output));
+    // The first run, or the second if the first was noted before the experiment was killed.
+    let experiment = RunDir::open(&bench.path("x")).read_experiment().unwrap();
+    let run = experiment.runs.last().unwrap();
+    assert_eq!(run.state, RunState::Complete, "{}", stderr(&output));
+    assert!(bench.path("x").join(&run.folder).exists() && !sizes.exists(), "{}", stderr(&output));
     assert_eq!(account.ask("show"), before);
 }
 
