@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use run_record::cost::PriceList;
+use run_record::price_list::PriceList;
 use run_record::run_info::Scheduling;
 
 use crate::cli::{Args, PreflightArgs};

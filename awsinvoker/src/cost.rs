@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use run_record::cost::{EndpointPrice, PriceList, PriceListError, Prices};
+use run_record::cost::{EndpointPrice, Prices};
+use run_record::price_list::{PriceList, PriceListError};
 use run_record::run_info::{FunctionInfo, PlatformKind};
 
 use crate::plan::endpoints::Endpoint;
@@ -12,9 +13,11 @@ use crate::plan::{ColdLoop, Plan, Workload};
 use crate::platform::{Description, EndpointDescription};
 
 /// A larger file of prices is refused.
-const MAX_PRICES_BYTES: u64 = 1 << 20;
+const MAX_PRICES_BYTES: u64 = 32 << 20;
 /// An environment may take so long to initialise, which is billed as well.
 const MAX_INIT_S: f64 = 10.0;
+/// What to do if nothing is known of a function.
+const ALLOW_DESCRIPTION: &str = "; allow awsinvoker lambda:GetFunctionConfiguration, which tells it";
 /// Lambda tries an asynchronous event up to so many times if it fails.
 const ASYNCHRONOUS_ATTEMPTS: f64 = 3.0;
 
@@ -42,7 +45,7 @@ pub(crate) struct ExpectedCost {
 pub enum PricesError {
     #[error("--prices {}: cannot be read: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("--prices {}: the file has more than 1 MiB", .0.display())]
+    #[error("--prices {}: the file has more than 32 MiB", .0.display())]
     TooLarge(PathBuf),
     #[error("--prices {}: {source}", path.display())]
     Content { path: PathBuf, source: PriceListError },
@@ -199,10 +202,13 @@ fn call_usd(
     timeout_s: Option<u32>,
     attempts: f64,
 ) -> Result<f64, (String, &'static str)> {
-    let price = endpoint
-        .price
-        .ok_or_else(|| (endpoint.unknown().unwrap_or_default(), "; give its price with --prices FILE"))?;
-    let memory_mib = endpoint.memory_mib.ok_or_else(|| ("its memory is not known".to_owned(), ""))?;
+    let price = endpoint.price.ok_or_else(|| {
+        let is_listed = endpoint.region.is_some() && endpoint.architecture.is_some();
+        let advice = if is_listed { "; give its price with --prices FILE" } else { ALLOW_DESCRIPTION };
+        (endpoint.unknown().unwrap_or_default(), advice)
+    })?;
+    let memory_mib =
+        endpoint.memory_mib.ok_or_else(|| ("its memory is not known".to_owned(), ALLOW_DESCRIPTION))?;
     let seconds = match (expected_s, timeout_s) {
         (Some(seconds), _) => seconds,
         (None, Some(timeout_s)) => (f64::from(timeout_s) + MAX_INIT_S) * attempts,
@@ -300,7 +306,7 @@ mod tests {
         insta::assert_snapshot!(checked("", 1.0, None, &unknown), @"--max-cost: the cost of a call of g is not known: its time-out is not known; give --expect-duration SECONDS");
         assert_eq!(checked("", 1.0, Some(1.0), &unknown), "allowed");
         unknown.functions.clear();
-        insta::assert_snapshot!(checked("", 1.0, Some(1.0), &unknown), @"--max-cost: the cost of a call of f is not known: the function's architecture is not known; give its price with --prices FILE");
+        insta::assert_snapshot!(checked("", 1.0, Some(1.0), &unknown), @"--max-cost: the cost of a call of f is not known: the function's architecture is not known; allow awsinvoker lambda:GetFunctionConfiguration, which tells it");
         insta::assert_snapshot!(checked("", 1.0, None, &platform("eu-west-1")), @"--max-cost: the cost of a call of f is not known: no price for arm64 in eu-west-1; give its price with --prices FILE");
         insta::assert_snapshot!(checked("--concurrency 2", 1.0, Some(1.0), &platform("us-east-1")), @"--max-cost: a closed loop has no number of calls, so its cost is not known before; use --rps or --stages");
     }
@@ -326,6 +332,6 @@ mod tests {
         assert_eq!(error(&path), "--prices DIR/prices.json: missing field `date` at line 1 column 2");
         let missing = "--prices DIR/missing: cannot be read: No such file or directory (os error 2)";
         assert_eq!(error(&folder.path().join("missing")), missing);
-        assert_eq!(error(Path::new("/dev/zero")), "--prices /dev/zero: the file has more than 1 MiB");
+        assert_eq!(error(Path::new("/dev/zero")), "--prices /dev/zero: the file has more than 32 MiB");
     }
 }

@@ -130,8 +130,8 @@ pub struct Args {
     /// How the system schedules these threads. With `auto`, before all other threads if the system permits it
     #[arg(long, value_enum, default_value_t)]
     pub scheduling: SchedulingArg,
-    /// File with the prices of AWS Lambda by region and architecture, in JSON as in docs/reference.md [default: those
-    /// of us-east-1]
+    /// File with the prices of AWS Lambda: AWS's price list (offer file) of a region, or one as in docs/reference.md
+    /// [default: those of us-east-1]
     #[arg(long, value_name = "FILE")]
     pub prices: Option<PathBuf>,
     /// Do not begin if the run may cost more than this, in US dollars

@@ -96,6 +96,24 @@ fn credentials_that_expire_during_a_run_make_it_invalid() {
     assert_complete(&run_with_credentials(&bench, Duration::from_secs(3600)));
 }
 
+/// An offer file in the form of AWS's price list, with a price of requests for the region of a local Lambda.
+fn offer_file() -> Value {
+    let product = |group: &str, usage_type: &str| json!({ "attributes": { "group": group, "regionCode": "us-east-1", "usagetype": usage_type } });
+    let term = |usd: &str| {
+        json!({ "TERM": { "priceDimensions": {
+            "RATE": { "beginRange": "0", "endRange": "Inf", "pricePerUnit": { "USD": usd } } } } })
+    };
+    json!({
+        "offerCode": "AWSLambda", "version": "20300101000000", "publicationDate": "2030-01-01T00:00:00Z",
+        "products": {
+            "R": product("AWS-Lambda-Requests", "Request"),
+            "X": product("AWS-Lambda-Duration", "Lambda-GB-Second"),
+            "A": product("AWS-Lambda-Duration-ARM", "Lambda-GB-Second-ARM"),
+        },
+        "terms": { "OnDemand": { "R": term("2"), "X": term("0"), "A": term("0") } },
+    })
+}
+
 #[test]
 fn a_run_tells_its_cost_and_does_not_begin_if_it_may_cost_too_much() {
     program("lambda-local");
@@ -130,6 +148,10 @@ fn a_run_tells_its_cost_and_does_not_begin_if_it_may_cost_too_much() {
         load smaller, or allow more\n";
     assert_eq!(stderr(&output), said);
     assert!(!bench.path("no").exists(), "nothing is left of a run that never was");
+
+    std::fs::write(bench.path("offer.json"), offer_file().to_string()).unwrap();
+    let output = bench.bare_command(&line.replace("prices.json", "offer.json")).output().unwrap();
+    assert_eq!(stderr(&output), said.replace("40.000000", "80.000000"));
     let output = bench.bare_command("--local --prices missing.json").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
 }

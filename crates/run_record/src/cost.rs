@@ -1,51 +1,15 @@
 //! What a run costs on AWS Lambda: the requests, and the memory for the time that is billed.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::sample::{Outcome, Sample};
 use crate::units::NS_PER_S;
 
-/// The prices that this crate knows.
-const BUILT_IN: &str = include_str!("../prices.json");
 /// AWS bills memory by the binary gigabyte.
 const MIB_PER_GB: f64 = 1024.0;
 /// Requests that have one price together.
 const MILLION: f64 = 1e6;
-
-/// A file of prices, which hold from a date on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriceList {
-    /// From when on the prices hold.
-    pub date: String,
-    /// Where they come from.
-    pub source: String,
-    /// By region.
-    pub regions: BTreeMap<String, RegionPrices>,
-}
-
-/// The prices in one region.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegionPrices {
-    /// The price of a million requests, in US dollars.
-    pub usd_per_million_requests: f64,
-    /// The price of a gigabyte for a second by the architecture of the processor, in US dollars.
-    pub usd_per_gb_s: BTreeMap<String, f64>,
-}
-
-/// Why a file of prices cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
-pub enum PriceListError {
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
-    #[error("region {region}: a price is {price}; expected a number of US dollars from 0")]
-    Price { region: String, price: f64 },
-}
 
 /// The prices that a run is computed with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -116,37 +80,6 @@ pub struct CostSummary {
     pub reason: Option<String>,
     /// Whether AWS bills it. Otherwise this is what AWS would bill for the same.
     pub on_aws: bool,
-}
-
-impl PriceList {
-    /// The prices that this crate knows.
-    pub fn built_in() -> Self {
-        serde_json::from_str(BUILT_IN).expect("a test reads the file")
-    }
-
-    /// Reads a file of prices.
-    ///
-    /// # Errors
-    /// It is not a JSON object as documented, or a price is below zero.
-    pub fn read(json: &[u8]) -> Result<Self, PriceListError> {
-        let list: Self = serde_json::from_slice(json)?;
-        for (region, prices) in &list.regions {
-            let all = std::iter::once(&prices.usd_per_million_requests).chain(prices.usd_per_gb_s.values());
-            if let Some(&price) = all.into_iter().find(|price| **price < 0.0) {
-                return Err(PriceListError::Price { region: region.clone(), price });
-            }
-        }
-        Ok(list)
-    }
-
-    /// The price in a region on an architecture.
-    pub fn price(&self, region: &str, architecture: &str) -> Option<Price> {
-        let prices = self.regions.get(region)?;
-        Some(Price {
-            usd_per_million_requests: prices.usd_per_million_requests,
-            usd_per_gb_s: *prices.usd_per_gb_s.get(architecture)?,
-        })
-    }
 }
 
 impl Price {
@@ -223,6 +156,7 @@ impl CostSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::price_list::PriceList;
     use crate::test_data::sample;
 
     fn endpoint_price(region: &str, architecture: Option<&str>) -> EndpointPrice {
@@ -283,21 +217,5 @@ mod tests {
         ] {
             assert_eq!((found.0, found.1.as_str()), expected);
         }
-    }
-
-    #[test]
-    fn a_file_of_prices_is_read_or_refused() {
-        let list = PriceList::built_in();
-        assert_eq!(PriceList::read(BUILT_IN.as_bytes()).unwrap(), list);
-        assert_eq!((list.price("us-east-1", "riscv"), list.price("mars", "x86_64")), (None, None));
-        let error = |from: &str, to: &str| {
-            PriceList::read(BUILT_IN.replace(from, to).as_bytes()).unwrap_err().to_string()
-        };
-        assert_eq!(
-            error("0.20", "-0.20"),
-            "region us-east-1: a price is -0.2; expected a number of US dollars from 0"
-        );
-        assert!(error("0.20", "\"free\"").contains("expected f64"), "{}", error("0.20", "\"free\""));
-        assert!(error("date", "day").contains("unknown field `day`"), "{}", error("date", "day"));
     }
 }

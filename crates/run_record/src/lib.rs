@@ -12,6 +12,7 @@
 //! - [`histogram`], [`totals`]: what is counted and recorded of many samples. Both can be merged.
 //! - [`latency`], [`budget`], [`environments`], [`cost`], [`failures`]: the parts of the published result, with what they are made
 //!   from.
+//! - [`price_list`]: files of prices, AWS's own among them.
 //! - [`observations`]: values by window of time and environment. [`sparse_histogram`]: what they are kept in. [`spread`]: how
 //!   widely windows and environments differ.
 //! - [`percentile_interval`], [`mean_interval`]: how well percentiles and means and their ratios are known where requests depend
@@ -49,6 +50,7 @@ pub mod observations;
 mod order_statistics;
 mod outcomes;
 pub mod percentile_interval;
+pub mod price_list;
 pub mod restarts;
 pub mod run_dir;
 pub mod run_info;
