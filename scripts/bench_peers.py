@@ -3,9 +3,15 @@
 
 All of them call the same server, one after the other, and the whole is done several times. The server is the stub of
 awsinvoker's benchmark: it answers at once and costs little. awsinvoker and boto3 sign their requests, the others do not.
-Prints a line for each tool and rate: the rate that was reached, and the CPU time that a request cost the tool. At the rate
-`most`, each tool sends as fast as it can over 16 connections; boto3 has one. Builds what it measures of this project:
-awsinvoker and the stub, in release mode.
+Prints a line for each tool and rate: the rate that was reached, the CPU time that a request cost the tool, and how often the
+tool waited for each request (voluntary context switches). At the rate `most`, each tool sends as fast as it can over 16
+connections; boto3 has one.
+
+hey keeps a rate with 16 workers whose clocks tick together: 16 requests at once, and then none for 16 periods. Each wake-up
+of an idle processor costs CPU time, and hey pays it for 16 requests together. awsinvoker sends requests when they are due,
+one by one, and so does `hey -c 1`, which has one worker.
+
+Builds what it measures of this project: awsinvoker and the stub, in release mode.
 """
 
 import argparse
@@ -51,12 +57,13 @@ def main():
     awsinvoker, stub = build()
     peers = {
         "awsinvoker": lambda url, rate: run_awsinvoker(awsinvoker, url, rate, args.time),
-        "hey": lambda url, rate: run_hey(url, rate, args.time),
+        "hey": lambda url, rate: run_hey(url, rate, args.time, CONNECTIONS),
+        "hey -c 1": lambda url, rate: run_hey_of_one(url, rate, args.time),
         "oha": lambda url, rate: run_oha(url, rate, args.time),
         "wrk": lambda url, rate: run_wrk(url, rate, args.time),
         "boto3": lambda url, rate: run_boto3(url, rate, args.time),
     }
-    left_out = [name for name in ("hey", "oha", "wrk") if not shutil.which(name)]
+    left_out = [name for name in peers if name not in ("awsinvoker", "boto3") and not shutil.which(name.split()[0])]
     left_out += [] if PYTHON.exists() else ["boto3"]
     rates = [int(rate) for rate in args.rates.split(",")] + [MOST]
     measured = {}
@@ -65,7 +72,7 @@ def main():
             for name, run in peers.items():
                 if name not in left_out and (figures := with_server(stub, rate, run)):
                     measured.setdefault((rate, name), []).append(figures)
-    print(f"{'rate':>6}  {'tool':<11}{'reached':>10}{'CPU a request, of each round':>40}{'beside hey':>12}")
+    print(f"{'rate':>6}  {'tool':<11}{'reached':>10}{'CPU a request, of each round':>36}{'beside hey':>12}{'waits':>7}")
     for rate in rates:
         hey = median_cpu(measured.get((rate, "hey")))
         for name in peers:
@@ -76,14 +83,15 @@ def main():
 
 
 def print_line(rate, name, figures, hey):
-    reached = statistics.median(rps for rps, _ in figures)
-    rounds = " ".join(f"{cpu:.1f}" for _, cpu in figures)
+    reached = statistics.median(rps for rps, _, _ in figures)
+    rounds = " ".join(f"{cpu:.1f}" for _, cpu, _ in figures)
     ratio = f"{median_cpu(figures) / hey:.2f}" if hey else "-"
-    print(f"{rate:>6}  {name:<11}{reached:>8.0f}/s{rounds:>37} µs{ratio:>12}")
+    waits = statistics.median(waits for _, _, waits in figures)
+    print(f"{rate:>6}  {name:<11}{reached:>8.0f}/s{rounds:>33} µs{ratio:>12}{waits:>7.1f}")
 
 
 def median_cpu(figures):
-    return statistics.median(cpu for _, cpu in figures) if figures else None
+    return statistics.median(cpu for _, cpu, _ in figures) if figures else None
 
 
 def build():
@@ -114,7 +122,8 @@ def with_server(stub, rate, run):
 
 
 def measure(command, requests, **options):
-    """Runs a command. Returns the rate, and microseconds of CPU a request. `requests` reads both counts from its output."""
+    """Runs a command. Returns the rate, and the microseconds of CPU and the voluntary context switches of a request.
+    `requests` reads from its output how many requests there were, and the rate."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -122,7 +131,7 @@ def measure(command, requests, **options):
         sys.exit(f"{command[0]} failed with exit code {done.returncode}: {done.stderr.strip()}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     count, rate = requests(done.stdout)
-    return rate, cpu * 1e6 / count
+    return rate, cpu * 1e6 / count, (after.ru_nvcsw - before.ru_nvcsw) / count
 
 
 def run_awsinvoker(program, url, rate, seconds):
@@ -144,16 +153,21 @@ def path(url):
     return f"{url}/2015-03-31/functions/{FUNCTION}/invocations"
 
 
-def run_hey(url, rate, seconds):
+def run_hey(url, rate, seconds, workers):
     # The rate of hey is that of each worker.
-    limit = [] if rate == MOST else ["-q", str(rate / CONNECTIONS)]
-    command = ["hey", "-z", f"{seconds}s", "-c", str(CONNECTIONS), *limit, "-m", "POST", "-d", EVENT, path(url)]
+    limit = [] if rate == MOST else ["-q", str(rate / workers)]
+    command = ["hey", "-z", f"{seconds}s", "-c", str(workers), *limit, "-m", "POST", "-d", EVENT, path(url)]
 
     def requests(output):
         count = sum(int(count) for count in re.findall(r"\[\d+\]\s+(\d+) responses", output))
         return count, float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
 
     return measure(command, requests)
+
+
+def run_hey_of_one(url, rate, seconds):
+    """At the highest rate, one worker would be one connection, and not the 16 of the others."""
+    return None if rate == MOST else run_hey(url, rate, seconds, 1)
 
 
 def run_oha(url, rate, seconds):

@@ -12,6 +12,7 @@ use awsinvoker::plan::endpoints::Endpoint;
 use awsinvoker::plan::schedule::{Rate, Schedule};
 use awsinvoker::platform::lambda::Lambda;
 use run_record::View;
+use run_record::run_info::Spin;
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "it prints its result")]
@@ -23,7 +24,8 @@ async fn main() -> anyhow::Result<()> {
     let workload = Workload::Open(schedule);
     let (clock, mut interrupts) = (Clock::starting_in(Duration::from_millis(20)), Interrupts::new()?);
     let tally = Tally::new(1, workload.end_ns());
-    let (tally, _) = load::run(&workload, &Gate::new(100), lambda, clock, &mut interrupts, tally).await?;
+    let gate = Gate::new(100);
+    let (tally, _) = load::run(&workload, Spin::Auto, &gate, lambda, clock, &mut interrupts, tally).await?;
     let response = tally.totals.endpoints[0].view(View::Response);
     println!("{} answers, p50 {} ns", response.count(), response.quantile_ns(0.5).unwrap_or(0));
     Ok(())

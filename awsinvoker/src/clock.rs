@@ -127,6 +127,9 @@ pub(crate) trait SleepClock {
 
     /// Waits until `deadline_ns`; returns at once if that has passed. It may return early.
     fn sleep_until(&self, deadline_ns: u64) -> impl Future<Output = ()> + Send;
+
+    /// Lets the thread look once at all else that it waits for, such as answers, without sleeping.
+    fn spin(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// A clock with a timer of the kernel, which wakes the same thread that waits for answers: one wake-up less for each
@@ -181,6 +184,10 @@ impl SleepClock for Timer {
             // Setting the timer again makes it unreadable. Reading it would be one more call of the system.
             expired.clear_ready();
         }
+    }
+
+    async fn spin(&self) {
+        tokio::task::yield_now().await;
     }
 }
 

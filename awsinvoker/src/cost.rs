@@ -96,6 +96,7 @@ pub(crate) fn prices(list: &PriceList, plan: &Plan, platform: &Description) -> P
             region,
             architecture,
             memory_mib: function.and_then(|function| function.memory_mb).map(Into::into),
+            cpu_unlimited: function.is_some_and(FunctionInfo::has_unlimited_cpu),
         })
     });
     Prices { date: list.date.clone(), source: list.source.clone(), endpoints: endpoints.collect() }

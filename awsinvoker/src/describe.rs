@@ -87,6 +87,7 @@ fn configuration(config: &Config, platform: &Description) -> serde_json::Result<
         timeout_s: plan.timeout.as_secs_f64(),
         max_in_flight: plan.max_in_flight,
         workers: config.threads.workers,
+        spin: plan.spin,
         restart_every_s: plan.restart_every_ns.map(units::s),
         thresholds: plan.thresholds.iter().map(ToString::to_string).collect(),
         require_idle_percent: config.idle.map(|limit| limit.percent),

@@ -96,7 +96,7 @@ fn report(args: &ReportArgs) -> Result<Ending, Error> {
 /// A merged run ends as if it had been made by one load generator.
 fn merge(args: &MergeArgs) -> Result<Ending, Error> {
     if let Some(seconds) = args.wait {
-        awsinvoker::wait_for_shards(&args.folders, Duration::from_secs(u64::from(seconds)));
+        awsinvoker::wait_for_shards(&args.folders, Duration::from_secs_f64(seconds));
     }
     Ok(awsinvoker::merge(&args.folders, &args.out, &mut io::stdout())?)
 }

@@ -72,10 +72,9 @@ pub(crate) async fn warm_up<P: Call>(
 ) -> Result<WarmedUp, LoadError> {
     let Some(duration_ns) = plan.warm_up_ns else { return Ok(WarmedUp::default()) };
     let workload = plan.workload.beginning(duration_ns);
-    let counts = Counts::default();
+    let (calls, counts) = (Arc::new(WarmUpCalls(Arc::clone(platform))), Counts::default());
     let (Counts { requests, failed }, interrupted) =
-        load::run(&workload, gate, Arc::new(WarmUpCalls(Arc::clone(platform))), clock, interrupts, counts)
-            .await?;
+        load::run(&workload, plan.spin, gate, calls, clock, interrupts, counts).await?;
     // A signal may have ended it early.
     let time_s = units::s(interrupted.map_or(duration_ns, |interrupted| interrupted.at_ns.min(duration_ns)));
     tracing::info!(

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use clap::ValueEnum;
 
-use super::numbers::{CALLS, DISTANCE, LENGTH, RATE, SEED, TIME_SCALE, number};
+use super::numbers::{CALLS, DISTANCE, LENGTH, RATE, SEED, TIME_SCALE, number, seconds};
 use super::shard::{ShardArg, shard, time_of_day};
 
 /// When to call. Without any of these flags, once a second for five seconds.
@@ -16,7 +16,7 @@ pub struct LoadArgs {
           conflicts_with_all = ["stages", "schedule", "concurrency"])]
     pub rps: Option<f64>,
     /// How long to send requests, in seconds [default: 5; with --schedule all of it]
-    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds(LENGTH), allow_negative_numbers = true,
           conflicts_with = "stages")]
     pub time: Option<f64>,
     /// Rates one after the other, such as 30s@10,2m@10..50,5s@0: a step, a linear ramp, and a rest. Times are in ms, s,
@@ -45,7 +45,7 @@ pub struct LoadArgs {
     pub cold_every_call: bool,
     /// With --cold-every-call, call each function after so many seconds of rest, in which its platform has to take its
     /// environments away, instead of updating it
-    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds(LENGTH), allow_negative_numbers = true,
           requires = "cold_every_call")]
     pub idle: Option<f64>,
     /// With --cold-every-call, end when each endpoint has had so many calls [default: only --time ends the run]
@@ -76,11 +76,11 @@ pub struct LoadArgs {
     #[arg(long, value_name = "CALLS")]
     pub prewarm: Option<u32>,
     /// Make the first seconds of the load once before the run, and do not count them
-    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(LENGTH), allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds(LENGTH), allow_negative_numbers = true)]
     pub warm_up: Option<f64>,
     /// Give all functions fresh environments each time that so many seconds have passed since the start of the run, while calls
     /// go on by the schedule
-    #[arg(long, value_name = "SECONDS", value_parser = number::<f64>(DISTANCE), allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds(DISTANCE), allow_negative_numbers = true)]
     pub restart_every: Option<f64>,
 }
 

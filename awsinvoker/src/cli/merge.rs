@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use super::numbers::{WAIT, seconds_within};
+
 /// Joins the runs of all shards of one load to one run, which reads like any other.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "awsinvoker merge", version)]
@@ -17,6 +19,6 @@ pub struct MergeArgs {
     pub out: PathBuf,
     /// Wait until the runs of all shards have ended, but not longer than this, and merge then. A merge can so be started
     /// together with the shards
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=604_800))]
-    pub wait: Option<u32>,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds_within(WAIT, 1.0..=604_800.0))]
+    pub wait: Option<f64>,
 }

@@ -24,7 +24,9 @@ pub use preflight::PreflightArgs;
 pub use report::ReportArgs;
 pub use shard::ShardArg;
 
-use numbers::{CALLS, CONNECTIONS, IDLE_WITHIN, TIMEOUT, billed_seconds, number, percent, usd};
+use numbers::{
+    BILLED, CALLS, CONNECTIONS, IDLE_WITHIN, TIMEOUT, number, percent, seconds, seconds_within, usd,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -93,7 +95,7 @@ pub struct Args {
         long,
         value_name = "SECONDS",
         default_value_t = 60.0,
-        value_parser = number::<f64>(IDLE_WITHIN),
+        value_parser = seconds(IDLE_WITHIN),
         allow_negative_numbers = true,
         requires = "require_idle"
     )]
@@ -116,7 +118,7 @@ pub struct Args {
         alias = "grpcTimeout",
         value_name = "SECONDS",
         default_value_t = 60.0,
-        value_parser = number::<f64>(TIMEOUT),
+        value_parser = seconds(TIMEOUT),
         allow_negative_numbers = true
     )]
     pub timeout: f64,
@@ -130,6 +132,10 @@ pub struct Args {
     /// How the system schedules these threads. With `auto`, before all other threads if the system permits it
     #[arg(long, value_enum, default_value_t)]
     pub scheduling: SchedulingArg,
+    /// When to spin instead of sleeping before a request of an open loop is due, to be less late. With `auto`, where requests
+    /// lie so far apart that it takes at most 3 % of a processor
+    #[arg(long, value_enum, default_value_t)]
+    pub spin: SpinArg,
     /// File with the prices of AWS Lambda: AWS's price list (offer file) of a region, or one as in docs/reference.md
     /// [default: those of us-east-1]
     #[arg(long, value_name = "FILE")]
@@ -139,7 +145,7 @@ pub struct Args {
     pub max_cost: Option<f64>,
     /// What a call is expected to be billed, in seconds, for --max-cost [default: the time-out of its function, and 10
     /// s for its initialisation]
-    #[arg(long, value_name = "SECONDS", value_parser = billed_seconds, requires = "max_cost", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds_within(BILLED, 0.001..=900.0), requires = "max_cost", allow_negative_numbers = true)]
     pub expect_duration: Option<f64>,
     /// What the results have to keep, as in 'chameleon.response.p99<250ms' or 'ok>99%'; without an endpoint, or with *,
     /// for every endpoint; may be repeated
@@ -239,6 +245,18 @@ pub enum SchedulingArg {
     Normal,
     /// Before all others, or not at all
     RealTime,
+}
+
+/// When the load generator spins before a request is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SpinArg {
+    /// Where the wait for the request is 10 ms or longer
+    #[default]
+    Auto,
+    /// Before every request: up to the whole of a processor
+    Always,
+    /// Never
+    Never,
 }
 
 /// What to do.

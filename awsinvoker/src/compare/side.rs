@@ -40,6 +40,7 @@ impl Reader {
                 label: if choice.is_of_endpoints { &info.name } else { &info.system }.clone(),
                 system: info.system.clone(),
                 endpoint: info.name.clone(),
+                called: joined.configuration.called_text(info),
                 protocol: info.protocol,
                 share: info.share,
                 samples: Collected::default(),
@@ -86,6 +87,8 @@ impl Reader {
             reasons: reasons.iter().map(ToString::to_string).collect(),
             source: Source {
                 folder: run.name(),
+                machine: info.machine.text(),
+                version: info.versions.get("awsinvoker").cloned().unwrap_or_default(),
                 start: info.start,
                 requests: reading.summary.issued,
                 valid: reasons.is_empty(),

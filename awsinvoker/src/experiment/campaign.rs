@@ -167,6 +167,7 @@ mod tests {
             usd_per_million: None,
             reason: None,
             on_aws: false,
+            cpu_unlimited: false,
         }
     }
 

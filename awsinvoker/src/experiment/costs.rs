@@ -6,6 +6,10 @@ use std::fmt;
 
 use run_record::summary::Summary;
 
+/// What is to be known where processes of lambda-local were called.
+const SPEED: &str = "Nothing limited the CPU time of the processes that were called, whatever their memory. AWS limits it, so \
+                     calls that compute take longer there and cost more: compare images for that.";
+
 /// What the calls of the endpoints cost, by the names of the endpoints.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Costs(BTreeMap<String, Cost>);
@@ -15,6 +19,7 @@ pub(super) struct Costs(BTreeMap<String, Cost>);
 struct Cost {
     requests: u64,
     usd: f64,
+    cpu_unlimited: bool,
 }
 
 impl Costs {
@@ -26,6 +31,7 @@ impl Costs {
             let known = self.0.entry(endpoint.name.clone()).or_default();
             known.requests += cost.requests;
             known.usd += usd;
+            known.cpu_unlimited |= cost.cpu_unlimited;
         }
     }
 
@@ -43,7 +49,13 @@ impl Costs {
         if rows.is_empty() {
             return rows;
         }
-        format!("\n## Cost on AWS\n\n| endpoint | USD per million calls |\n|---|---:|\n{rows}")
+        let speed = self.speed().map_or_else(String::new, |speed| format!("\n{speed}\n"));
+        format!("\n## Cost on AWS\n\n| endpoint | USD per million calls |\n|---|---:|\n{rows}{speed}")
+    }
+
+    /// That a cost is that of a speed that AWS does not give, if it is.
+    fn speed(&self) -> Option<&'static str> {
+        self.0.values().any(|cost| cost.cpu_unlimited).then_some(SPEED)
     }
 }
 
@@ -60,7 +72,7 @@ impl fmt::Display for Costs {
             let between = if nth == 0 { " " } else { ", " };
             write!(f, "{between}{:.4} USD ({name})", cost.per_million())?;
         }
-        Ok(())
+        self.speed().map_or(Ok(()), |speed| write!(f, ". {speed}"))
     }
 }
 
@@ -70,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_cost_of_a_million_is_that_of_all_runs() {
-        let cost = |requests, usd| Cost { requests, usd };
+        let cost = |requests, usd| Cost { requests, usd, cpu_unlimited: false };
         let costs = Costs(BTreeMap::from([
             ("f@128MB".to_owned(), cost(2_000, 0.001)),
             ("f@a|b".to_owned(), cost(0, 0.0)),
@@ -86,5 +98,8 @@ mod tests {
 | f@a\|b | 0.0000 |
 "#);
         assert_eq!(Costs::default().markdown(), "");
+        let process = Costs(BTreeMap::from([("f".to_owned(), Cost { cpu_unlimited: true, ..cost(1, 1.0) })]));
+        assert!(process.to_string().ends_with(&format!("1000000.0000 USD (f). {SPEED}")), "{process}");
+        assert!(process.markdown().ends_with(&format!("|\n\n{SPEED}\n")), "{}", process.markdown());
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn comparison(contrasts: &[&[Figure]]) -> Comparison {
         label: String::new(),
         system: String::new(),
         endpoint: String::new(),
+        called: String::new(),
         requests: 0,
         succeeded: 0,
         cold: figures.iter().any(|it| it.scope == Scope::Cold && it.baseline.is_some()).then_some(60),

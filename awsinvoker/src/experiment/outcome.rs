@@ -65,7 +65,7 @@ pub(super) fn false_differences(comparison: &Comparison) -> FalseDifferences {
     let figures = || comparison.contrasts.iter().flat_map(|contrast| &contrast.figures).filter(counted);
     FalseDifferences {
         intervals: figures().count() as u64,
-        differences: figures().filter(|figure| figure.claim != Claim::NoDifference).count() as u64,
+        differences: figures().filter(|figure| figure.claim != Claim::Undecided).count() as u64,
         expected_share: EXPECTED_FALSE,
     }
 }
@@ -120,7 +120,7 @@ mod tests {
             (found.intervals, found.differences, false_differences_worded(&found))
         };
         let one = [
-            claim(Scope::All, Measure::RESPONSE, Claim::NoDifference),
+            claim(Scope::All, Measure::RESPONSE, Claim::Undecided),
             claim(Scope::All, Measure::View(View::Service), Claim::CandidateFaster),
             claim(Scope::All, Measure::View(View::Function), Claim::BaselineFaster),
             claim(Scope::All, Measure::RESPONSE, Claim::Nothing),

@@ -95,6 +95,8 @@ mod tests {
         async fn sleep_until(&self, deadline_ns: u64) {
             self.pass_until(deadline_ns);
         }
+
+        async fn spin(&self) {}
     }
 
     impl TestClock {

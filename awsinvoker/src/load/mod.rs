@@ -26,6 +26,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use run_record::run_info::Spin;
 use tokio::task::JoinHandle;
 
 pub(crate) use event::TICK_NS;
@@ -64,13 +65,14 @@ pub struct Interrupted {
     pub at_ns: u64,
 }
 
-/// Calls the platform as the workload says, as many calls at a time as the gate lets in, until every call has ended. A signal ends
-/// the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
+/// Calls the platform as the workload says, as many calls at a time as the gate lets in, until every call has ended. An open loop
+/// spins before calls as `spin` says. A signal ends the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
 ///
 /// # Errors
 /// The system gives no thread or no timer, or the pacer or the observer panicked.
 pub async fn run<P: Call, O: Observer + Send + 'static>(
     workload: &Workload,
+    spin: Spin,
     gate: &Gate,
     platform: Arc<P>,
     clock: Clock,
@@ -81,7 +83,7 @@ pub async fn run<P: Call, O: Observer + Send + 'static>(
     let observing = event::observe(events, clock, observer)?;
     let runtime = tokio::runtime::Handle::current();
     let dispatcher = Dispatcher::new(runtime, platform, clock, sender.clone(), gate.clone());
-    let interrupted = issue_all(workload, clock, &Arc::new(dispatcher), sender, interrupts).await?;
+    let interrupted = issue_all(workload, spin, clock, &Arc::new(dispatcher), sender, interrupts).await?;
     let observed = tokio::task::spawn_blocking(|| observing.join()).await;
     let observer = observed.ok().and_then(Result::ok).ok_or(LoadError::Panicked("observer"))?;
     Ok((observer, interrupted))
@@ -90,13 +92,15 @@ pub async fn run<P: Call, O: Observer + Send + 'static>(
 /// Issues all calls, and waits until every one has ended.
 async fn issue_all<P: Call>(
     workload: &Workload,
+    spin: Spin,
     clock: Clock,
     dispatcher: &Arc<Dispatcher<P>>,
     events: Sender<Event>,
     interrupts: &mut Interrupts,
 ) -> Result<Option<Interrupted>, LoadError> {
     let stop = Arc::new(AtomicBool::new(false));
-    let mut paced = spawn_pacer(workload.clone(), clock, Arc::clone(dispatcher), events, Arc::clone(&stop))?;
+    let mut paced =
+        spawn_pacer(workload.clone(), spin, clock, Arc::clone(dispatcher), events, Arc::clone(&stop))?;
     let mut interrupted = None;
     let now = |by: Interrupt| {
         tell(by, dispatcher.in_flight());
@@ -139,6 +143,7 @@ fn tell(by: Interrupt, in_flight: u32) {
 /// Starts the task that issues calls. It ends when it has issued everything or was stopped.
 fn spawn_pacer<P: Call>(
     workload: Workload,
+    spin: Spin,
     clock: Clock,
     dispatcher: Arc<Dispatcher<P>>,
     events: Sender<Event>,
@@ -148,7 +153,7 @@ fn spawn_pacer<P: Call>(
     Ok(tokio::spawn(async move {
         let window = match workload {
             Workload::Open(schedule) => {
-                pacer::pace(&schedule, &timer, &stop, |arrival| dispatcher.issue(arrival)).await
+                pacer::pace(&schedule, spin, &timer, &stop, |arrival| dispatcher.issue(arrival)).await
             }
             Workload::Closed(closed) => {
                 let turns = Arc::new(Turns::new(&closed));

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use run_record::Arrival;
+use run_record::run_info::Spin;
 
 use super::event::Window;
 use crate::clock::SleepClock;
@@ -10,6 +11,12 @@ use crate::plan::schedule::Schedule;
 
 /// How long a sleep may last before the stop flag is looked at again.
 const STOP_CHECK_NS: u64 = 50_000_000;
+
+/// How long before an arrival is due the sleep ends, if the pacer spins: nearly always enough for an idle processor to wake up.
+const SPIN_NS: u64 = 300_000;
+
+/// A shorter wait is not worth the spinning, unless that is asked for: [`SPIN_NS`] of it would be more than 3 % of a processor.
+const LONG_WAIT_NS: u64 = 10_000_000;
 
 /// How many arrivals are issued at most before the calls get their turn on the same thread.
 const MOST_AT_ONCE: u32 = 32;
@@ -19,6 +26,7 @@ const MOST_AT_ONCE: u32 = 32;
 /// `issue` must not block: every arrival after it would be late.
 pub(super) async fn pace(
     schedule: &Schedule,
+    spin: Spin,
     clock: &impl SleepClock,
     stop: &AtomicBool,
     mut issue: impl FnMut(Arrival),
@@ -30,6 +38,7 @@ pub(super) async fn pace(
             tokio::task::yield_now().await;
             at_once = 1;
         }
+        spin_until(arrival.intended_ns, spin, clock, stop).await;
         if !wait_until(arrival.intended_ns, clock, stop).await {
             let end_ns = schedule.end_if_stopped_ns(clock.now_ns(), arrival.intended_ns);
             return Window { issued, end_ns };
@@ -38,6 +47,22 @@ pub(super) async fn pace(
         issued += 1;
     }
     Window { issued, end_ns: schedule.end_ns() }
+}
+
+/// Sleeps until shortly before the deadline and spins for the rest, if it is to. Answers that come meanwhile are read. Returns
+/// early if the run was stopped.
+async fn spin_until(deadline_ns: u64, spin: Spin, clock: &impl SleepClock, stop: &AtomicBool) {
+    let wait_ns = deadline_ns.saturating_sub(clock.now_ns());
+    let is_worth_it = match spin {
+        Spin::Auto => wait_ns >= LONG_WAIT_NS,
+        Spin::Always => true,
+        Spin::Never => false,
+    };
+    if is_worth_it && wait_until(deadline_ns.saturating_sub(SPIN_NS), clock, stop).await {
+        while !clock.has_reached(deadline_ns) && !stop.load(Ordering::Relaxed) {
+            clock.spin().await;
+        }
+    }
 }
 
 /// Sleeps until the deadline; false if the run was stopped.
@@ -62,6 +87,9 @@ mod tests {
     use crate::plan::schedule::Rate;
 
     const MS: u64 = 1_000_000;
+
+    /// How long each look at the clock takes.
+    const SPINS_NS: u64 = 2_000;
 
     /// A clock whose time passes only while somebody sleeps. Each sleep ends `late_ns` late.
     struct TestClock {
@@ -88,6 +116,10 @@ mod tests {
             self.now_ns.fetch_max(deadline_ns, Ordering::Relaxed);
             self.now_ns.fetch_add(self.late_ns, Ordering::Relaxed);
         }
+
+        async fn spin(&self) {
+            self.now_ns.fetch_add(SPINS_NS, Ordering::Relaxed);
+        }
     }
 
     fn schedule(rps: f64, duration_ms: u64) -> Schedule {
@@ -98,7 +130,7 @@ mod tests {
     async fn each_arrival_is_issued_when_it_is_due() {
         let (clock, mut seen) = (TestClock::new(0), Vec::new());
         let (schedule, go_on) = (schedule(1000.0, 100), AtomicBool::new(false));
-        let paced = pace(&schedule, &clock, &go_on, |arrival| {
+        let paced = pace(&schedule, Spin::Never, &clock, &go_on, |arrival| {
             assert_eq!(clock.now_ns(), arrival.intended_ns);
             seen.push(arrival.sequence);
         });
@@ -107,11 +139,60 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_pacer_that_spins_is_not_late_by_the_time_of_waking_up() {
+        const AWAKE_NS: u64 = 200_000;
+        for (spin, rps, is_late) in [
+            (Spin::Never, 20_u32, true),
+            (Spin::Auto, 20, false),
+            (Spin::Auto, 100, false),
+            (Spin::Auto, 200, true),
+            (Spin::Always, 200, false),
+            (Spin::Always, 3000, false),
+        ] {
+            let (clock, mut late_ns) = (TestClock::new(AWAKE_NS), 0);
+            let (schedule, go_on) = (schedule(f64::from(rps), 1000), AtomicBool::new(false));
+            let paced = pace(&schedule, spin, &clock, &go_on, |arrival| {
+                late_ns = late_ns.max(clock.now_ns() - arrival.intended_ns);
+            });
+            assert_eq!(paced.await.issued, u64::from(rps));
+            let expected = if is_late { AWAKE_NS..=AWAKE_NS } else { 0..=SPINS_NS };
+            assert!(expected.contains(&late_ns), "{spin:?} at {rps}: {late_ns} ns");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pacer_that_spins_notices_that_the_run_is_stopped() {
+        struct Stopping<'a>(TestClock, &'a AtomicBool);
+
+        impl SleepClock for Stopping<'_> {
+            fn has_reached(&self, deadline_ns: u64) -> bool {
+                self.0.has_reached(deadline_ns)
+            }
+
+            fn now_ns(&self) -> u64 {
+                self.0.now_ns()
+            }
+
+            async fn sleep_until(&self, deadline_ns: u64) {
+                self.0.sleep_until(deadline_ns).await;
+            }
+
+            async fn spin(&self) {
+                self.1.store(true, Ordering::Relaxed);
+            }
+        }
+
+        let stop = AtomicBool::new(false);
+        let clock = Stopping(TestClock::new(0), &stop);
+        assert_eq!(pace(&schedule(20.0, 1000), Spin::Auto, &clock, &stop, |_| {}).await.issued, 1);
+    }
+
+    #[tokio::test]
     async fn late_arrivals_are_issued_immediately_and_none_is_left_out() {
         // Each sleep ends when ten more arrivals are due.
         let (clock, mut issued_at) = (TestClock::new(10 * MS), Vec::new());
         let (schedule, go_on) = (schedule(1000.0, 100), AtomicBool::new(false));
-        let paced = pace(&schedule, &clock, &go_on, |_| {
+        let paced = pace(&schedule, Spin::Never, &clock, &go_on, |_| {
             issued_at.push(clock.now_ns());
         });
         assert_eq!(paced.await.issued, 100);
@@ -125,7 +206,7 @@ mod tests {
         clock.now_ns.store(1000 * MS, Ordering::Relaxed);
         let (mut waiting, mut most) = (0, 0);
         let (schedule, go_on) = (schedule(1000.0, 500), AtomicBool::new(false));
-        let paced = pace(&schedule, &clock, &go_on, |_| {
+        let paced = pace(&schedule, Spin::Never, &clock, &go_on, |_| {
             let sender = sender.clone();
             tokio::spawn(async move { sender.send(()) });
             waiting = waiting + 1 - calls.try_iter().count();
@@ -138,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_that_is_stopped_ends_when_the_first_arrival_that_was_left_out_was_due() {
         let (clock, stop, schedule) = (TestClock::new(0), AtomicBool::new(false), schedule(1000.0, 100));
-        let paced = pace(&schedule, &clock, &stop, |arrival| {
+        let paced = pace(&schedule, Spin::Never, &clock, &stop, |arrival| {
             stop.store(arrival.sequence == 9, Ordering::Relaxed);
         });
         assert_eq!(paced.await, Window { issued: 10, end_ns: 10 * MS });
@@ -161,11 +242,15 @@ mod tests {
                 self.0.sleep_until(deadline_ns).await;
                 self.1.store(true, Ordering::Relaxed);
             }
+
+            async fn spin(&self) {
+                self.0.spin().await;
+            }
         }
 
         let stop = AtomicBool::new(false);
         let clock = Stopping(TestClock::new(0), &stop);
-        let paced = pace(&schedule(0.001, 2_000_000), &clock, &stop, |_| {}).await;
+        let paced = pace(&schedule(0.001, 2_000_000), Spin::Never, &clock, &stop, |_| {}).await;
         assert_eq!(paced.issued, 1);
         assert_eq!(clock.now_ns(), STOP_CHECK_NS);
     }

@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use run_record::format::tools::ToolFormat;
-use run_record::run_info::{Arrivals, Order};
+use run_record::run_info::{Arrivals, Order, Spin};
 use run_record::threshold::ThresholdError;
 use run_record::{Shard, Threshold, units};
 
-use crate::cli::{Args, ArrivalsArg, FormatArg, LoadArgs, OrderArg};
+use crate::cli::{Args, ArrivalsArg, FormatArg, LoadArgs, OrderArg, SpinArg};
 use crate::env_vars;
 use endpoints::{Endpoints, EndpointsError};
 pub(crate) use endpoints_file::read_bounded;
@@ -69,6 +69,8 @@ pub struct Plan {
     pub timeout: Duration,
     /// Calls in flight at once.
     pub max_in_flight: u32,
+    /// When to spin instead of sleeping before a request is due.
+    pub spin: Spin,
     /// The folder for results, if not the default.
     pub out: Option<PathBuf>,
     /// The file of latencies of the original invoker.
@@ -157,6 +159,7 @@ impl Plan {
             endpoints,
             timeout,
             max_in_flight,
+            spin: spin(args.spin),
             out: args.out.clone(),
             latency_file,
             print_requests: args.dbg,
@@ -355,6 +358,14 @@ fn thresholds(texts: &[String], names: &[String]) -> Result<Vec<Threshold>, Plan
         }
     };
     texts.iter().map(read).collect()
+}
+
+fn spin(arg: SpinArg) -> Spin {
+    match arg {
+        SpinArg::Auto => Spin::Auto,
+        SpinArg::Always => Spin::Always,
+        SpinArg::Never => Spin::Never,
+    }
 }
 
 fn prewarm(args: &LoadArgs, max_in_flight: u32) -> Result<Option<NonZeroU32>, PlanError> {

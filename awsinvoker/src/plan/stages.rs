@@ -3,7 +3,7 @@
 //! The area under the rate is the number of requests. Areas are integers in units of half a billionth of a request per
 //! second times a nanosecond, which hold the area of every step and of every ramp exactly.
 
-use run_record::units::{self, NS_PER_MS, NS_PER_S};
+use run_record::units::{self, NS_PER_MS, NS_PER_S, TIME_UNITS};
 
 use super::rate::Rate;
 
@@ -12,9 +12,6 @@ pub(super) const REQUEST: u128 = 2 * NS_PER_S as u128 * NS_PER_S as u128;
 
 /// The longest time of all stages together, in seconds.
 pub(super) const MAX_TIME_S: u64 = 7 * 24 * 3600;
-
-const UNITS: [(&str, u64); 4] =
-    [("ms", NS_PER_MS), ("s", NS_PER_S), ("m", 60 * NS_PER_S), ("h", 3600 * NS_PER_S)];
 
 /// A time with one rate, or with a rate that changes linearly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,7 +246,7 @@ impl Stage {
 
 /// A time such as `30s` in nanoseconds; `None` if it has another form, or is out of bounds.
 pub(crate) fn duration_ns(text: &str) -> Option<u64> {
-    let (number, unit_ns) = UNITS.iter().find_map(|(unit, ns)| Some((text.strip_suffix(unit)?, *ns)))?;
+    let (number, unit_ns) = TIME_UNITS.iter().find_map(|(unit, ns)| Some((text.strip_suffix(unit)?, *ns)))?;
     let ns = number.trim().parse::<f64>().ok()? * unit_ns as f64;
     let bounds = NS_PER_MS as f64..=(MAX_TIME_S * NS_PER_S) as f64;
     bounds.contains(&ns).then(|| units::rounded(ns))

@@ -180,8 +180,8 @@ async fn measure(
     let loaded = match interrupted {
         Some(Interrupted { by, .. }) => Ok(nothing_issued(observers, by)),
         None => {
-            load::run(&plan.workload, &gate, Arc::clone(&restarting.platform), clock, interrupts, observers)
-                .await
+            let platform = Arc::clone(&restarting.platform);
+            load::run(&plan.workload, plan.spin, &gate, platform, clock, interrupts, observers).await
         }
     };
     let (observers, interrupted) = match loaded {

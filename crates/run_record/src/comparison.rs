@@ -75,6 +75,10 @@ pub struct Source {
     pub folder: String,
     /// The time in UTC at which it began.
     pub start: String,
+    /// The machine of its load generator, for people.
+    pub machine: String,
+    /// The version of awsinvoker that made it.
+    pub version: String,
     /// Its requests, as far as they are known.
     pub requests: u64,
     /// Whether its numbers may be published.
@@ -122,6 +126,9 @@ pub struct Arm {
     pub system: String,
     /// The name of its endpoint.
     pub endpoint: String,
+    /// What the endpoint called, for people: where it was, what it was given, and which version it was, in the first of its
+    /// runs.
+    pub called: String,
     /// Its requests within all complete windows, also those that are not used.
     pub requests: u64,
     /// Those of them that succeeded. Only these have latencies.

@@ -2,6 +2,7 @@
 
 mod clock_info;
 mod cpu_limit;
+mod function_info;
 mod machine_info;
 mod payload_template;
 mod preflight_call;
@@ -16,6 +17,7 @@ use serde_json::value::RawValue;
 
 pub use self::clock_info::{ClockInfo, ServerClock, TimeService};
 pub use self::cpu_limit::CpuLimit;
+pub use self::function_info::FunctionInfo;
 pub use self::machine_info::{Load, Machine, Scheduling};
 pub use self::payload_template::PayloadTemplate;
 pub use self::preflight_call::PreflightCall;
@@ -147,6 +149,8 @@ pub struct Configuration {
     pub max_in_flight: u32,
     /// Threads of the load generator that made calls and read answers.
     pub workers: u16,
+    /// When the load generator spun instead of sleeping before a request was due.
+    pub spin: Spin,
     /// The distance of the boundaries at which all functions got fresh environments, in seconds; the first one lies so far
     /// from the start of the run. Null if they kept theirs.
     pub restart_every_s: Option<f64>,
@@ -277,43 +281,18 @@ pub enum Order {
     Shuffled,
 }
 
-/// A function that was called, as the platform described it before the run. What the platform did not tell is null.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct FunctionInfo {
-    /// The name by which it was called.
-    pub name: String,
-    /// The index of its target.
-    pub target: usize,
-    /// What an environment is: `process` or `docker` on lambda-local, `Zip` or `Image` on AWS.
-    pub kind: Option<String>,
-    /// The path of its program.
-    pub program: Option<String>,
-    /// The arguments of its program.
-    pub arguments: Vec<String>,
-    /// SHA-256 of its program on lambda-local, in hexadecimal.
-    pub sha256: Option<String>,
-    /// The name of its image.
-    pub image: Option<String>,
-    /// Which image the name meant.
-    pub image_id: Option<String>,
-    /// `CodeSha256` of the platform.
-    pub code_sha256: Option<String>,
-    /// Memory that it was given, in MB.
-    pub memory_mb: Option<u32>,
-    /// CPU time that an environment was given; null if nothing limits it, or if that is not known.
-    #[serde(default)]
-    pub cpu_limit: Option<CpuLimit>,
-    /// What an invocation may take, in seconds.
-    pub timeout_s: Option<u32>,
-    /// The processor's architecture.
-    pub architecture: Option<String>,
-    /// Version.
-    pub version: Option<String>,
-    /// When it was last changed.
-    pub last_modified: Option<String>,
-    /// Its variables, sorted: `KEY=VALUE` on lambda-local, and `KEY` alone on AWS, or where the name speaks of a secret.
-    pub environment: Vec<String>,
+/// When the load generator spins for the last moments before a request of an open loop is due: it looks at the clock again and
+/// again, so that it is not late by the time that waking up takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Spin {
+    /// Where requests lie so far apart that it takes little of a processor.
+    #[default]
+    Auto,
+    /// Before every request.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// The endpoints file, and the order in which its entries are called.
@@ -358,13 +337,6 @@ pub struct EndpointInfo {
     pub preflight: Option<PreflightCall>,
 }
 
-impl FunctionInfo {
-    /// The CPU time of an environment for people; `None` if the platform did not tell it.
-    pub fn cpu_text(&self) -> Option<String> {
-        cpu_limit::text(self.cpu_limit, self.kind.as_deref())
-    }
-}
-
 impl EndpointInfo {
     /// The payload, and with a template its values and their seed, in a form in which equal ones are equal texts. Endpoints
     /// with the same text were sent the same: the request of each number had the same payload.
@@ -388,6 +360,22 @@ impl EndpointInfo {
 }
 
 impl Configuration {
+    /// What is known of the function of an endpoint.
+    pub fn function_of(&self, endpoint: &EndpointInfo) -> Option<&FunctionInfo> {
+        let is_it = |function: &&FunctionInfo| {
+            function.name == endpoint.hostname && function.target == endpoint.target
+        };
+        self.functions.iter().find(is_it)
+    }
+
+    /// What was called by an endpoint, for people: where it was, what it was given, and which version it was. What is not known
+    /// is left out.
+    pub fn called_text(&self, endpoint: &EndpointInfo) -> String {
+        let target = self.targets.get(endpoint.target).map(TargetInfo::text);
+        let function = self.function_of(endpoint).map(FunctionInfo::text);
+        target.into_iter().chain(function).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
     /// The requests of the run among those of all shards.
     pub fn own_requests(&self) -> OwnRequests {
         match self.shard.map(|shard| shard.shard()) {
@@ -491,6 +479,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             timeout_s: 60.0,
             max_in_flight: 1000,
             workers: 1,
+            spin: Spin::Auto,
             restart_every_s: None,
             thresholds: vec!["f.response.p99<9ms".to_owned()],
             require_idle_percent: None,

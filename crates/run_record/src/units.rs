@@ -7,6 +7,11 @@ pub const NS_PER_MS: u64 = 1_000_000;
 /// Nanoseconds in a microsecond.
 pub const NS_PER_US: u64 = 1_000;
 
+/// The units that users may write times in, with their nanoseconds. One that ends with another stands
+/// before it.
+pub const TIME_UNITS: [(&str, u64); 4] =
+    [("ms", NS_PER_MS), ("s", NS_PER_S), ("m", 60 * NS_PER_S), ("h", 3600 * NS_PER_S)];
+
 /// Seconds as nanoseconds, rounded; negative values and NaN give 0, and what is too large saturates.
 pub fn ns_from_s(seconds: f64) -> u64 {
     rounded(seconds * NS_PER_S as f64)

@@ -61,7 +61,7 @@ fn contrast(input: &Input, pairing: &Pairing) -> Contrast {
     let cold_effect = figures::cold_effect(&figures, &arms);
     let headline = headline(input.headline, &arms, &figures);
     let sentences = sentence::sentences(pairing, &arms, (headline, &figures), input.margin);
-    let notes = notes::of_pair(input, pairing, [baseline, candidate], &arms);
+    let notes = notes::of_pair(input, pairing, [baseline, candidate], &arms, &figures);
     let [baseline, candidate] = arms;
     Contrast {
         function: pairing.function.clone(),

@@ -125,7 +125,7 @@ fn info() -> RunInfo {
             "load": "open", "rps": 40.0, "time_s": 100.0, "stages": [], "schedule": null, "concurrency": null,
             "arrivals": "poisson", "order": "round_robin", "seed": 7,
             "warm_up": { "time_s": 1.0, "requests": 40, "failed": 0 }, "prewarm": null, "expected_requests": 4000,
-            "timeout_s": 60.0, "max_in_flight": 1000, "workers": 1, "thresholds": ["response.p99<8ms"],
+            "timeout_s": 60.0, "max_in_flight": 1000, "workers": 1, "spin": "auto", "thresholds": ["response.p99<8ms"],
             "require_idle_percent": null
         },
         "clock": {
@@ -148,6 +148,8 @@ pub(crate) fn comparison() -> Comparison {
         label: system.to_owned(),
         system: system.to_owned(),
         endpoint: format!("chameleon@{system}"),
+        called: "lambda-local at http://127.0.0.1:9000, process, 512 MB, CPU time: no limit, x86_64"
+            .to_owned(),
         requests: 6_000,
         succeeded: 5_990,
         cold: Some(4),
@@ -188,6 +190,8 @@ pub(crate) fn comparison() -> Comparison {
         runs: vec![Source {
             folder: "runs/a".to_owned(),
             start: "2026-11-30T12:00:00.000Z".to_owned(),
+            machine: "2 cores of a processor, 16.0 GiB, Linux".to_owned(),
+            version: "0.1.0".to_owned(),
             requests: 12_000,
             valid: true,
             missing: Vec::new(),
@@ -210,7 +214,7 @@ pub(crate) fn comparison() -> Comparison {
             cold_effect: Vec::new(),
             figures: vec![
                 figure(Statistic::P50, Some(0.7), Claim::CandidateFaster, None),
-                figure(Statistic::P90, Some(1.25), Claim::NoDifference, None),
+                figure(Statistic::P90, Some(1.25), Claim::Undecided, None),
                 figure(
                     Statistic::P999,
                     None,

@@ -159,8 +159,8 @@ mod tests {
         summary.price(&[Some(price.clone())], &totals);
         let text = text(&summary);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        let lines =
-            text.lines().filter(|line| line.starts_with("  environments") || line.starts_with("  cost"));
+        let starts = ["  environments", "  cost", "                at this speed"];
+        let lines = text.lines().filter(|line| starts.iter().any(|start| line.starts_with(start)));
         lines.collect::<Vec<_>>().join("\n")
     }
 
@@ -171,6 +171,12 @@ mod tests {
         insta::assert_snapshot!(billed(100_000, &known), @"
           environments  3, the last new one at 0.0 s
           cost          150.00 GB-s, at least 0.0225 USD, 0.225 USD per million
+        ");
+        let process = EndpointPrice { on_aws: false, cpu_unlimited: true, ..known.clone() };
+        insta::assert_snapshot!(billed(100_000, &process), @"
+          environments  3, the last new one at 0.0 s
+          cost on AWS   150.00 GB-s, at least 0.0225 USD, 0.225 USD per million
+                        at this speed; AWS limits the CPU time, so calls may cost more
         ");
         let unknown = EndpointPrice {
             region: Some("ap-southeast-7".to_owned()),

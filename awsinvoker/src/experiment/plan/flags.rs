@@ -26,7 +26,7 @@ enum Kind {
 
 /// The keys with their flags. Those that the plan says otherwise are left out: how long a run is, at what rate, with what
 /// seed, and where its files go.
-const FLAGS: [(&str, &str, Kind); 28] = [
+const FLAGS: [(&str, &str, Kind); 31] = [
     ("arrivals", "--arrivals", Kind::Text),
     ("connections", "--connections", Kind::Text),
     ("endpoint_url", "--endpoint-url", Kind::Text),
@@ -50,11 +50,14 @@ const FLAGS: [(&str, &str, Kind); 28] = [
     ("require_idle", "--require-idle", Kind::Text),
     ("require_idle_within", "--require-idle-within", Kind::Time),
     ("restart_every", "--restart-every", Kind::Time),
+    ("scheduling", "--scheduling", Kind::Text),
+    ("spin", "--spin", Kind::Text),
     ("thresholds", "--threshold", Kind::Texts),
     ("timeout", "--timeout", Kind::Time),
     ("unlike", "--unlike", Kind::Switch),
     ("warm_connections", "--warm-connections", Kind::Whole),
     ("warm_up", "--warm-up", Kind::Time),
+    ("workers", "--workers", Kind::Whole),
 ];
 
 /// A flag of a run.

@@ -82,8 +82,8 @@ pub enum Claim {
     CandidateFaster,
     /// The baseline's value is smaller: the 95 % interval of the ratio lies above 1.
     BaselineFaster,
-    /// No difference is shown.
-    NoDifference,
+    /// Which one is faster is not decided: the 95 % interval of the ratio holds 1.
+    Undecided,
     /// Nothing may be claimed.
     Nothing,
 }
@@ -189,7 +189,7 @@ impl Claim {
         match self {
             Self::CandidateFaster => "candidate_faster",
             Self::BaselineFaster => "baseline_faster",
-            Self::NoDifference => "no_difference",
+            Self::Undecided => "undecided",
             Self::Nothing => "nothing",
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::units::duration_text;
 use crate::warning::Warning;
 
 /// Something that limits what a comparison says. `Display` words it for people.
@@ -90,6 +91,16 @@ pub enum Note {
         /// The share of the candidate's, in percent.
         candidate_percent: f64,
     },
+    /// The load generator's own delay is a good part of a side's response latency, which is short. It makes ratios of response
+    /// latencies nearer to 1.
+    LagShare {
+        /// The side.
+        label: String,
+        /// The p50 of the schedule lag of its warm requests, in microseconds.
+        lag_us: f64,
+        /// The p50 of their response latency, in microseconds.
+        response_us: f64,
+    },
     /// An endpoint has no partner and is not compared.
     NoPartner {
         /// The name of the endpoint.
@@ -166,8 +177,16 @@ impl fmt::Display for Note {
             ),
             Self::NoColdStart { label } => write!(
                 f,
-                "{label} had no cold start that it told of, so there is nothing to compare cold starts with: new instances \
-                 behind gRPC are ready before they are called"
+                "{label} had no cold start that it told of, so there is nothing to compare cold starts with: a platform \
+                 that makes instances ready before it calls them, as behind gRPC, has none"
+            ),
+            Self::LagShare { label, lag_us, response_us } => write!(
+                f,
+                "the load generator's own delay (schedule lag) is {:.0} % of the warm response latency of {label} ({} of {} at p50), \
+                 which makes response ratios nearer to 1: the service latency is without it",
+                lag_us / response_us * 100.0,
+                duration_text(*lag_us),
+                duration_text(*response_us)
             ),
             Self::NoPartner { endpoint } => write!(f, "{endpoint} has no partner and is not compared"),
             Self::RunLeftOut { folder, why } => write!(f, "{folder} is left out: {why}"),

@@ -16,11 +16,16 @@ pub struct CpuLimit {
     pub period_us: u64,
 }
 
+/// Whether nothing limits the CPU time of an environment of this kind.
+pub(super) fn is_none(limit: Option<CpuLimit>, kind: Option<&str>) -> bool {
+    limit.is_none() && kind == Some(PROCESS)
+}
+
 /// The CPU time of an environment of this kind for people; `None` if the platform did not tell it.
 pub(super) fn text(limit: Option<CpuLimit>, kind: Option<&str>) -> Option<String> {
     match limit {
         Some(CpuLimit { quota_us, period_us }) => Some(format!("{quota_us} µs of each {period_us} µs")),
-        None => (kind == Some(PROCESS)).then(|| "no limit".to_owned()),
+        None => is_none(limit, kind).then(|| "no limit".to_owned()),
     }
 }
 

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::units::counted;
+
 /// What the numbers of a run depend on. What the system does not tell is null.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -53,6 +55,28 @@ pub struct Load {
     pub steal_percent: f64,
     /// Processes that ran or waited for a processor, on average over 1, 5 and 15 minutes.
     pub load_average: Option<[f64; 3]>,
+}
+
+impl Machine {
+    /// The machine for people: its processors, its memory and its kernel. What is not known is left out.
+    pub fn text(&self) -> String {
+        let cpu = self.cpu.as_deref().unwrap_or("an unknown kind");
+        let cores = self.cores.map(|cores| format!("{} of {cpu}", counted(cores as u64, "core")));
+        let is_virtual = self.is_virtual.filter(|is_virtual| *is_virtual);
+        let parts = [
+            cores,
+            self.memory_text(),
+            is_virtual.map(|_| "a virtual machine".to_owned()),
+            self.product.clone(),
+            Some(self.kernel.clone()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// The memory for people; `None` if it is not known.
+    pub fn memory_text(&self) -> Option<String> {
+        self.memory_kib.map(|kib| format!("{:.1} GiB", kib as f64 / 1024.0 / 1024.0))
+    }
 }
 
 impl Load {

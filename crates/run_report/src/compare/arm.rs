@@ -13,6 +13,7 @@ pub(super) fn arm(side: &Side) -> Arm {
         label: side.label.clone(),
         system: side.system.clone(),
         endpoint: side.endpoint.clone(),
+        called: side.called.clone(),
         requests: counts.requests,
         succeeded: counts.succeeded,
         cold,

@@ -154,7 +154,7 @@ fn claim(ratio: Interval) -> Claim {
     match (ratio.low, ratio.high) {
         (_, Some(high)) if high < 1.0 => Claim::CandidateFaster,
         (Some(low), _) if low > 1.0 => Claim::BaselineFaster,
-        _ => Claim::NoDifference,
+        _ => Claim::Undecided,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Side {
     pub system: String,
     /// The name of its endpoint.
     pub endpoint: String,
+    /// What it called, for people.
+    pub called: String,
     /// How it was called.
     pub protocol: Protocol,
     /// Its part of all requests, from 0 to 1.

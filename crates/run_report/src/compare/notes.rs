@@ -1,6 +1,9 @@
 //! What a reader has to know besides the numbers.
 
-use run_record::comparison::{Arm, Contrast, DEFAULT_WINDOW_NS, Design, Note, Scope};
+use run_record::budget::Part;
+use run_record::comparison::{
+    Arm, Contrast, DEFAULT_WINDOW_NS, Design, Figure, Measure, Note, Scope, Statistic,
+};
 use run_record::spread::MIN_ENVIRONMENTS;
 use run_record::units;
 
@@ -13,6 +16,8 @@ const PAIRS_FOR_EQUIVALENCE: u64 = 30;
 const EQUAL_SHARES: f64 = 0.001;
 /// With fewer environments, intervals are wider by a fifth or more, because little is known of how much they differ.
 const GOOD_ENVIRONMENTS: f64 = 6.0;
+/// From this share on, the schedule lag is a good part of the response latency.
+const LAG_SHARE: f64 = 0.1;
 /// Above this share of failures, in percent, latencies are those of a selection.
 const FEW_FAILURES_PERCENT: f64 = 0.1;
 
@@ -37,7 +42,13 @@ pub(super) fn of_all(input: &Input, contrasts: &[Contrast]) -> Vec<Note> {
 }
 
 /// What limits what two sides say.
-pub(super) fn of_pair(input: &Input, pairing: &Pairing, sides: [&Side; 2], arms: &[Arm; 2]) -> Vec<Note> {
+pub(super) fn of_pair(
+    input: &Input,
+    pairing: &Pairing,
+    sides: [&Side; 2],
+    arms: &[Arm; 2],
+    figures: &[Figure],
+) -> Vec<Note> {
     let mut notes = pairing.notes.clone();
     let [baseline, candidate] = sides.map(|side| side.share);
     if (baseline - candidate).abs() > EQUAL_SHARES {
@@ -55,7 +66,25 @@ pub(super) fn of_pair(input: &Input, pairing: &Pairing, sides: [&Side; 2], arms:
     notes.extend(sides.iter().filter_map(|side| outage(side)));
     notes.extend(cold_starts(input.headline, arms));
     notes.extend(arms.iter().filter_map(few_environments));
+    notes.extend(lag_shares(figures, arms));
     notes
+}
+
+/// Sides whose response latency is to a good part the delay of the load generator. Parts are known of warm requests.
+fn lag_shares(figures: &[Figure], arms: &[Arm; 2]) -> Vec<Note> {
+    let p50 = |measure: Measure| {
+        figures.iter().find(move |figure| {
+            (figure.scope, figure.measure, figure.statistic) == (Scope::Warm, measure, Statistic::P50)
+        })
+    };
+    let Some((lag, response)) = p50(Part::Lag.into()).zip(p50(Measure::RESPONSE)) else { return Vec::new() };
+    let sides = [(&lag.baseline, &response.baseline), (&lag.candidate, &response.candidate)];
+    let shares = arms.iter().zip(sides).filter_map(|(arm, (lag, response))| {
+        let (lag_us, response_us) = (lag.as_ref()?.us, response.as_ref()?.us);
+        let label = arm.label.clone();
+        (lag_us >= response_us * LAG_SHARE).then_some(Note::LagShare { label, lag_us, response_us })
+    });
+    shares.collect()
 }
 
 fn outage(side: &Side) -> Option<Note> {

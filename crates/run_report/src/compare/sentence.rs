@@ -54,18 +54,18 @@ fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) ->
             range(ratio),
             object(candidate)
         ),
-        (Claim::NoDifference, Some(ratio)) if figure.equivalent => format!(
-            "{} and {} are equivalent within {} % (by the 90 % interval) at {what}: between {} times as fast",
+        (Claim::Undecided, Some(ratio)) if figure.equivalent => format!(
+            "{} and {} are equivalent within {} % at {what}, by the 90 % interval: {} times as fast (95 % interval)",
             subject(pairing, candidate),
             object(baseline),
             percent(margin),
-            between(&speed(ratio))
+            range(&speed(ratio))
         ),
-        (Claim::NoDifference, Some(ratio)) => format!(
-            "no difference is shown between {} and {} at {what}: {} times as fast",
+        (Claim::Undecided, Some(ratio)) => format!(
+            "it is undecided which is faster at {what}: {} answers {} times as fast as {}",
             subject(pairing, candidate),
-            object(baseline),
-            with_between(&speed(ratio))
+            range(&speed(ratio)),
+            object(baseline)
         ),
         _ => refused(pairing, arms, figure, &what),
     }
@@ -129,15 +129,6 @@ fn range(interval: &Interval) -> String {
         (None, Some(high)) => format!("at most {}", times(high)),
         (None, None) => times(interval.estimate),
     }
-}
-
-fn between(interval: &Interval) -> String {
-    range(interval).replace(" to ", " and ")
-}
-
-fn with_between(interval: &Interval) -> String {
-    let is_whole = interval.low.is_some() && interval.high.is_some();
-    if is_whole { format!("between {}", between(interval)) } else { range(interval) }
 }
 
 /// A factor with three significant digits, or two of a small one. What is not 1 does not read as 1.

@@ -1,5 +1,6 @@
 //! A comparison as Markdown, to be kept beside a paper.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use run_record::comparison::{Comparison, Contrast};
@@ -18,6 +19,8 @@ pub fn markdown(comparison: &Comparison, extent: Extent) -> String {
     for run in &comparison.runs {
         item(&mut text, &format!("run {}: begun at {}, {} requests", run.folder, run.start, run.requests));
     }
+    let makers = comparison.runs.iter().map(|run| format!("awsinvoker {} on {}", run.version, run.machine));
+    makers.collect::<BTreeSet<_>>().iter().for_each(|maker| item(&mut text, &format!("measured by {maker}")));
     comparison.contrasts.iter().for_each(|contrast| self::contrast(&mut text, contrast, extent));
     text
 }
@@ -27,7 +30,10 @@ fn contrast(text: &mut String, contrast: &Contrast, extent: Extent) {
     let _ = writeln!(text, "\n## {}: {candidate} against {baseline}\n", escaped(&contrast.function));
     contrast_notes(contrast).for_each(|note| item(text, &note));
     contrast.sentences.iter().for_each(|sentence| item(text, sentence));
-    [&contrast.baseline, &contrast.candidate].iter().for_each(|arm| item(text, &did(arm)));
+    for arm in [&contrast.baseline, &contrast.candidate] {
+        item(text, &did(arm));
+        item(text, &format!("{} was {}", arm.label, arm.called));
+    }
     text.push('\n');
     let rows = table::rows(contrast, extent);
     let [time, _, _, ratio, bounds, candidate_is] = table::HEADS;

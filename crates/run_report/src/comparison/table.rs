@@ -68,7 +68,7 @@ fn mark(figure: &Figure) -> String {
     let claim = match figure.claim {
         Claim::CandidateFaster => Some("faster"),
         Claim::BaselineFaster => Some("slower"),
-        Claim::NoDifference | Claim::Nothing => None,
+        Claim::Undecided | Claim::Nothing => None,
     };
     let is_rough = figure.approximate && figure.claim != Claim::Nothing;
     let marks = [

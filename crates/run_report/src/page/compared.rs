@@ -257,8 +257,8 @@ fn claim(figure: &Figure, contrast: &Contrast) -> String {
     let claim = match figure.claim {
         Claim::CandidateFaster => faster(&contrast.candidate.label),
         Claim::BaselineFaster => faster(&contrast.baseline.label),
-        Claim::NoDifference if figure.equivalent => "equivalent".to_owned(),
-        Claim::NoDifference => "no difference is shown".to_owned(),
+        Claim::Undecided if figure.equivalent => "equivalent".to_owned(),
+        Claim::Undecided => "undecided".to_owned(),
         Claim::Nothing => "nothing".to_owned(),
     };
     let has_restarts = figure.scope == Scope::All
@@ -300,7 +300,7 @@ mod tests {
     fn what_is_equivalent_is_said_to_be_and_restarts_are_told() {
         let mut contrast = test_data::comparison().contrasts.remove(0);
         let mut figure = contrast.figures[0].clone();
-        (figure.equivalent, figure.claim, figure.scope) = (true, Claim::NoDifference, Scope::All);
+        (figure.equivalent, figure.claim, figure.scope) = (true, Claim::Undecided, Scope::All);
         (figure.approximate, figure.drifting, figure.in_cold_gap, figure.refusal) =
             (false, false, false, None);
         assert_eq!(claim(&figure, &contrast), "equivalent");

@@ -73,6 +73,16 @@ pub(crate) fn costs(summary: &Summary) -> Table {
     Table::new("What AWS bills for these calls, or would bill for the same.", head, 2, rows)
 }
 
+fn billed_by(cost: &CostSummary) -> &'static str {
+    match (cost.on_aws, cost.cpu_unlimited) {
+        (true, _) => "AWS",
+        (false, false) => "nobody; what AWS would bill",
+        (false, true) => {
+            "nobody; what AWS would bill at this speed, but it limits the CPU time, so it may cost more"
+        }
+    }
+}
+
 fn cost(name: &str, cost: &CostSummary) -> [String; 6] {
     let at_least = if cost.unknown_requests > 0 { "at least " } else { "" };
     let usd = |usd: Option<f64>, digits: usize| {
@@ -80,7 +90,7 @@ fn cost(name: &str, cost: &CostSummary) -> [String; 6] {
     };
     [
         name.to_owned(),
-        if cost.on_aws { "AWS" } else { "nobody; what AWS would bill" }.to_owned(),
+        billed_by(cost).to_owned(),
         cost.gb_s.map_or_else(|| UNKNOWN.to_owned(), |gb_s| format!("{gb_s:.4}")),
         usd(cost.usd, 6),
         usd(cost.usd_per_million, 3),

@@ -6,20 +6,17 @@ use run_record::run_info::{EndpointInfo, FunctionInfo, Load, Machine, PayloadTem
 use super::table::Table;
 use super::words::{UNKNOWN, known};
 
-/// Digits of a hash that tell it apart from others.
-const HASH: usize = 12;
-
 /// What was called.
 pub(crate) fn endpoints(info: &RunInfo) -> Table {
     let configuration = &info.configuration;
     let rows = configuration.endpoints.iter().map(|endpoint| {
-        let function = function(info, endpoint);
+        let function = configuration.function_of(endpoint);
         let target = configuration.targets.get(endpoint.target);
         [
             endpoint.name.clone(),
             endpoint.system.clone(),
             endpoint.function.clone(),
-            function.map_or_else(|| UNKNOWN.to_owned(), version),
+            known(function.and_then(FunctionInfo::version_text)),
             known(function.and_then(|function| function.memory_mb).map(|mb| format!("{mb} MB"))),
             known(function.and_then(FunctionInfo::cpu_text)),
             known(function.and_then(|function| function.architecture.clone())),
@@ -57,34 +54,6 @@ fn payload(endpoint: &EndpointInfo) -> String {
     }
 }
 
-fn function<'a>(info: &'a RunInfo, endpoint: &EndpointInfo) -> Option<&'a FunctionInfo> {
-    let is_it =
-        |function: &&FunctionInfo| function.name == endpoint.hostname && function.target == endpoint.target;
-    info.configuration.functions.iter().find(is_it)
-}
-
-/// What tells the version of a function: the hash of its program or of its image, or the version that the platform
-/// names.
-fn version(function: &FunctionInfo) -> String {
-    let hash = |name: &str, hash: &Option<String>| {
-        let hash = hash.as_ref()?.trim_start_matches("sha256:").chars().take(HASH).collect::<String>();
-        Some(format!("{name} {hash}"))
-    };
-    let version = function
-        .version
-        .as_ref()
-        .filter(|version| *version != "$LATEST")
-        .map(|version| format!("version {version}"));
-    let image = function.image.as_ref().map(|image| format!("image {image}"));
-    let hashes = [
-        hash("sha256", &function.sha256),
-        hash("id", &function.image_id),
-        hash("code", &function.code_sha256),
-    ];
-    let parts: Vec<String> = [version, image].into_iter().chain(hashes).flatten().take(3).collect();
-    if parts.is_empty() { UNKNOWN.to_owned() } else { parts.join(", ") }
-}
-
 fn schedule(scheduling: Scheduling) -> &'static str {
     match scheduling {
         Scheduling::Normal => "normal",
@@ -94,13 +63,12 @@ fn schedule(scheduling: Scheduling) -> &'static str {
 
 /// The machine of the load generator, and how it was built.
 pub(crate) fn machine(info: &RunInfo) -> Table {
-    let Machine { cpu, is_virtual, product, cores, memory_kib, kernel, scheduling, before, during, after } =
+    let Machine { cpu, is_virtual, product, cores, kernel, scheduling, before, during, after, .. } =
         &info.machine;
-    let memory = memory_kib.map(|kib| format!("{:.1} GiB", kib as f64 / 1024.0 / 1024.0));
     let mut rows = vec![
         ["processor".to_owned(), known(cpu.clone())],
         ["processors for the load generator".to_owned(), known(*cores)],
-        ["memory".to_owned(), known(memory)],
+        ["memory".to_owned(), known(info.machine.memory_text())],
         [
             "virtual machine".to_owned(),
             is_virtual.map_or(UNKNOWN, |is| if is { "yes" } else { "no" }).to_owned(),
