@@ -4,11 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use run_record::cost::CostSummary;
 use run_record::summary::Summary;
-
-/// What is to be known where processes of lambda-local were called.
-const SPEED: &str = "Nothing limited the CPU time of the processes that were called, whatever their memory. AWS limits it, so \
-                     calls that compute take longer there and cost more: compare images for that.";
 
 /// What the calls of the endpoints cost, by the names of the endpoints.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,13 +46,13 @@ impl Costs {
         if rows.is_empty() {
             return rows;
         }
-        let speed = self.speed().map_or_else(String::new, |speed| format!("\n{speed}\n"));
-        format!("\n## Cost on AWS\n\n| endpoint | USD per million calls |\n|---|---:|\n{rows}{speed}")
+        let note = self.note().map_or_else(String::new, |note| format!("\n{note}.\n"));
+        format!("\n## Cost on AWS\n\n| endpoint | USD per million calls |\n|---|---:|\n{rows}{note}")
     }
 
-    /// That a cost is that of a speed that AWS does not give, if it is.
-    fn speed(&self) -> Option<&'static str> {
-        self.0.values().any(|cost| cost.cpu_unlimited).then_some(SPEED)
+    /// What to know of the costs if nothing limited the CPU time of a function.
+    fn note(&self) -> Option<&'static str> {
+        self.0.values().any(|cost| cost.cpu_unlimited).then_some(CostSummary::CPU_IS_LIMITED)
     }
 }
 
@@ -72,7 +69,7 @@ impl fmt::Display for Costs {
             let between = if nth == 0 { " " } else { ", " };
             write!(f, "{between}{:.4} USD ({name})", cost.per_million())?;
         }
-        self.speed().map_or(Ok(()), |speed| write!(f, ". {speed}"))
+        self.note().map_or(Ok(()), |note| write!(f, "; {note}"))
     }
 }
 
@@ -98,8 +95,9 @@ mod tests {
 | f@a\|b | 0.0000 |
 "#);
         assert_eq!(Costs::default().markdown(), "");
+        let note = CostSummary::CPU_IS_LIMITED;
         let process = Costs(BTreeMap::from([("f".to_owned(), Cost { cpu_unlimited: true, ..cost(1, 1.0) })]));
-        assert!(process.to_string().ends_with(&format!("1000000.0000 USD (f). {SPEED}")), "{process}");
-        assert!(process.markdown().ends_with(&format!("|\n\n{SPEED}\n")), "{}", process.markdown());
+        assert!(process.to_string().ends_with(&format!("1000000.0000 USD (f); {note}")), "{process}");
+        assert!(process.markdown().ends_with(&format!("|\n\n{note}.\n")), "{}", process.markdown());
     }
 }

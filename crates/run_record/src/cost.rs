@@ -139,6 +139,9 @@ impl BilledTotals {
 }
 
 impl CostSummary {
+    /// What to know of a cost where nothing limited the CPU time.
+    pub const CPU_IS_LIMITED: &str = "AWS limits the CPU time, so calls may cost more there";
+
     /// What was billed, at a price.
     pub(crate) fn new(billed: &BilledTotals, price: &EndpointPrice) -> Self {
         let gb_s = billed.gb_s(price.memory_mib);

@@ -14,8 +14,6 @@ use crate::time_names;
 const WIDTH: usize = 80;
 /// The width of the first column.
 const LABEL: usize = 16;
-/// What the cost of calls is the cost of, if nothing limited the CPU time of the function.
-const SPEED: &str = "at this speed; AWS limits the CPU time, so calls may cost more";
 /// The width of every other column.
 const CELL: usize = 9;
 
@@ -104,8 +102,11 @@ fn cost(cost: &CostSummary) -> Option<String> {
         }
         _ => cost.reason.clone().unwrap_or_default(),
     };
-    let speed = if cost.cpu_unlimited { format!("{:LABEL$}{SPEED}\n", "") } else { String::new() };
-    Some(format!("{label:<LABEL$}{} GB-s, {usd}\n{speed}", three_digits(gb_s)))
+    let note = match cost.cpu_unlimited {
+        true => format!("{:LABEL$}{}\n", "", CostSummary::CPU_IS_LIMITED),
+        false => String::new(),
+    };
+    Some(format!("{label:<LABEL$}{} GB-s, {usd}\n{note}", three_digits(gb_s)))
 }
 
 /// A number with three significant digits, and with at least two decimals, as cents have.

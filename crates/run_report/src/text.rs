@@ -159,7 +159,7 @@ mod tests {
         summary.price(&[Some(price.clone())], &totals);
         let text = text(&summary);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        let starts = ["  environments", "  cost", "                at this speed"];
+        let starts = ["  environments", "  cost", "                AWS limits"];
         let lines = text.lines().filter(|line| starts.iter().any(|start| line.starts_with(start)));
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -176,7 +176,7 @@ mod tests {
         insta::assert_snapshot!(billed(100_000, &process), @"
           environments  3, the last new one at 0.0 s
           cost on AWS   150.00 GB-s, at least 0.0225 USD, 0.225 USD per million
-                        at this speed; AWS limits the CPU time, so calls may cost more
+                        AWS limits the CPU time, so calls may cost more there
         ");
         let unknown = EndpointPrice {
             region: Some("ap-southeast-7".to_owned()),

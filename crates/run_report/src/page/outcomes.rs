@@ -73,12 +73,12 @@ pub(crate) fn costs(summary: &Summary) -> Table {
     Table::new("What AWS bills for these calls, or would bill for the same.", head, 2, rows)
 }
 
-fn billed_by(cost: &CostSummary) -> &'static str {
+fn billed_by(cost: &CostSummary) -> String {
     match (cost.on_aws, cost.cpu_unlimited) {
-        (true, _) => "AWS",
-        (false, false) => "nobody; what AWS would bill",
+        (true, _) => "AWS".to_owned(),
+        (false, false) => "nobody; what AWS would bill".to_owned(),
         (false, true) => {
-            "nobody; what AWS would bill at this speed, but it limits the CPU time, so it may cost more"
+            format!("nobody; what AWS would bill at this speed: {}", CostSummary::CPU_IS_LIMITED)
         }
     }
 }
@@ -90,7 +90,7 @@ fn cost(name: &str, cost: &CostSummary) -> [String; 6] {
     };
     [
         name.to_owned(),
-        billed_by(cost).to_owned(),
+        billed_by(cost),
         cost.gb_s.map_or_else(|| UNKNOWN.to_owned(), |gb_s| format!("{gb_s:.4}")),
         usd(cost.usd, 6),
         usd(cost.usd_per_million, 3),
