@@ -149,7 +149,8 @@ pub struct Configuration {
     pub max_in_flight: u32,
     /// Threads of the load generator that made calls and read answers.
     pub workers: u16,
-    /// When the load generator spun instead of sleeping before a request was due.
+    /// When the load generator spun instead of sleeping before a request was due. Earlier versions never did, and do not tell.
+    #[serde(default = "Spin::untold")]
     pub spin: Spin,
     /// The distance of the boundaries at which all functions got fresh environments, in seconds; the first one lies so far
     /// from the start of the run. Null if they kept theirs.
@@ -335,6 +336,13 @@ pub struct EndpointInfo {
     pub share: f64,
     /// What it answered before the run; null if it was not called then.
     pub preflight: Option<PreflightCall>,
+}
+
+impl Spin {
+    /// What a run without the key did.
+    fn untold() -> Self {
+        Self::Never
+    }
 }
 
 impl EndpointInfo {

@@ -1,39 +1,12 @@
 //! Files of prices: the one that this crate has, those that users write, and AWS's own.
 
+mod list;
 mod offer_file;
 
-use std::collections::BTreeMap;
 use std::iter;
 
-use serde::{Deserialize, Serialize};
-
+pub use self::list::{PriceList, RegionPrices};
 pub use self::offer_file::OfferFileError;
-use crate::cost::Price;
-
-/// The prices that this crate knows.
-const BUILT_IN: &str = include_str!("../../prices.json");
-
-/// A file of prices, which hold from a date on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriceList {
-    /// From when on the prices hold.
-    pub date: String,
-    /// Where they come from.
-    pub source: String,
-    /// By region.
-    pub regions: BTreeMap<String, RegionPrices>,
-}
-
-/// The prices in one region.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegionPrices {
-    /// The price of a million requests, in US dollars.
-    pub usd_per_million_requests: f64,
-    /// The price of a gigabyte for a second by the architecture of the processor, in US dollars.
-    pub usd_per_gb_s: BTreeMap<String, f64>,
-}
 
 /// Why a file of prices cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +21,6 @@ pub enum PriceListError {
 }
 
 impl PriceList {
-    /// The prices that this crate knows.
-    pub fn built_in() -> Self {
-        serde_json::from_str(BUILT_IN).expect("a test reads the file")
-    }
-
     /// Reads a file of prices: one in the form of this type, or an offer file of AWS's price list.
     ///
     /// # Errors
@@ -68,19 +36,11 @@ impl PriceList {
         }
         Ok(list)
     }
-
-    /// The price in a region on an architecture.
-    pub fn price(&self, region: &str, architecture: &str) -> Option<Price> {
-        let prices = self.regions.get(region)?;
-        Some(Price {
-            usd_per_million_requests: prices.usd_per_million_requests,
-            usd_per_gb_s: *prices.usd_per_gb_s.get(architecture)?,
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::list::BUILT_IN;
     use super::*;
 
     #[test]

@@ -2,12 +2,12 @@
 //!
 //! Source: "Understanding the service price list file" in the AWS Billing User Guide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{PriceList, RegionPrices};
+use super::list::{PriceList, RegionPrices};
 
 /// The code of Lambda's offer.
 const LAMBDA: &str = "AWSLambda";
@@ -87,8 +87,10 @@ struct Term {
 #[serde(rename_all = "camelCase")]
 struct PriceDimension {
     /// The amount in a month from which on the price holds.
+    #[serde(default)]
     begin_range: String,
     /// By currency.
+    #[serde(default)]
     price_per_unit: BTreeMap<String, String>,
 }
 
@@ -194,13 +196,18 @@ impl Terms {
     /// that a price of a million is as exact as the price of one.
     fn first_usd(&self, sku: &str, exponent: &str) -> Result<f64, OfferFileError> {
         let terms = self.on_demand.get(sku).into_iter().flat_map(BTreeMap::values);
-        let mut dimensions = terms.flat_map(|term| term.price_dimensions.values());
-        let first = dimensions.find(|dimension| dimension.begin_range == "0");
-        let price = first.and_then(|dimension| dimension.price_per_unit.get("USD"));
-        let price = price.map_or("not told", String::as_str);
+        let dimensions = terms.flat_map(|term| term.price_dimensions.values());
+        let first = dimensions.filter(|dimension| dimension.begin_range == "0");
+        let prices: BTreeSet<&str> =
+            first.filter_map(|dimension| dimension.price_per_unit.get("USD")).map(String::as_str).collect();
+        let price = prices.into_iter().collect::<Vec<_>>().join(" and ");
         let number = format!("{price}{exponent}").parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| OfferFileError::Dollars { product: sku.to_owned(), price: price.to_owned() })
+        number.ok_or_else(|| OfferFileError::Dollars { product: sku.to_owned(), price: told(price) })
     }
+}
+
+fn told(price: String) -> String {
+    if price.is_empty() { "not told".to_owned() } else { price }
 }
 
 #[cfg(test)]
@@ -302,6 +309,11 @@ mod tests {
                 "product X86: its first price is inf; expected a number of US",
             ),
             (begin, json!("1"), "product X86: its first price is not told"),
+            (
+                "/terms/OnDemand/X86/TERM/priceDimensions/RATE8/beginRange",
+                json!("0"),
+                "product X86: its first price is 0.0000150000 and 0.0000166667; expected a number of US dollars",
+            ),
             (
                 arm_requests,
                 json!("0.0000003"),
