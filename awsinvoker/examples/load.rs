@@ -12,7 +12,6 @@ use awsinvoker::plan::endpoints::Endpoint;
 use awsinvoker::plan::schedule::{Rate, Schedule};
 use awsinvoker::platform::lambda::Lambda;
 use run_record::View;
-use run_record::run_info::Spin;
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "it prints its result")]
@@ -25,7 +24,7 @@ async fn main() -> anyhow::Result<()> {
     let (clock, mut interrupts) = (Clock::starting_in(Duration::from_millis(20)), Interrupts::new()?);
     let tally = Tally::new(1, workload.end_ns());
     let gate = Gate::new(100);
-    let (tally, _) = load::run(&workload, Spin::Auto, &gate, lambda, clock, &mut interrupts, tally).await?;
+    let (tally, _) = load::run(&workload, true, &gate, lambda, clock, &mut interrupts, tally).await?;
     let response = tally.totals.endpoints[0].view(View::Response);
     println!("{} answers, p50 {} ns", response.count(), response.quantile_ns(0.5).unwrap_or(0));
     Ok(())

@@ -96,7 +96,6 @@ pub(crate) fn prices(list: &PriceList, plan: &Plan, platform: &Description) -> P
             region,
             architecture,
             memory_mib: function.and_then(|function| function.memory_mb).map(Into::into),
-            cpu_unlimited: function.is_some_and(FunctionInfo::has_unlimited_cpu),
         })
     });
     Prices { date: list.date.clone(), source: list.source.clone(), endpoints: endpoints.collect() }
@@ -204,8 +203,11 @@ fn call_usd(
     attempts: f64,
 ) -> Result<f64, (String, &'static str)> {
     let price = endpoint.price.ok_or_else(|| {
-        let is_listed = endpoint.region.is_some() && endpoint.architecture.is_some();
-        let advice = if is_listed { "; give its price with --prices FILE" } else { ALLOW_DESCRIPTION };
+        let advice = match (&endpoint.region, &endpoint.architecture) {
+            (_, None) => ALLOW_DESCRIPTION,
+            (None, Some(_)) => "; name it with --region",
+            (Some(_), Some(_)) => "; give its price with --prices FILE",
+        };
         (endpoint.unknown().unwrap_or_default(), advice)
     })?;
     let memory_mib =

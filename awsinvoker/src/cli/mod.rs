@@ -132,8 +132,8 @@ pub struct Args {
     /// How the system schedules these threads. With `auto`, before all other threads if the system permits it
     #[arg(long, value_enum, default_value_t)]
     pub scheduling: SchedulingArg,
-    /// When to spin instead of sleeping before a request of an open loop is due, to be less late. With `auto`, where requests
-    /// lie so far apart that it takes at most 3 % of a processor
+    /// Whether to spin instead of sleeping for the last 0.3 ms before a request is due, to be less late. With `auto`, if there
+    /// is one worker, and at most 110 requests a second, for which it takes 3.3 % of a processor
     #[arg(long, value_enum, default_value_t)]
     pub spin: SpinArg,
     /// File with the prices of AWS Lambda: AWS's price list (offer file) of a region, or one as in docs/reference.md
@@ -247,13 +247,13 @@ pub enum SchedulingArg {
     RealTime,
 }
 
-/// When the load generator spins before a request is due.
+/// Whether the load generator spins before requests are due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SpinArg {
-    /// Where the wait for the request is 10 ms or longer
+    /// If that takes little of a processor
     #[default]
     Auto,
-    /// Before every request: up to the whole of a processor
+    /// At every rate. Near 3000 requests a second, that takes a whole processor
     Always,
     /// Never
     Never,

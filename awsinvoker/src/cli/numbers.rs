@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use run_record::units::{self, TIME_UNITS};
+use run_record::units;
 
 /// What `--rps` takes.
 pub(super) const RATE: &str = "a number from 0.000001 to 100000";
@@ -36,10 +36,8 @@ pub(super) fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Res
 /// Reads seconds, or a time with a unit such as `500ms`, or says what is expected instead.
 pub(super) fn seconds(expected: &'static str) -> impl Fn(&str) -> Result<f64, String> + Clone {
     move |text| {
-        let with_unit = |(unit, ns): &(&str, u64)| {
-            Some(text.strip_suffix(unit)?.trim_end().parse::<f64>().ok()? * units::s(*ns))
-        };
-        let seconds = text.parse().ok().or_else(|| TIME_UNITS.iter().find_map(with_unit));
+        let with_unit = || units::with_unit(text).map(|(number, unit_ns)| number * units::s(unit_ns));
+        let seconds = text.parse().ok().or_else(with_unit);
         seconds.ok_or_else(|| format!("expected {expected}"))
     }
 }

@@ -87,7 +87,7 @@ impl Reader {
             reasons: reasons.iter().map(ToString::to_string).collect(),
             source: Source {
                 folder: run.name(),
-                machine: info.machine.text(),
+                machine: info.machines_text(),
                 version: info.versions.get("awsinvoker").cloned().unwrap_or_default(),
                 start: info.start,
                 requests: reading.summary.issued,

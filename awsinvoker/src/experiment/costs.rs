@@ -46,13 +46,15 @@ impl Costs {
         if rows.is_empty() {
             return rows;
         }
-        let note = self.note().map_or_else(String::new, |note| format!("\n{note}.\n"));
+        let note = self.note().map_or_else(String::new, |note| format!("\n{}.\n", note.replace('|', "\\|")));
         format!("\n## Cost on AWS\n\n| endpoint | USD per million calls |\n|---|---:|\n{rows}{note}")
     }
 
-    /// What to know of the costs if nothing limited the CPU time of a function.
-    fn note(&self) -> Option<&'static str> {
-        self.0.values().any(|cost| cost.cpu_unlimited).then_some(CostSummary::CPU_IS_LIMITED)
+    /// What to know of the costs of functions whose CPU time nothing limited; `None` if there is none.
+    fn note(&self) -> Option<String> {
+        let names = self.0.iter().filter(|(_, cost)| cost.cpu_unlimited).map(|(name, _)| name.as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        (!names.is_empty()).then(|| format!("{names}: {}", CostSummary::CPU_IS_LIMITED))
     }
 }
 
@@ -95,7 +97,7 @@ mod tests {
 | f@a\|b | 0.0000 |
 "#);
         assert_eq!(Costs::default().markdown(), "");
-        let note = CostSummary::CPU_IS_LIMITED;
+        let note = format!("f: {}", CostSummary::CPU_IS_LIMITED);
         let process = Costs(BTreeMap::from([("f".to_owned(), Cost { cpu_unlimited: true, ..cost(1, 1.0) })]));
         assert!(process.to_string().ends_with(&format!("1000000.0000 USD (f); {note}")), "{process}");
         assert!(process.markdown().ends_with(&format!("|\n\n{note}.\n")), "{}", process.markdown());

@@ -26,7 +26,6 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use run_record::run_info::Spin;
 use tokio::task::JoinHandle;
 
 pub(crate) use event::TICK_NS;
@@ -65,14 +64,14 @@ pub struct Interrupted {
     pub at_ns: u64,
 }
 
-/// Calls the platform as the workload says, as many calls at a time as the gate lets in, until every call has ended. An open loop
-/// spins before calls as `spin` says. A signal ends the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
+/// Calls the platform as the workload says, as many calls at a time as the gate lets in, until every call has ended. With
+/// `spin`, an open loop spins before each of them. A signal ends the run early; calls in flight then have five seconds to end. Returns the observer, and whether a signal came.
 ///
 /// # Errors
 /// The system gives no thread or no timer, or the pacer or the observer panicked.
 pub async fn run<P: Call, O: Observer + Send + 'static>(
     workload: &Workload,
-    spin: Spin,
+    spin: bool,
     gate: &Gate,
     platform: Arc<P>,
     clock: Clock,
@@ -92,7 +91,7 @@ pub async fn run<P: Call, O: Observer + Send + 'static>(
 /// Issues all calls, and waits until every one has ended.
 async fn issue_all<P: Call>(
     workload: &Workload,
-    spin: Spin,
+    spin: bool,
     clock: Clock,
     dispatcher: &Arc<Dispatcher<P>>,
     events: Sender<Event>,
@@ -143,7 +142,7 @@ fn tell(by: Interrupt, in_flight: u32) {
 /// Starts the task that issues calls. It ends when it has issued everything or was stopped.
 fn spawn_pacer<P: Call>(
     workload: Workload,
-    spin: Spin,
+    spin: bool,
     clock: Clock,
     dispatcher: Arc<Dispatcher<P>>,
     events: Sender<Event>,

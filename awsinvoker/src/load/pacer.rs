@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use run_record::Arrival;
-use run_record::run_info::Spin;
 
 use super::event::Window;
 use crate::clock::SleepClock;
@@ -15,9 +14,6 @@ const STOP_CHECK_NS: u64 = 50_000_000;
 /// How long before an arrival is due the sleep ends, if the pacer spins: nearly always enough for an idle processor to wake up.
 const SPIN_NS: u64 = 300_000;
 
-/// A shorter wait is not worth the spinning, unless that is asked for: [`SPIN_NS`] of it would be more than 3 % of a processor.
-const LONG_WAIT_NS: u64 = 10_000_000;
-
 /// How many arrivals are issued at most before the calls get their turn on the same thread.
 const MOST_AT_ONCE: u32 = 32;
 
@@ -26,7 +22,7 @@ const MOST_AT_ONCE: u32 = 32;
 /// `issue` must not block: every arrival after it would be late.
 pub(super) async fn pace(
     schedule: &Schedule,
-    spin: Spin,
+    spin: bool,
     clock: &impl SleepClock,
     stop: &AtomicBool,
     mut issue: impl FnMut(Arrival),
@@ -38,7 +34,9 @@ pub(super) async fn pace(
             tokio::task::yield_now().await;
             at_once = 1;
         }
-        spin_until(arrival.intended_ns, spin, clock, stop).await;
+        if spin {
+            spin_until(arrival.intended_ns, clock, stop).await;
+        }
         if !wait_until(arrival.intended_ns, clock, stop).await {
             let end_ns = schedule.end_if_stopped_ns(clock.now_ns(), arrival.intended_ns);
             return Window { issued, end_ns };
@@ -49,16 +47,10 @@ pub(super) async fn pace(
     Window { issued, end_ns: schedule.end_ns() }
 }
 
-/// Sleeps until shortly before the deadline and spins for the rest, if it is to. Answers that come meanwhile are read. Returns
-/// early if the run was stopped.
-async fn spin_until(deadline_ns: u64, spin: Spin, clock: &impl SleepClock, stop: &AtomicBool) {
-    let wait_ns = deadline_ns.saturating_sub(clock.now_ns());
-    let is_worth_it = match spin {
-        Spin::Auto => wait_ns >= LONG_WAIT_NS,
-        Spin::Always => true,
-        Spin::Never => false,
-    };
-    if is_worth_it && wait_until(deadline_ns.saturating_sub(SPIN_NS), clock, stop).await {
+/// Sleeps until shortly before the deadline and spins for the rest. Answers that come meanwhile are read. Returns early if the
+/// run was stopped.
+async fn spin_until(deadline_ns: u64, clock: &impl SleepClock, stop: &AtomicBool) {
+    if wait_until(deadline_ns.saturating_sub(SPIN_NS), clock, stop).await {
         while !clock.has_reached(deadline_ns) && !stop.load(Ordering::Relaxed) {
             clock.spin().await;
         }
@@ -130,7 +122,7 @@ mod tests {
     async fn each_arrival_is_issued_when_it_is_due() {
         let (clock, mut seen) = (TestClock::new(0), Vec::new());
         let (schedule, go_on) = (schedule(1000.0, 100), AtomicBool::new(false));
-        let paced = pace(&schedule, Spin::Never, &clock, &go_on, |arrival| {
+        let paced = pace(&schedule, false, &clock, &go_on, |arrival| {
             assert_eq!(clock.now_ns(), arrival.intended_ns);
             seen.push(arrival.sequence);
         });
@@ -141,14 +133,9 @@ mod tests {
     #[tokio::test]
     async fn a_pacer_that_spins_is_not_late_by_the_time_of_waking_up() {
         const AWAKE_NS: u64 = 200_000;
-        for (spin, rps, is_late) in [
-            (Spin::Never, 20_u32, true),
-            (Spin::Auto, 20, false),
-            (Spin::Auto, 100, false),
-            (Spin::Auto, 200, true),
-            (Spin::Always, 200, false),
-            (Spin::Always, 3000, false),
-        ] {
+        for (spin, rps, is_late) in
+            [(false, 20_u32, true), (true, 20, false), (true, 200, false), (true, 3000, false)]
+        {
             let (clock, mut late_ns) = (TestClock::new(AWAKE_NS), 0);
             let (schedule, go_on) = (schedule(f64::from(rps), 1000), AtomicBool::new(false));
             let paced = pace(&schedule, spin, &clock, &go_on, |arrival| {
@@ -156,7 +143,7 @@ mod tests {
             });
             assert_eq!(paced.await.issued, u64::from(rps));
             let expected = if is_late { AWAKE_NS..=AWAKE_NS } else { 0..=SPINS_NS };
-            assert!(expected.contains(&late_ns), "{spin:?} at {rps}: {late_ns} ns");
+            assert!(expected.contains(&late_ns), "spin {spin} at {rps}: {late_ns} ns");
         }
     }
 
@@ -184,7 +171,7 @@ mod tests {
 
         let stop = AtomicBool::new(false);
         let clock = Stopping(TestClock::new(0), &stop);
-        assert_eq!(pace(&schedule(20.0, 1000), Spin::Auto, &clock, &stop, |_| {}).await.issued, 1);
+        assert_eq!(pace(&schedule(20.0, 1000), true, &clock, &stop, |_| {}).await.issued, 1);
     }
 
     #[tokio::test]
@@ -192,7 +179,7 @@ mod tests {
         // Each sleep ends when ten more arrivals are due.
         let (clock, mut issued_at) = (TestClock::new(10 * MS), Vec::new());
         let (schedule, go_on) = (schedule(1000.0, 100), AtomicBool::new(false));
-        let paced = pace(&schedule, Spin::Never, &clock, &go_on, |_| {
+        let paced = pace(&schedule, false, &clock, &go_on, |_| {
             issued_at.push(clock.now_ns());
         });
         assert_eq!(paced.await.issued, 100);
@@ -206,7 +193,7 @@ mod tests {
         clock.now_ns.store(1000 * MS, Ordering::Relaxed);
         let (mut waiting, mut most) = (0, 0);
         let (schedule, go_on) = (schedule(1000.0, 500), AtomicBool::new(false));
-        let paced = pace(&schedule, Spin::Never, &clock, &go_on, |_| {
+        let paced = pace(&schedule, false, &clock, &go_on, |_| {
             let sender = sender.clone();
             tokio::spawn(async move { sender.send(()) });
             waiting = waiting + 1 - calls.try_iter().count();
@@ -219,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_that_is_stopped_ends_when_the_first_arrival_that_was_left_out_was_due() {
         let (clock, stop, schedule) = (TestClock::new(0), AtomicBool::new(false), schedule(1000.0, 100));
-        let paced = pace(&schedule, Spin::Never, &clock, &stop, |arrival| {
+        let paced = pace(&schedule, false, &clock, &stop, |arrival| {
             stop.store(arrival.sequence == 9, Ordering::Relaxed);
         });
         assert_eq!(paced.await, Window { issued: 10, end_ns: 10 * MS });
@@ -250,7 +237,7 @@ mod tests {
 
         let stop = AtomicBool::new(false);
         let clock = Stopping(TestClock::new(0), &stop);
-        let paced = pace(&schedule(0.001, 2_000_000), Spin::Never, &clock, &stop, |_| {}).await;
+        let paced = pace(&schedule(0.001, 2_000_000), false, &clock, &stop, |_| {}).await;
         assert_eq!(paced.issued, 1);
         assert_eq!(clock.now_ns(), STOP_CHECK_NS);
     }

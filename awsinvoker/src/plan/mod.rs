@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use run_record::format::tools::ToolFormat;
-use run_record::run_info::{Arrivals, Order, Spin};
+use run_record::run_info::{Arrivals, Order};
 use run_record::threshold::ThresholdError;
 use run_record::{Shard, Threshold, units};
 
@@ -46,6 +46,9 @@ const MAX_TIMEOUT_S: f64 = 3600.0;
 /// Starting environments takes a part of it.
 const MIN_RESTART_EVERY_S: f64 = 1.0;
 const MAX_IN_FLIGHT: u32 = 100_000;
+/// Above this rate, spinning before each request would take more than 3.3 % of a processor. It lies above a round number, so that
+/// all shards of a load decide alike, though some have a request more than others.
+const MOST_SPUN_RPS: f64 = 110.0;
 const TIME_SCALES: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 
 /// What a run will do.
@@ -69,8 +72,8 @@ pub struct Plan {
     pub timeout: Duration,
     /// Calls in flight at once.
     pub max_in_flight: u32,
-    /// When to spin instead of sleeping before a request is due.
-    pub spin: Spin,
+    /// Whether to spin for the last moments before a request is due, instead of sleeping.
+    pub spin: bool,
     /// The folder for results, if not the default.
     pub out: Option<PathBuf>,
     /// The file of latencies of the original invoker.
@@ -146,6 +149,7 @@ impl Plan {
         let mut endpoints = endpoints_file::read(args.endpoints_file.as_deref(), args.platform.local)?;
         endpoints.seed_templates(args.load.payload_seed.unwrap_or(args.load.seed));
         let (workload, note) = workload(&args.load, &endpoints)?;
+        let spin = spin(args.spin, args.workers, workload.target_rps());
         let latency_file = LatencyFile::new(&args.latf)?.of_shard(&workload);
         check_schedule_out(&args.load, &workload)?;
         let thresholds = thresholds(&args.threshold, &endpoints.names())?;
@@ -159,7 +163,7 @@ impl Plan {
             endpoints,
             timeout,
             max_in_flight,
-            spin: spin(args.spin),
+            spin,
             out: args.out.clone(),
             latency_file,
             print_requests: args.dbg,
@@ -360,11 +364,14 @@ fn thresholds(texts: &[String], names: &[String]) -> Result<Vec<Threshold>, Plan
     texts.iter().map(read).collect()
 }
 
-fn spin(arg: SpinArg) -> Spin {
-    match arg {
-        SpinArg::Auto => Spin::Auto,
-        SpinArg::Always => Spin::Always,
-        SpinArg::Never => Spin::Never,
+/// Whether to spin before requests. It is decided for all of a run, so that no system of a comparison has another lag than the
+/// others. A load without a rate has no requests that are due at a time. With several workers, each look at the clock would
+/// wake another one.
+fn spin(arg: SpinArg, workers: u16, target_rps: Option<f64>) -> bool {
+    match (arg, target_rps) {
+        (SpinArg::Never, _) | (_, None) => false,
+        (SpinArg::Always, Some(_)) => true,
+        (SpinArg::Auto, Some(rps)) => workers == 1 && rps <= MOST_SPUN_RPS,
     }
 }
 
@@ -403,6 +410,26 @@ mod tests {
     }
 
     const ONE: &str = r#"[{"hostname": "f"}]"#;
+
+    #[test]
+    fn a_run_spins_before_requests_that_lie_far_apart() {
+        let spin = |line: &str| resolve(line, ONE).unwrap().spin;
+        for (line, expected) in [
+            ("-rps 20", true),
+            ("-rps 100", true),
+            ("-rps 100 --arrivals poisson", true),
+            ("-rps 200", false),
+            ("-rps 20 --workers 2", false),
+            ("-rps 20 --spin never", false),
+            ("-rps 200 --spin always", true),
+            ("--stages 1s@200,9s@0", true),
+            ("--concurrency 2 --spin always", false),
+            ("-rps 400 --shard 0/4", true),
+            ("-rps 400 --shard 3/4", true),
+        ] {
+            assert_eq!(spin(line), expected, "{line}");
+        }
+    }
 
     #[test]
     fn messages_name_flag_value_and_what_was_expected() {

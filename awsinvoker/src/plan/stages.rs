@@ -3,7 +3,7 @@
 //! The area under the rate is the number of requests. Areas are integers in units of half a billionth of a request per
 //! second times a nanosecond, which hold the area of every step and of every ramp exactly.
 
-use run_record::units::{self, NS_PER_MS, NS_PER_S, TIME_UNITS};
+use run_record::units::{self, NS_PER_MS, NS_PER_S};
 
 use super::rate::Rate;
 
@@ -246,8 +246,8 @@ impl Stage {
 
 /// A time such as `30s` in nanoseconds; `None` if it has another form, or is out of bounds.
 pub(crate) fn duration_ns(text: &str) -> Option<u64> {
-    let (number, unit_ns) = TIME_UNITS.iter().find_map(|(unit, ns)| Some((text.strip_suffix(unit)?, *ns)))?;
-    let ns = number.trim().parse::<f64>().ok()? * unit_ns as f64;
+    let (number, unit_ns) = units::with_unit(text)?;
+    let ns = number * unit_ns as f64;
     let bounds = NS_PER_MS as f64..=(MAX_TIME_S * NS_PER_S) as f64;
     bounds.contains(&ns).then(|| units::rounded(ns))
 }

@@ -98,7 +98,10 @@ fn credentials_that_expire_during_a_run_make_it_invalid() {
 
 /// An offer file in the form of AWS's price list, with a price of requests for the region of a local Lambda.
 fn offer_file() -> Value {
-    let product = |group: &str, usage_type: &str| json!({ "attributes": { "group": group, "regionCode": "us-east-1", "usagetype": usage_type } });
+    let product = |group: &str, usage_type: &str| {
+        let attributes = json!({ "group": group, "regionCode": "us-east-1", "usagetype": usage_type });
+        json!({ "attributes": attributes })
+    };
     let term = |usd: &str| {
         json!({ "TERM": { "priceDimensions": {
             "RATE": { "beginRange": "0", "endRange": "Inf", "pricePerUnit": { "USD": usd } } } } })
@@ -110,7 +113,7 @@ fn offer_file() -> Value {
             "X": product("AWS-Lambda-Duration", "Lambda-GB-Second"),
             "A": product("AWS-Lambda-Duration-ARM", "Lambda-GB-Second-ARM"),
         },
-        "terms": { "OnDemand": { "R": term("2"), "X": term("0"), "A": term("0") } },
+        "terms": { "OnDemand": { "R": term("2"), "X": term("0.0000000001"), "A": term("0.0000000001") } },
     })
 }
 
@@ -126,8 +129,8 @@ fn a_run_tells_its_cost_and_does_not_begin_if_it_may_cost_too_much() {
     std::fs::write(bench.path("prices.json"), prices).unwrap();
     let cost = &bench.summary()["endpoints"][0]["cost"];
     assert_eq!(
-        (&cost["requests"], &cost["on_aws"], &cost["reason"]),
-        (&json!(40), &json!(false), &Value::Null)
+        (&cost["requests"], &cost["on_aws"], &cost["cpu_unlimited"], &cost["reason"]),
+        (&json!(40), &json!(false), &json!(true), &Value::Null)
     );
     // Each request is billed a millisecond at least, and an environment has 512 MB.
     let (gb_s, usd) = (cost["gb_s"].as_f64().unwrap(), cost["usd"].as_f64().unwrap());

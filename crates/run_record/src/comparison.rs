@@ -75,7 +75,7 @@ pub struct Source {
     pub folder: String,
     /// The time in UTC at which it began.
     pub start: String,
-    /// The machine of its load generator, for people.
+    /// The machine of its load generator, for people; of a merged run, those of all shards.
     pub machine: String,
     /// The version of awsinvoker that made it.
     pub version: String,

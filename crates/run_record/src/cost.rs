@@ -35,9 +35,6 @@ pub struct EndpointPrice {
     pub architecture: Option<String>,
     /// Memory of the function in MiB, for answers that do not tell it; null if it is not known.
     pub memory_mib: Option<u64>,
-    /// Whether nothing limits the CPU time of its environments, as AWS does. Then calls that compute take less time than on AWS.
-    #[serde(default)]
-    pub cpu_unlimited: bool,
     /// The price; null if it is not known.
     pub price: Option<Price>,
 }
@@ -157,7 +154,7 @@ impl CostSummary {
             usd_per_million: usd.as_ref().ok().map(|usd| usd / billed.known as f64 * MILLION),
             reason: usd.err(),
             on_aws: price.on_aws,
-            cpu_unlimited: price.cpu_unlimited,
+            cpu_unlimited: false,
         }
     }
 }

@@ -9,7 +9,7 @@ mod preflight_call;
 mod shard_info;
 mod target_info;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -149,9 +149,11 @@ pub struct Configuration {
     pub max_in_flight: u32,
     /// Threads of the load generator that made calls and read answers.
     pub workers: u16,
-    /// When the load generator spun instead of sleeping before a request was due. Earlier versions never did, and do not tell.
-    #[serde(default = "Spin::untold")]
-    pub spin: Spin,
+    /// Whether the load generator spun for the last moments before each request was due, instead of sleeping: it looked at the
+    /// clock again and again, so that it was not late by the time that waking up takes. Earlier versions never did, and do not
+    /// tell.
+    #[serde(default)]
+    pub spin: bool,
     /// The distance of the boundaries at which all functions got fresh environments, in seconds; the first one lies so far
     /// from the start of the run. Null if they kept theirs.
     pub restart_every_s: Option<f64>,
@@ -282,20 +284,6 @@ pub enum Order {
     Shuffled,
 }
 
-/// When the load generator spins for the last moments before a request of an open loop is due: it looks at the clock again and
-/// again, so that it is not late by the time that waking up takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Spin {
-    /// Where requests lie so far apart that it takes little of a processor.
-    #[default]
-    Auto,
-    /// Before every request.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// The endpoints file, and the order in which its entries are called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -336,13 +324,6 @@ pub struct EndpointInfo {
     pub share: f64,
     /// What it answered before the run; null if it was not called then.
     pub preflight: Option<PreflightCall>,
-}
-
-impl Spin {
-    /// What a run without the key did.
-    fn untold() -> Self {
-        Self::Never
-    }
 }
 
 impl EndpointInfo {
@@ -397,6 +378,16 @@ impl Configuration {
 }
 
 impl RunInfo {
+    /// The machine of the load generator for people; of a merged run, those of all shards.
+    pub fn machines_text(&self) -> String {
+        let shards: BTreeSet<String> = self.merged_from.iter().map(|shard| shard.machine.text()).collect();
+        if shards.is_empty() {
+            self.machine.text()
+        } else {
+            shards.into_iter().collect::<Vec<_>>().join(" and ")
+        }
+    }
+
     /// That the machine was busier with other things than it might be.
     pub fn disturbance(&self) -> Option<Warning> {
         let limit_percent = self.configuration.require_idle_percent?;
@@ -487,7 +478,7 @@ pub(crate) fn test_run_info() -> RunInfo {
             timeout_s: 60.0,
             max_in_flight: 1000,
             workers: 1,
-            spin: Spin::Auto,
+            spin: true,
             restart_every_s: None,
             thresholds: vec!["f.response.p99<9ms".to_owned()],
             require_idle_percent: None,

@@ -11,7 +11,7 @@ use crate::histogram::{Histogram, View};
 use crate::latency::{Lag, Latency, Views};
 use crate::likeness;
 use crate::outcomes::Outcomes;
-use crate::run_info::{ColdAfter, Configuration, Protocol, RunInfo};
+use crate::run_info::{ColdAfter, Configuration, FunctionInfo, Protocol, RunInfo};
 use crate::sample::{Outcome, Start};
 use crate::threshold::{Threshold, ThresholdResult};
 use crate::totals::{EndpointTotals, Totals};
@@ -216,6 +216,7 @@ impl Summary {
     /// calls. `totals` are those that the summary was made from.
     pub fn complete(&mut self, info: &RunInfo, totals: &Totals) {
         self.price(&info.prices.endpoints, totals);
+        self.mark_unlimited_cpu(&info.configuration);
         if let Some(end) = &info.end {
             self.verdict.add_circumstances(&end.circumstances);
             self.verdict.add_restarts(&end.restarts);
@@ -245,6 +246,16 @@ impl Summary {
     pub fn price(&mut self, prices: &[Option<EndpointPrice>], totals: &Totals) {
         for ((endpoint, totals), price) in self.endpoints.iter_mut().zip(&totals.endpoints).zip(prices) {
             endpoint.cost = price.as_ref().map(|price| CostSummary::new(&totals.billed, price));
+        }
+    }
+
+    /// Marks the costs of functions whose CPU time nothing limited.
+    fn mark_unlimited_cpu(&mut self, configuration: &Configuration) {
+        for (endpoint, called) in self.endpoints.iter_mut().zip(&configuration.endpoints) {
+            let function = configuration.function_of(called);
+            if let Some(cost) = &mut endpoint.cost {
+                cost.cpu_unlimited = function.is_some_and(FunctionInfo::has_unlimited_cpu);
+            }
         }
     }
 
@@ -370,7 +381,7 @@ impl EndpointSummary {
 mod tests {
     use super::*;
     use crate::cost::Price;
-    use crate::run_info::{ColdInfo, test_run_info};
+    use crate::run_info::{ColdInfo, CpuLimit, test_run_info};
     use crate::test_data::sample;
 
     /// A run of one endpoint `f` without a fault.
@@ -533,6 +544,36 @@ mod tests {
         assert_eq!(usd, [Some(Some(3.0)), None]);
         assert_eq!(summary.verdict.reasons, [Reason::LocalDied { status: "exit status: 1".to_owned() }]);
         assert!(matches!(summary.warnings.last(), Some(Warning::Disturbed { .. })), "{:?}", summary.warnings);
+    }
+
+    #[test]
+    fn the_cost_of_what_has_no_limit_of_cpu_time_is_marked() {
+        let mut totals = Totals::new(1);
+        totals.record(&sample(0, Outcome::Ok, 1_000_000));
+        let mut info = test_run_info();
+        info.prices.endpoints = vec![Some(EndpointPrice::default())];
+        for (kind, limit, expected) in [
+            ("process", None, true),
+            ("docker", None, false),
+            ("docker", Some(CpuLimit { quota_us: 5788, period_us: 20_000 }), false),
+            ("Image", None, false),
+        ] {
+            let endpoint = &info.configuration.endpoints[0];
+            info.configuration.functions = vec![FunctionInfo {
+                name: endpoint.hostname.clone(),
+                target: endpoint.target,
+                kind: Some(kind.to_owned()),
+                cpu_limit: limit,
+                ..FunctionInfo::default()
+            }];
+            let mut summary = Summary::new(&course(1), &totals).unwrap();
+            summary.complete(&info, &totals);
+            assert_eq!(
+                summary.endpoints[0].cost.as_ref().map(|cost| cost.cpu_unlimited),
+                Some(expected),
+                "{kind}"
+            );
+        }
     }
 
     #[test]

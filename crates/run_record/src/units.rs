@@ -9,8 +9,14 @@ pub const NS_PER_US: u64 = 1_000;
 
 /// The units that users may write times in, with their nanoseconds. One that ends with another stands
 /// before it.
-pub const TIME_UNITS: [(&str, u64); 4] =
+const TIME_UNITS: [(&str, u64); 4] =
     [("ms", NS_PER_MS), ("s", NS_PER_S), ("m", 60 * NS_PER_S), ("h", 3600 * NS_PER_S)];
+
+/// The number of a time with a unit, such as `500ms`, and the nanoseconds of its unit; `None` if it has another form.
+pub fn with_unit(text: &str) -> Option<(f64, u64)> {
+    let (number, ns) = TIME_UNITS.iter().find_map(|(unit, ns)| Some((text.strip_suffix(unit)?, *ns)))?;
+    Some((number.trim().parse().ok()?, ns))
+}
 
 /// Seconds as nanoseconds, rounded; negative values and NaN give 0, and what is too large saturates.
 pub fn ns_from_s(seconds: f64) -> u64 {

@@ -125,7 +125,7 @@ fn info() -> RunInfo {
             "load": "open", "rps": 40.0, "time_s": 100.0, "stages": [], "schedule": null, "concurrency": null,
             "arrivals": "poisson", "order": "round_robin", "seed": 7,
             "warm_up": { "time_s": 1.0, "requests": 40, "failed": 0 }, "prewarm": null, "expected_requests": 4000,
-            "timeout_s": 60.0, "max_in_flight": 1000, "workers": 1, "spin": "auto", "thresholds": ["response.p99<8ms"],
+            "timeout_s": 60.0, "max_in_flight": 1000, "workers": 1, "spin": true, "thresholds": ["response.p99<8ms"],
             "require_idle_percent": null
         },
         "clock": {

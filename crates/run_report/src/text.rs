@@ -145,7 +145,7 @@ mod tests {
     }
 
     /// The lines below the views of a run of one endpoint whose requests were billed.
-    fn billed(requests: u64, price: &EndpointPrice) -> String {
+    fn billed(requests: u64, price: &EndpointPrice, cpu_unlimited: bool) -> String {
         let mut totals = Totals::new(1);
         for n in 0..requests {
             let mut sample = ok(0, n, 2, None);
@@ -157,6 +157,7 @@ mod tests {
         totals.record(&sample(0, 0, 2, Outcome::Timeout));
         let mut summary = Summary::new(&course(vec![("f", false)], &totals), &totals).unwrap();
         summary.price(&[Some(price.clone())], &totals);
+        summary.endpoints[0].cost.iter_mut().for_each(|cost| cost.cpu_unlimited = cpu_unlimited);
         let text = text(&summary);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         let starts = ["  environments", "  cost", "                AWS limits"];
@@ -168,12 +169,12 @@ mod tests {
     fn environments_and_costs_are_told_if_they_are_known() {
         let price = Some(Price { usd_per_million_requests: 0.20, usd_per_gb_s: 0.000_016_666_7 });
         let known = EndpointPrice { on_aws: true, price, ..EndpointPrice::default() };
-        insta::assert_snapshot!(billed(100_000, &known), @"
+        insta::assert_snapshot!(billed(100_000, &known, false), @"
           environments  3, the last new one at 0.0 s
           cost          150.00 GB-s, at least 0.0225 USD, 0.225 USD per million
         ");
-        let process = EndpointPrice { on_aws: false, cpu_unlimited: true, ..known.clone() };
-        insta::assert_snapshot!(billed(100_000, &process), @"
+        let process = EndpointPrice { on_aws: false, ..known.clone() };
+        insta::assert_snapshot!(billed(100_000, &process, true), @"
           environments  3, the last new one at 0.0 s
           cost on AWS   150.00 GB-s, at least 0.0225 USD, 0.225 USD per million
                         AWS limits the CPU time, so calls may cost more there
@@ -183,11 +184,11 @@ mod tests {
             architecture: Some("x86_64".to_owned()),
             ..EndpointPrice::default()
         };
-        insta::assert_snapshot!(billed(3, &unknown), @"
+        insta::assert_snapshot!(billed(3, &unknown, false), @"
           environments  3, the last new one at 0.0 s
           cost on AWS   0.00450 GB-s, no price for x86_64 in ap-southeast-7
         ");
-        assert_eq!(billed(0, &known), "");
+        assert_eq!(billed(0, &known, false), "");
     }
 
     #[test]

@@ -91,8 +91,7 @@ pub enum Note {
         /// The share of the candidate's, in percent.
         candidate_percent: f64,
     },
-    /// The load generator's own delay is a good part of a side's response latency, which is short. It makes ratios of response
-    /// latencies nearer to 1.
+    /// The load generator's own delay is a good part of a side's response latency, which is short.
     LagShare {
         /// The side.
         label: String,
@@ -183,7 +182,7 @@ impl fmt::Display for Note {
             Self::LagShare { label, lag_us, response_us } => write!(
                 f,
                 "the load generator's own delay (schedule lag) is {:.0} % of the warm response latency of {label} ({} of {} at p50), \
-                 which makes response ratios nearer to 1: the service latency is without it",
+                 and so a part of the response ratios: the service latency is without it",
                 lag_us / response_us * 100.0,
                 duration_text(*lag_us),
                 duration_text(*response_us)

@@ -13,7 +13,7 @@ pub(super) const BUILT_IN: &str = include_str!("../../prices.json");
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceList {
-    /// From when on the prices hold.
+    /// From when on the prices hold; of an offer file, when AWS published it.
     pub date: String,
     /// Where they come from.
     pub source: String,

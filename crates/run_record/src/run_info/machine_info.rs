@@ -60,11 +60,10 @@ pub struct Load {
 impl Machine {
     /// The machine for people: its processors, its memory and its kernel. What is not known is left out.
     pub fn text(&self) -> String {
-        let cpu = self.cpu.as_deref().unwrap_or("an unknown kind");
-        let cores = self.cores.map(|cores| format!("{} of {cpu}", counted(cores as u64, "core")));
         let is_virtual = self.is_virtual.filter(|is_virtual| *is_virtual);
         let parts = [
-            cores,
+            self.cores.map(|cores| counted(cores as u64, "processor")),
+            self.cpu.clone(),
             self.memory_text(),
             is_virtual.map(|_| "a virtual machine".to_owned()),
             self.product.clone(),

@@ -55,7 +55,8 @@ fn sentence(pairing: &Pairing, arms: &[Arm; 2], figure: &Figure, margin: f64) ->
             object(candidate)
         ),
         (Claim::Undecided, Some(ratio)) if figure.equivalent => format!(
-            "{} and {} are equivalent within {} % at {what}, by the 90 % interval: {} times as fast (95 % interval)",
+            "{0} and {1} are equivalent within {2} % at {what}, by the 90 % interval: {0} answers {3} times as fast as {1} \
+             (95 % interval)",
             subject(pairing, candidate),
             object(baseline),
             percent(margin),

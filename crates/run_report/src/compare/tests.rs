@@ -220,15 +220,15 @@ fn equal_sides_are_equivalent_and_no_difference_is_claimed() {
     let comparison = compared([USUAL, USUAL], 30);
     let p50 = response(&comparison, Statistic::P50);
     assert_eq!((p50.claim, p50.equivalent), (Claim::Undecided, true));
-    insta::assert_snapshot!(comparison.contrasts[0].sentences[0], @"f on knative and on lambda are equivalent within 5 % at p50 (response), by the 90 % interval: 0.998 to 1.002 times as fast (95 % interval)");
+    insta::assert_snapshot!(comparison.contrasts[0].sentences[0], @"f on knative and on lambda are equivalent within 5 % at p50 (response), by the 90 % interval: f on knative answers 0.998 to 1.002 times as fast as on lambda (95 % interval)");
     assert!(comparison.notes.is_empty(), "{:?}", comparison.notes);
 }
 
 #[test]
-fn a_delay_of_the_load_generator_that_makes_sides_alike_is_told() {
+fn a_delay_of_the_load_generator_that_is_a_good_part_of_responses_is_told() {
     let comparison = compared([USUAL, Answers { lag_us: 200, ..USUAL }], 30);
     let notes: Vec<String> = comparison.contrasts[0].notes.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(notes.join("\n"), @"the load generator's own delay (schedule lag) is 11 % of the warm response latency of knative (200 µs of 1.82 ms at p50), which makes response ratios nearer to 1: the service latency is without it");
+    insta::assert_snapshot!(notes.join("\n"), @"the load generator's own delay (schedule lag) is 11 % of the warm response latency of knative (200 µs of 1.82 ms at p50), and so a part of the response ratios: the service latency is without it");
 }
 
 #[test]
@@ -419,7 +419,7 @@ fn cold_starts_that_restarts_caused_are_not_in_the_sentences() {
     input.headline = Scope::Warm;
     let comparison = compare(input);
     let contrast = &comparison.contrasts[0];
-    insta::assert_snapshot!(contrast.sentences[0], @"f on knative and on lambda are equivalent within 5 % at p50 (response, warm), by the 90 % interval: 0.997 to 1.001 times as fast (95 % interval)");
+    insta::assert_snapshot!(contrast.sentences[0], @"f on knative and on lambda are equivalent within 5 % at p50 (response, warm), by the 90 % interval: f on knative answers 0.997 to 1.001 times as fast as on lambda (95 % interval)");
     assert!(contrast.notes.contains(&Note::RestartsWereCold { label: "lambda".to_owned(), alone: true }));
     let cold_starts = "### Cold starts\n\n- cold starts make the response p99: lambda";
     assert!(markdown(&comparison, Extent::Short).contains(cold_starts));

@@ -97,3 +97,22 @@ fn cost(name: &str, cost: &CostSummary) -> [String; 6] {
         cost.unknown_requests.to_string(),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_data;
+
+    #[test]
+    fn who_bills_a_cost_is_told() {
+        let summary = test_data::run().summary;
+        let known = summary.endpoints.iter().find_map(|endpoint| endpoint.cost.clone());
+        let mut cost = known.expect("an endpoint that costs something");
+        (cost.on_aws, cost.cpu_unlimited) = (true, false);
+        assert_eq!(billed_by(&cost), "AWS");
+        cost.on_aws = false;
+        assert_eq!(billed_by(&cost), "nobody; what AWS would bill");
+        cost.cpu_unlimited = true;
+        assert!(billed_by(&cost).ends_with(CostSummary::CPU_IS_LIMITED), "{}", billed_by(&cost));
+    }
+}

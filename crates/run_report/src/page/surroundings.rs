@@ -54,6 +54,10 @@ fn payload(endpoint: &EndpointInfo) -> String {
     }
 }
 
+fn waiting(spin: bool) -> &'static str {
+    if spin { "it spins for the last 0.3 ms" } else { "it sleeps" }
+}
+
 fn schedule(scheduling: Scheduling) -> &'static str {
     match scheduling {
         Scheduling::Normal => "normal",
@@ -76,6 +80,7 @@ pub(crate) fn machine(info: &RunInfo) -> Table {
         ["made by".to_owned(), known(product.clone())],
         ["kernel".to_owned(), kernel.clone()],
         ["scheduling of the load generator".to_owned(), schedule(*scheduling).to_owned()],
+        ["before a request is due".to_owned(), waiting(info.configuration.spin).to_owned()],
         ["busy before the run".to_owned(), load(before.as_ref())],
         ["busy during the run".to_owned(), load(during.as_ref())],
         ["busy after the run".to_owned(), load(after.as_ref())],
