@@ -114,6 +114,33 @@ mod tests {
         }
     }
 
+    /// A clock by which the run is stopped: when somebody has slept, or else when somebody has spun.
+    struct Stopping<'a> {
+        clock: TestClock,
+        stop: &'a AtomicBool,
+        in_sleep: bool,
+    }
+
+    impl SleepClock for Stopping<'_> {
+        fn has_reached(&self, deadline_ns: u64) -> bool {
+            self.clock.has_reached(deadline_ns)
+        }
+
+        fn now_ns(&self) -> u64 {
+            self.clock.now_ns()
+        }
+
+        async fn sleep_until(&self, deadline_ns: u64) {
+            self.clock.sleep_until(deadline_ns).await;
+            self.stop.store(self.in_sleep, Ordering::Relaxed);
+        }
+
+        async fn spin(&self) {
+            self.clock.spin().await;
+            self.stop.store(!self.in_sleep, Ordering::Relaxed);
+        }
+    }
+
     fn schedule(rps: f64, duration_ms: u64) -> Schedule {
         Schedule::constant(Rate::from_rps(rps).unwrap(), Duration::from_millis(duration_ms))
     }
@@ -149,28 +176,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_pacer_that_spins_notices_that_the_run_is_stopped() {
-        struct Stopping<'a>(TestClock, &'a AtomicBool);
-
-        impl SleepClock for Stopping<'_> {
-            fn has_reached(&self, deadline_ns: u64) -> bool {
-                self.0.has_reached(deadline_ns)
-            }
-
-            fn now_ns(&self) -> u64 {
-                self.0.now_ns()
-            }
-
-            async fn sleep_until(&self, deadline_ns: u64) {
-                self.0.sleep_until(deadline_ns).await;
-            }
-
-            async fn spin(&self) {
-                self.1.store(true, Ordering::Relaxed);
-            }
-        }
-
         let stop = AtomicBool::new(false);
-        let clock = Stopping(TestClock::new(0), &stop);
+        let clock = Stopping { clock: TestClock::new(0), stop: &stop, in_sleep: false };
         assert_eq!(pace(&schedule(20.0, 1000), true, &clock, &stop, |_| {}).await.issued, 1);
     }
 
@@ -214,29 +221,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_wait_notices_that_the_run_is_stopped() {
-        struct Stopping<'a>(TestClock, &'a AtomicBool);
-
-        impl SleepClock for Stopping<'_> {
-            fn has_reached(&self, deadline_ns: u64) -> bool {
-                self.0.has_reached(deadline_ns)
-            }
-
-            fn now_ns(&self) -> u64 {
-                self.0.now_ns()
-            }
-
-            async fn sleep_until(&self, deadline_ns: u64) {
-                self.0.sleep_until(deadline_ns).await;
-                self.1.store(true, Ordering::Relaxed);
-            }
-
-            async fn spin(&self) {
-                self.0.spin().await;
-            }
-        }
-
         let stop = AtomicBool::new(false);
-        let clock = Stopping(TestClock::new(0), &stop);
+        let clock = Stopping { clock: TestClock::new(0), stop: &stop, in_sleep: true };
         let paced = pace(&schedule(0.001, 2_000_000), false, &clock, &stop, |_| {}).await;
         assert_eq!(paced.issued, 1);
         assert_eq!(clock.now_ns(), STOP_CHECK_NS);
